@@ -1,0 +1,168 @@
+"""Report: what a laboratory issues about a patient's specimens, and every later version of it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from domain.values import Concept, Identifier, LaboratoryId, PatientId, Quantity
+
+# What a report says. FHIR DiagnosticReport and Observation name the parts; text is as sent.
+
+
+class ReportStatus(StrEnum):
+    """FHIR R4 diagnostic-report-status, a required value set."""
+
+    REGISTERED = "registered"
+    PARTIAL = "partial"
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    AMENDED = "amended"
+    CORRECTED = "corrected"
+    APPENDED = "appended"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered-in-error"
+    UNKNOWN = "unknown"
+
+
+class ObservationStatus(StrEnum):
+    """FHIR R4 observation-status, a required value set."""
+
+    REGISTERED = "registered"
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    AMENDED = "amended"
+    CORRECTED = "corrected"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered-in-error"
+    UNKNOWN = "unknown"
+
+
+class ValueKind(StrEnum):
+    """Which part of a Value carries it."""
+
+    QUANTITY = "quantity"
+    CONCEPT = "concept"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    RANGE = "range"
+    RATIO = "ratio"
+    TIME = "time"
+    DATE_TIME = "date-time"
+    PERIOD = "period"
+    SAMPLED_DATA = "sampled-data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A measured value. `low` and `high` carry a range, a ratio's numerator and denominator
+    are `numerator` and `denominator`; every kind without a quantity or concept is in `text`, as sent
+    (a period is start and end with a slash between)."""
+
+    kind: ValueKind
+    quantity: Quantity | None = None
+    concept: Concept | None = None
+    text: str | None = None
+    low: Quantity | None = None
+    high: Quantity | None = None
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRange:
+    """What is usual for such a patient. `kind` tells normal from therapeutic and the like."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+    kind: Concept | None = None
+    applies_to: tuple[Concept, ...] = ()
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A part of an observation that has no life of its own: systolic of a blood pressure."""
+
+    code: Concept
+    value: Value | None = None
+    data_absent_reason: Concept | None = None
+    interpretation: tuple[Concept, ...] = ()
+    reference_ranges: tuple[ReferenceRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One measured value in a report, or a panel whose members are other observations.
+
+    `members` are places (from 0) in the same report's observations. `source_id` is the laboratory's
+    own name for the observation: the same code twice in a report is two observations.
+    """
+
+    code: Concept
+    status: ObservationStatus
+    value: Value | None = None
+    data_absent_reason: Concept | None = None
+    interpretation: tuple[Concept, ...] = ()
+    reference_ranges: tuple[ReferenceRange, ...] = ()
+    components: tuple[Component, ...] = ()
+    members: tuple[int, ...] = ()
+    category: tuple[Concept, ...] = ()
+    effective_at: str | None = None
+    issued_at: str | None = None
+    method: Concept | None = None
+    notes: tuple[str, ...] = ()
+    source_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specimen:
+    """The sample: what it is and when it was taken (FHIR dateTime, as sent)."""
+
+    kind: Concept | None = None
+    collected_at: str | None = None
+    received_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A rendered form of the report. The bytes stay in the submission; `source` points into it."""
+
+    content_type: str | None = None
+    title: str | None = None
+    size_bytes: int | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The patient as the laboratory named them; not yet a patient of ours."""
+
+    family: str | None = None
+    given: tuple[str, ...] = ()
+    name_text: str | None = None
+    birth_date: str | None = None
+    sex: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContent:
+    """One version of a report, as the laboratory sent it. Times are FHIR dateTime text, as sent."""
+
+    status: ReportStatus
+    subject: Subject
+    identifiers: tuple[Identifier, ...] = ()
+    code: Concept | None = None
+    category: tuple[Concept, ...] = ()
+    effective_at: str | None = None
+    issued_at: str | None = None
+    performer: str | None = None
+    specimens: tuple[Specimen, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    conclusion: str | None = None
+    conclusion_codes: tuple[Concept, ...] = ()
+    notes: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    source_id: str | None = None
