@@ -166,3 +166,127 @@ class ReportContent:
     notes: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     source_id: str | None = None
+
+
+# Events: what happened.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReceived:
+    """A laboratory issued a report. `content_mark` (hex) is a keyed digest of the content.
+
+    With no `patient_id` nobody of ours was recognised and the report waits; `matched_by` names the
+    identifier that recognised the patient."""
+
+    laboratory_id: LaboratoryId
+    submission_id: UUID
+    content: ReportContent
+    content_mark: str
+    patient_id: PatientId | None = None
+    matched_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRevised:
+    """The laboratory issued another version of the report; its status says what kind of change."""
+
+    laboratory_id: LaboratoryId
+    submission_id: UUID
+    content: ReportContent
+    content_mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportMatched:
+    """A report that waited belongs to this patient."""
+
+    patient_id: PatientId
+    matched_by: str
+
+
+ReportEvent = ReportReceived | ReportRevised | ReportMatched
+
+# State: the version chain, and whose it is.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """`versions` are the contents in order of arrival; `marks` their keyed digests."""
+
+    laboratory_id: LaboratoryId
+    patient_id: PatientId | None
+    versions: tuple[ReportContent, ...]
+    marks: tuple[str, ...]
+
+    @property
+    def current(self) -> ReportContent:
+        return self.versions[-1]
+
+
+def evolve(report: Report | None, event: ReportEvent) -> Report:
+    """Replay one event. Never refuses."""
+    if isinstance(event, ReportReceived):
+        return Report(
+            laboratory_id=event.laboratory_id,
+            patient_id=event.patient_id,
+            versions=(event.content,),
+            marks=(event.content_mark,),
+        )
+    assert report is not None
+    match event:
+        case ReportRevised():
+            return replace(
+                report,
+                versions=(*report.versions, event.content),
+                marks=(*report.marks, event.content_mark),
+            )
+        case ReportMatched():
+            return replace(report, patient_id=event.patient_id)
+        case _:
+            assert_never(event)
+
+
+# Decisions.
+
+
+def receive(
+    report: Report | None,
+    *,
+    laboratory_id: LaboratoryId,
+    submission_id: UUID,
+    content: ReportContent,
+    content_mark: str,
+    match: tuple[PatientId, str] | None,
+) -> tuple[ReportReceived | ReportRevised, ...]:
+    """Record a report's first version or a further one; a version that was seen changes nothing.
+
+    `match` is the recognised patient and the identifier that recognised them."""
+    if report is None:
+        patient_id, matched_by = match or (None, None)
+        return (
+            ReportReceived(
+                laboratory_id=laboratory_id,
+                submission_id=submission_id,
+                content=content,
+                content_mark=content_mark,
+                patient_id=patient_id,
+                matched_by=matched_by,
+            ),
+        )
+    if content_mark in report.marks:
+        return ()
+    return (
+        ReportRevised(
+            laboratory_id=laboratory_id,
+            submission_id=submission_id,
+            content=content,
+            content_mark=content_mark,
+        ),
+    )
+
+
+def match(report: Report, *, patient_id: PatientId, matched_by: str) -> tuple[ReportMatched, ...]:
+    """A report that waits finds its patient; one that has a patient is left alone."""
+    if report.patient_id is not None:
+        return ()
+    return (ReportMatched(patient_id=patient_id, matched_by=matched_by),)

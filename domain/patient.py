@@ -1,0 +1,158 @@
+"""Patient: a person registers, confirms the phone, says who they are, and links the OMS policy."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+# Events: what happened. The stream is the patient's, so no event repeats whose it is.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientRegistered:
+    """Somebody asked for a cabinet. `phone` is in E.164 form and is not confirmed yet."""
+
+    phone: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneConfirmed:
+    """The code sent to the phone came back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordSet:
+    """A password was set or changed. The password is not a fact of the history: it is not here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileStated:
+    """The patient said who they are, as in the identity document. `birth_date` is YYYY-MM-DD."""
+
+    family: str
+    given: str
+    patronymic: str | None
+    birth_date: str
+    sex: str
+    snils: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailStated:
+    """The patient gave an address for notices."""
+
+    email: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLinked:
+    """The OMS policy is the patient's; `number` is the checked ЕНП of 16 digits."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyUnlinked:
+    """The policy is no longer linked."""
+
+
+PatientEvent = (
+    PatientRegistered
+    | PhoneConfirmed
+    | PasswordSet
+    | ProfileStated
+    | EmailStated
+    | PolicyLinked
+    | PolicyUnlinked
+)
+
+# State: what the next decision needs to know.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """A cabinet's owner. `policy` is the linked number, or None."""
+
+    phone: str
+    locale: str
+    phone_confirmed: bool = False
+    profile: ProfileStated | None = None
+    email: str | None = None
+    policy: str | None = None
+
+
+def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
+    """Replay one event. Never refuses: the event has already happened."""
+    if isinstance(event, PatientRegistered):
+        return Patient(phone=event.phone, locale=event.locale)
+    assert patient is not None
+    match event:
+        case PhoneConfirmed():
+            return replace(patient, phone_confirmed=True)
+        case PasswordSet():
+            return patient
+        case ProfileStated():
+            return replace(patient, profile=event)
+        case EmailStated():
+            return replace(patient, email=event.email)
+        case PolicyLinked():
+            return replace(patient, policy=event.number)
+        case PolicyUnlinked():
+            return replace(patient, policy=None)
+        case _:
+            assert_never(event)
+
+
+# Decisions: the rules.
+
+
+class PhoneNotConfirmedError(Exception):
+    """The phone is not confirmed yet: enter the code that was sent to it."""
+
+
+class ProfileMissingError(Exception):
+    """The profile is not filled in yet: a policy belongs to a named person."""
+
+
+class PolicyAlreadyLinkedError(Exception):
+    """A policy is linked already: unlink it first."""
+
+
+class PolicyMissingError(Exception):
+    """No OMS policy is linked: organisations and automatic delivery need one (S36)."""
+
+
+def confirm_phone(patient: Patient) -> tuple[PhoneConfirmed, ...]:
+    """The code was right; saying it twice changes nothing."""
+    return () if patient.phone_confirmed else (PhoneConfirmed(),)
+
+
+def state_profile(patient: Patient, profile: ProfileStated) -> tuple[ProfileStated, ...]:
+    if not patient.phone_confirmed:
+        raise PhoneNotConfirmedError
+    return () if patient.profile == profile else (profile,)
+
+
+def state_email(patient: Patient, email: str) -> tuple[EmailStated, ...]:
+    if not patient.phone_confirmed:
+        raise PhoneNotConfirmedError
+    return () if patient.email == email else (EmailStated(email=email),)
+
+
+def link_policy(patient: Patient, number: str) -> tuple[PolicyLinked, ...]:
+    """Link a policy whose number has passed its check digit and whose owner confirmed by code."""
+    if not patient.phone_confirmed:
+        raise PhoneNotConfirmedError
+    if patient.profile is None:
+        raise ProfileMissingError
+    if patient.policy == number:
+        return ()
+    if patient.policy is not None:
+        raise PolicyAlreadyLinkedError
+    return (PolicyLinked(number=number),)
+
+
+def require_policy(patient: Patient) -> str:
+    """The linked policy, without which nothing further can be set up."""
+    if patient.policy is None:
+        raise PolicyMissingError
+    return patient.policy

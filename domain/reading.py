@@ -1,0 +1,47 @@
+"""Reading: somebody saw a patient's data. Each reading is a fact of its own, recorded before the bytes leave."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from domain.values import PatientId
+
+# Events: what happened. Who read is in the envelope (actor, on_behalf_of).
+
+
+class ReadingPurpose(StrEnum):
+    """Why the data was read."""
+
+    OWN_CABINET = "own-cabinet"
+    AUDIT = "audit"
+    OPERATION = "operation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRead:
+    """One version of a report was shown in full."""
+
+    patient_id: PatientId | None
+    report_id: UUID
+    report_version: int
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportsListed:
+    """The list of reports was shown: so many of them."""
+
+    patient_id: PatientId
+    count: int
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLogRead:
+    """The record of who looked was shown."""
+
+    patient_id: PatientId
+    purpose: ReadingPurpose
+
+
+ReadingEvent = ReportRead | ReportsListed | AccessLogRead

@@ -1,0 +1,116 @@
+"""Submission: one signed envelope of a laboratory arrives and is accepted, or is kept with a reason."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from domain.values import LaboratoryId
+
+# Events: what happened.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """Bytes that lie sealed beside the events; `sealed_sha256` (hex) is over the sealed bytes."""
+
+    document_id: UUID
+    sealed_sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionReceived:
+    """A laboratory's signed envelope is stored. `content_mark` (hex) is a keyed digest of the content:
+    the same content has the same mark, and nobody without the key can guess what it was."""
+
+    laboratory_id: LaboratoryId
+    envelope_id: str
+    key_id: str
+    content_type: str
+    content_mark: str
+    document: StoredDocument
+
+
+class ReportOutcome(StrEnum):
+    RECORDED = "recorded"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedReport:
+    """What became of one report in the submission. `held` is the code of why it waits for a patient."""
+
+    report_id: UUID
+    version: int
+    outcome: ReportOutcome
+    held: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionAccepted:
+    """Every report in the content is recorded."""
+
+    reports: tuple[SubmittedReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionQuarantined:
+    """The content can't be used. It is kept; `code` says why and `field` where."""
+
+    code: str
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRefused:
+    """Something arrived that can't be tied to a laboratory: it is not kept, the attempt is.
+
+    `laboratory_id` is whom the envelope claimed, if such a laboratory is registered."""
+
+    code: str
+    field: str | None
+    size_bytes: int
+    laboratory_id: LaboratoryId | None = None
+
+
+SubmissionEvent = SubmissionReceived | SubmissionAccepted | SubmissionQuarantined | SubmissionRefused
+
+# State.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    received: SubmissionReceived | None = None
+    accepted: tuple[SubmittedReport, ...] = ()
+    problem: tuple[str, str | None] | None = None
+
+
+def evolve(submission: Submission | None, event: SubmissionEvent) -> Submission:
+    """Replay one event. Never refuses."""
+    submission = submission or Submission()
+    match event:
+        case SubmissionReceived():
+            return replace(submission, received=event)
+        case SubmissionAccepted():
+            return replace(submission, accepted=event.reports)
+        case SubmissionQuarantined() | SubmissionRefused():
+            return replace(submission, problem=(event.code, event.field))
+        case _:
+            assert_never(event)
+
+
+# Decisions.
+
+
+class EnvelopeReplayedError(Exception):
+    """An envelope with this id has arrived before, with other content."""
+
+
+def is_repeat(submission: Submission | None, *, content_mark: str) -> bool:
+    """Whether this very content has arrived under this envelope id; another content is a replay."""
+    if submission is None or submission.received is None:
+        return False
+    if submission.received.content_mark != content_mark:
+        raise EnvelopeReplayedError
+    return True

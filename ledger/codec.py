@@ -1,0 +1,312 @@
+"""Events to stored bytes and back. The only file that knows stored names.
+
+Stored bytes of an event are its leaf, an empty line, one line of circumstances (JSON), and the body:
+the event's data as JSON, sealed when it is personal.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from eventsourcing.persistence import Mapper, StoredEvent
+from pydantic import TypeAdapter, ValidationError
+
+import domain.consent as consent
+import domain.laboratory as laboratory
+import domain.linkage as linkage
+import domain.notification as notification
+import domain.patient as patient
+import domain.reading as reading
+import domain.report as report
+import domain.session as session
+import domain.submission as submission
+from domain import Event
+from domain.values import Purpose
+from ledger import leaf, sealing
+from ledger.keys import DataKeys, KeyLostError
+from ledger.upcast import UpcastMissingError, upcast
+
+
+class EventType(NamedTuple):
+    """How a class of events is stored: its schema version, and the purpose whose key seals it."""
+
+    event_class: type[Event]
+    schema_version: int = 1
+    purpose: Purpose | None = None
+
+
+# Stored name -> how it is stored. Append only: a name is never reused, never changed.
+EVENT_TYPES: dict[str, EventType] = {
+    "PatientRegistered": EventType(patient.PatientRegistered, purpose=Purpose.CONTACTS),
+    "PhoneConfirmed": EventType(patient.PhoneConfirmed),
+    "PasswordSet": EventType(patient.PasswordSet),
+    "ProfileStated": EventType(patient.ProfileStated, purpose=Purpose.IDENTITY),
+    "EmailStated": EventType(patient.EmailStated, purpose=Purpose.CONTACTS),
+    "PolicyLinked": EventType(patient.PolicyLinked, purpose=Purpose.IDENTITY),
+    "PolicyUnlinked": EventType(patient.PolicyUnlinked),
+    "SessionOpened": EventType(session.SessionOpened),
+    "SessionClosed": EventType(session.SessionClosed),
+    "SignInRefused": EventType(session.SignInRefused),
+    "OrganisationLinked": EventType(linkage.OrganisationLinked),
+    "OrganisationUnlinked": EventType(linkage.OrganisationUnlinked),
+    "ConsentGranted": EventType(consent.ConsentGranted),
+    "ConsentWithdrawn": EventType(consent.ConsentWithdrawn),
+    "LaboratoryRegistered": EventType(laboratory.LaboratoryRegistered),
+    "LaboratoryKeyAdded": EventType(laboratory.LaboratoryKeyAdded),
+    "LaboratoryKeyRevoked": EventType(laboratory.LaboratoryKeyRevoked),
+    "SubmissionReceived": EventType(submission.SubmissionReceived),
+    "SubmissionAccepted": EventType(submission.SubmissionAccepted),
+    "SubmissionQuarantined": EventType(submission.SubmissionQuarantined),
+    "SubmissionRefused": EventType(submission.SubmissionRefused),
+    "ReportReceived": EventType(report.ReportReceived, purpose=Purpose.RESULTS),
+    "ReportRevised": EventType(report.ReportRevised, purpose=Purpose.RESULTS),
+    "ReportMatched": EventType(report.ReportMatched),
+    "NotificationRequested": EventType(notification.NotificationRequested),
+    "NotificationSuppressed": EventType(notification.NotificationSuppressed),
+    "NotificationAttempted": EventType(notification.NotificationAttempted),
+    "NotificationHandedOver": EventType(notification.NotificationHandedOver),
+    "NotificationFailed": EventType(notification.NotificationFailed),
+    "NotificationOutcomeUnknown": EventType(notification.NotificationOutcomeUnknown),
+    "ReportRead": EventType(reading.ReportRead),
+    "ReportsListed": EventType(reading.ReportsListed),
+    "AccessLogRead": EventType(reading.AccessLogRead),
+}
+
+NAMES: Mapping[type, str] = {stored.event_class: name for name, stored in EVENT_TYPES.items()}
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(stored.event_class) for name, stored in EVENT_TYPES.items()
+}
+
+
+class UnreadableEventError(Exception):
+    """A stored event can't be read back. The message names the event, never its data."""
+
+
+class UnknownNameError(UnreadableEventError):
+    """A stored name is not in the table: this program is older than the ledger it reads."""
+
+
+class StoredBytesDifferError(UnreadableEventError):
+    """Stored bytes do not agree with their leaf or their columns: the row was changed."""
+
+
+class SubjectMissingError(Exception):
+    """An event with personal data was to be stored without saying whose data key seals it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What is left of an event whose data key was erased: that it was, and of what kind."""
+
+    name: str
+    key_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """Who acted, for whom, why, and in which conversation. Pseudonyms only, such as `patient:<uuid>`."""
+
+    actor: str
+    on_behalf_of: str | None = None
+    causation_id: UUID | None = None
+    correlation_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """An event and its envelope. `position` is its place in the whole ledger, increasing with gaps;
+    it is None until the event is stored. `subject` says whose key seals it, when writing; `key_id` and
+    `leaf` are what was stored, when reading."""
+
+    event: Event | Erased
+    event_id: UUID
+    stream_id: UUID
+    version: int
+    recorded_at: datetime
+    circumstances: Circumstances
+    position: int | None = None
+    subject: UUID | None = None
+    key_id: UUID | None = None
+    leaf: bytes = b""
+
+    @property
+    def originator_id(self) -> UUID:
+        """The library's word for `stream_id`."""
+        return self.stream_id
+
+    @property
+    def originator_version(self) -> int:
+        """The library's word for `version`."""
+        return self.version
+
+
+class EventMapper(Mapper[UUID]):
+    """Recorded events to the library's stored events and back, under one log origin."""
+
+    def __init__(self, origin: str, keys: DataKeys) -> None:
+        self._origin = origin
+        self._keys = keys
+
+    def to_stored_event(self, recorded: RecordedEvent) -> StoredEvent:  # type: ignore[override]
+        """The stored event: leaf, circumstances, body."""
+        name = NAMES[type(recorded.event)]
+        stored = EVENT_TYPES[name]
+        plaintext = _ADAPTERS[name].dump_json(recorded.event, exclude_defaults=True)
+        key = None
+        if stored.purpose is not None:
+            if recorded.subject is None:
+                raise SubjectMissingError(name)
+            key = self._keys.key_of(recorded.subject, stored.purpose)
+        head = leaf.header(
+            origin=self._origin,
+            event_id=recorded.event_id,
+            stream_id=recorded.stream_id,
+            version=recorded.version,
+            name=name,
+            schema_version=stored.schema_version,
+            recorded_at=recorded.recorded_at,
+            key_id=key.key_id if key else None,
+        )
+        circumstances = orjson.dumps(recorded.circumstances)
+        body, commitment = plaintext, None
+        if key is not None:
+            body, commitment = sealing.seal(
+                key.secret, about=recorded.event_id, header=head + circumstances, plaintext=plaintext
+            )
+        rest = circumstances + b"\n" + body
+        state = leaf.complete(head, rest=rest, commitment=commitment) + b"\n" + rest
+        return StoredEvent(recorded.stream_id, recorded.version, name, state)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
+        """The recorded event; its data is `Erased` if its key was."""
+        return self.to_recorded_events([(stored_event, None)])[0]
+
+    def to_recorded_events(self, rows: Sequence[tuple[StoredEvent, int | None]]) -> list[RecordedEvent]:
+        """Many at once: their keys are looked up by one query. UnreadableEventError names the first
+        that can't be read."""
+        opened = [_open(stored, position) for stored, position in rows]
+        try:
+            secrets = self._keys.find_all([entry.key_id for entry in opened if entry.key_id is not None])
+        except KeyLostError as error:
+            raise UnreadableEventError(f"data key {error} is lost") from error
+        return [entry.decode(secrets) for entry in opened]
+
+
+class _Opened(NamedTuple):
+    """A stored event taken apart, before its body is unsealed."""
+
+    name: str
+    position: int | None
+    stream_id: UUID
+    version: int
+    leaf: bytes
+    head: bytes
+    event_id: UUID
+    schema_version: int
+    recorded_at: datetime
+    key_id: UUID | None
+    commitment: bytes
+    circumstances: bytes
+    body: bytes
+
+    def decode(self, secrets: Mapping[UUID, bytes | None]) -> RecordedEvent:
+        return RecordedEvent(
+            event=self._readable_event(secrets),
+            event_id=self.event_id,
+            stream_id=self.stream_id,
+            version=self.version,
+            recorded_at=self.recorded_at,
+            circumstances=_circumstances(self.circumstances),
+            position=self.position,
+            key_id=self.key_id,
+            leaf=self.leaf,
+        )
+
+    def _readable_event(self, secrets: Mapping[UUID, bytes | None]) -> Event | Erased:
+        try:
+            return self._event(secrets)
+        except (sealing.NotUnsealedError, UpcastMissingError, ValidationError) as error:
+            # The cause may quote personal data: it is not chained.
+            raise UnreadableEventError(f"event {self.event_id}: {type(error).__name__}") from None
+
+    def _event(self, secrets: Mapping[UUID, bytes | None]) -> Event | Erased:
+        plaintext = self.body
+        if self.key_id is not None:
+            secret = secrets[self.key_id]
+            if secret is None:
+                return Erased(self.name, self.key_id)
+            plaintext = sealing.unseal(
+                secret, about=self.event_id, header=self.head + self.circumstances, body=self.body
+            )
+            commitment = sealing.commit(secret, about=self.event_id, plaintext=plaintext)
+            if base64.b64encode(commitment) != self.commitment:
+                raise StoredBytesDifferError(self.event_id)
+        return from_data(self.name, plaintext, schema_version=self.schema_version)
+
+
+def _open(stored: StoredEvent, position: int | None) -> _Opened:
+    """Take stored bytes apart and see that the leaf agrees with the columns and the digest.
+
+    This is the fast reading of trusted layout; `leaf.parse` is the strict one, for verification."""
+    try:
+        entry, rest = leaf.split(stored.state)
+    except leaf.LeafMalformedError:
+        raise StoredBytesDifferError(stored.originator_id, stored.originator_version) from None
+    lines = entry.split(b"\n")
+    name, _, schema_version = lines[5].decode().partition("@")
+    if (
+        name != stored.topic
+        or lines[3].decode() != str(stored.originator_id)
+        or int(lines[4]) != stored.originator_version
+        or base64.b64encode(hashlib.sha256(rest).digest()) != lines[8]
+    ):
+        raise StoredBytesDifferError(stored.originator_id, stored.originator_version)
+    circumstances, _, body = rest.partition(b"\n")
+    return _Opened(
+        name=name,
+        position=position,
+        stream_id=UUID(str(stored.originator_id)),
+        version=stored.originator_version,
+        leaf=entry,
+        head=entry[: -len(lines[8]) - len(lines[9]) - 2],
+        event_id=UUID(lines[2].decode()),
+        schema_version=int(schema_version),
+        recorded_at=datetime.fromisoformat(lines[6].decode()),
+        key_id=None if lines[7] == b"-" else UUID(lines[7].decode()),
+        commitment=lines[9],
+        circumstances=circumstances,
+        body=body,
+    )
+
+
+def _circumstances(line: bytes) -> Circumstances:
+    fields = orjson.loads(line)
+    causation, correlation = fields["causation_id"], fields["correlation_id"]
+    return Circumstances(
+        actor=fields["actor"],
+        on_behalf_of=fields["on_behalf_of"],
+        causation_id=UUID(causation) if causation else None,
+        correlation_id=UUID(correlation) if correlation else None,
+    )
+
+
+def to_data(event: Event) -> bytes:
+    """The event's data as the JSON that is stored, before sealing."""
+    return bytes(_ADAPTERS[NAMES[type(event)]].dump_json(event, exclude_defaults=True))
+
+
+def from_data(name: str, data: bytes, *, schema_version: int) -> Event:
+    """The event of stored JSON, lifted to today's shape."""
+    if name not in EVENT_TYPES:
+        raise UnknownNameError(name)
+    current = EVENT_TYPES[name].schema_version
+    adapter = _ADAPTERS[name]
+    if schema_version == current:
+        return adapter.validate_json(data)  # type: ignore[no-any-return]
+    lifted = upcast(name, orjson.loads(data), stored=schema_version, current=current)
+    return adapter.validate_python(lifted)  # type: ignore[no-any-return]

@@ -1,0 +1,103 @@
+"""The secrets that lie outside the database: key-encryption keys, index key, log key, intake key.
+
+Each secret is one file of mode 0600 in one folder. They are made once, by `create`, and never made
+anew by accident: a ledger whose secrets are lost must say so, not start with fresh ones.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class SecretMissingError(Exception):
+    """A secret file is missing: restore the folder of secrets from its backup."""
+
+
+class KeyNotUnwrappedError(Exception):
+    """A wrapped key does not open: it was changed, moved to another row, or wrapped by another key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """Secrets of one ledger. `wrapping_keys` are by epoch; new keys are wrapped by the latest."""
+
+    folder: Path
+    wrapping_keys: dict[int, bytes]
+    index_key: bytes
+    log_seed: bytes
+    message_key: bytes
+
+    @property
+    def epoch(self) -> int:
+        return max(self.wrapping_keys)
+
+    def wrap(self, key: bytes, *, about: bytes) -> bytes:
+        """The key sealed under the current epoch; it opens only with the same `about`."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + AESGCM(self.wrapping_keys[self.epoch]).encrypt(nonce, key, about)
+
+    def unwrap(self, wrapped: bytes, *, epoch: int, about: bytes) -> bytes:
+        if epoch not in self.wrapping_keys:
+            raise SecretMissingError(f"key-encryption key of epoch {epoch}")
+        aead = AESGCM(self.wrapping_keys[epoch])
+        try:
+            return aead.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], about)
+        except InvalidTag:
+            raise KeyNotUnwrappedError from None
+
+
+def create(folder: Path) -> None:
+    """Make the secrets that are not there yet. Safe when several processes start together."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("kek-1", "index", "log", "message"):
+        _create_file(folder / f"{name}.key", secrets.token_bytes(KEY_BYTES))
+
+
+def load(folder: Path) -> Custody:
+    """The secrets of the folder; every one of them must be there."""
+    epochs = {int(path.stem.removeprefix("kek-")): _read(path) for path in folder.glob("kek-*.key")}
+    if not epochs:
+        raise SecretMissingError(f"no key-encryption key in {folder}")
+    return Custody(
+        folder=folder,
+        wrapping_keys=epochs,
+        index_key=_read(folder / "index.key"),
+        log_seed=_read(folder / "log.key"),
+        message_key=_read(folder / "message.key"),
+    )
+
+
+def _create_file(path: Path, content: bytes) -> None:
+    """Written whole under another name, then linked: nobody ever reads half a secret."""
+    if path.exists():
+        return
+    draft = path.with_suffix(f".{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        secret = path.read_bytes()
+    except FileNotFoundError:
+        raise SecretMissingError(str(path)) from None
+    if len(secret) != KEY_BYTES:
+        raise SecretMissingError(f"{path} is not {KEY_BYTES} bytes long")
+    return secret

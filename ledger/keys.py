@@ -1,0 +1,157 @@
+"""Data keys: one for each subject and purpose, kept wrapped in the database, opened here.
+
+The subject is a patient, or a report or submission that has no known patient yet. Erasing a key makes
+everything sealed under it unreadable, in the ledger and in every view.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from ledger.custody import KEY_BYTES, Custody
+
+# An erased key must not live on in a process's memory: keys are looked up again after this.
+CACHE_SECONDS = 60.0
+CACHE_SIZE = 100_000
+
+
+class KeyErasedError(Exception):
+    """The data key was erased on purpose: what it sealed is gone for good."""
+
+
+class KeyLostError(Exception):
+    """The data key is not in the key table and was never erased: restore the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    key_id: UUID
+    secret: bytes
+
+
+class DataKeys:
+    """Opens data keys and makes new ones; remembers opened keys for a minute."""
+
+    def __init__(self, pool: ConnectionPool[Connection[tuple[object, ...]]], custody: Custody) -> None:
+        self._pool = pool
+        self._custody = custody
+        # Guards both dictionaries; held only for dictionary work, never while the database is asked.
+        self._lock = Lock()
+        self._by_id: dict[UUID, tuple[float, bytes | None]] = {}
+        self._by_subject: dict[tuple[UUID, str], tuple[float, DataKey]] = {}
+
+    def key_of(self, subject: UUID, purpose: str) -> DataKey:
+        """The live key of the subject for the purpose; made if there is none."""
+        entry = self._by_subject.get((subject, purpose))
+        if entry is not None and entry[0] > monotonic():
+            return entry[1]
+        with self._pool.connection() as connection:
+            key = self._find_or_create(connection, subject, purpose)
+        with self._lock:
+            _make_room(self._by_subject)
+            self._by_subject[subject, purpose] = (monotonic() + CACHE_SECONDS, key)
+        self._remember({key.key_id: key.secret})
+        return key
+
+    def open(self, key_id: UUID) -> bytes:
+        """The secret of a key. KeyErasedError if it was erased, KeyLostError if it is nowhere."""
+        return self.open_all([key_id])[key_id]
+
+    def open_all(self, key_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+        """The secrets of several keys, by one query for those not remembered."""
+        found = self.find_all(key_ids)
+        for key_id in key_ids:
+            if found[key_id] is None:
+                raise KeyErasedError(key_id)
+        return {key_id: secret for key_id, secret in found.items() if secret is not None}
+
+    def find_all(self, key_ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
+        """As `open_all`, with None for an erased key."""
+        now = monotonic()
+        known = {key_id: self._by_id.get(key_id) for key_id in set(key_ids)}
+        found = {key_id: entry[1] for key_id, entry in known.items() if entry and entry[0] > now}
+        missing = [key_id for key_id in known if key_id not in found]
+        if missing:
+            fetched = self._fetch(missing)
+            self._remember(fetched)
+            found |= fetched
+        return found
+
+    def forget(self) -> None:
+        """Drop what is remembered: after an erasure, and in tests."""
+        with self._lock:
+            self._by_id.clear()
+            self._by_subject.clear()
+
+    def _fetch(self, key_ids: list[UUID]) -> dict[UUID, bytes | None]:
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                "SELECT key_id, subject, purpose, epoch, wrapped FROM ledger.data_keys"
+                " WHERE key_id = ANY(%s)",
+                (key_ids,),
+            ).fetchall()
+        fetched: dict[Any, bytes | None] = {row[0]: self._unwrap(*row) for row in rows}
+        for key_id in key_ids:
+            if key_id not in fetched:
+                raise KeyLostError(key_id)
+        return fetched
+
+    def _find_or_create(
+        self, connection: Connection[tuple[object, ...]], subject: UUID, purpose: str
+    ) -> DataKey:
+        select = (
+            "SELECT key_id, subject, purpose, epoch, wrapped FROM ledger.data_keys"
+            " WHERE subject = %s AND purpose = %s AND wrapped IS NOT NULL"
+        )
+        row = connection.execute(select, (subject, purpose)).fetchone()
+        if row is None:
+            key_id, secret = uuid4(), secrets.token_bytes(KEY_BYTES)
+            wrapped = self._custody.wrap(
+                secret, about=_about(key_id, subject, purpose, self._custody.epoch)
+            )
+            # Two processes may meet here; the index on live keys lets one of them win.
+            connection.execute(
+                "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
+                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (key_id, subject, purpose, self._custody.epoch, wrapped),
+            )
+            row = connection.execute(select, (subject, purpose)).fetchone()
+        assert row is not None
+        opened = self._unwrap(*row)
+        assert isinstance(row[0], UUID) and opened is not None
+        return DataKey(row[0], opened)
+
+    def _unwrap(self, key_id: object, subject: object, purpose: object, epoch: object, wrapped: object) -> (
+        bytes | None
+    ):
+        assert isinstance(key_id, UUID) and isinstance(subject, UUID)
+        assert isinstance(purpose, str) and isinstance(epoch, int)
+        if wrapped is None:
+            return None
+        assert isinstance(wrapped, bytes)
+        return self._custody.unwrap(wrapped, epoch=epoch, about=_about(key_id, subject, purpose, epoch))
+
+    def _remember(self, secrets_by_id: dict[UUID, bytes] | dict[UUID, bytes | None]) -> None:
+        until = monotonic() + CACHE_SECONDS
+        with self._lock:
+            _make_room(self._by_id)
+            for key_id, secret in secrets_by_id.items():
+                self._by_id[key_id] = (until, secret)
+
+
+def _about(key_id: UUID, subject: UUID, purpose: str, epoch: int) -> bytes:
+    """What a wrapped key is bound to: it does not open in another row."""
+    return f"letopis/data-key@v1\n{key_id}\n{subject}\n{purpose}\n{epoch}\n".encode()
+
+
+def _make_room(remembered: dict[Any, Any]) -> None:
+    """Forget everything rather than grow without end; the next looks cost a query each."""
+    if len(remembered) >= CACHE_SIZE:
+        remembered.clear()

@@ -1,0 +1,116 @@
+"""The leaf: what the log commits to of one event. Text, strict, without personal data.
+
+    letopis/leaf@v1
+    <log origin>
+    <event id>
+    <stream id>
+    <version in the stream>
+    <stored name>@<schema version>
+    <recorded at, UTC, microseconds>
+    <id of the data key, or ->
+    <base64 of SHA-256 over the rest of the stored bytes>
+    <base64 of the keyed commitment to the plaintext, or ->
+
+The first eight lines are also the associated data of the seal. The leaf is the beginning of the
+stored bytes of its event, so it is hashed as it lies and never written a second time.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+FIRST_LINE = "letopis/leaf@v1"
+LINES = 10
+
+
+class LeafMalformedError(Exception):
+    """Stored bytes do not begin with a leaf of a known version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The fields of a leaf, in the order of its lines."""
+
+    origin: str
+    event_id: UUID
+    stream_id: UUID
+    version: int
+    name: str
+    schema_version: int
+    recorded_at: datetime
+    key_id: UUID | None
+    digest: bytes
+    commitment: bytes | None
+
+
+def header(  # noqa: PLR0913 - the lines of the format, each named
+    *,
+    origin: str,
+    event_id: UUID,
+    stream_id: UUID,
+    version: int,
+    name: str,
+    schema_version: int,
+    recorded_at: datetime,
+    key_id: UUID | None,
+) -> bytes:
+    """The first eight lines."""
+    return (
+        f"{FIRST_LINE}\n{origin}\n{event_id}\n{stream_id}\n{version}\n{name}@{schema_version}\n"
+        f"{recorded_at.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z\n{key_id or '-'}\n"
+    ).encode()
+
+
+def complete(head: bytes, *, rest: bytes, commitment: bytes | None) -> bytes:
+    """The whole leaf, given its header and the rest of the stored bytes."""
+    digest = base64.b64encode(hashlib.sha256(rest).digest())
+    return head + digest + b"\n" + (base64.b64encode(commitment) if commitment else b"-") + b"\n"
+
+
+def split(state: bytes) -> tuple[bytes, bytes]:
+    """The leaf of stored bytes, and the rest: an empty line is between them."""
+    place = state.find(b"\n\n")
+    if place < 0 or not state.startswith(FIRST_LINE.encode()):
+        raise LeafMalformedError
+    return state[: place + 1], state[place + 2 :]
+
+
+def parse(leaf: bytes) -> Leaf:
+    """The fields of a leaf. Strict: what it was parsed from is what it would be written as."""
+    try:
+        lines = leaf.decode("ascii").split("\n")
+        name, _, schema_version = lines[5].partition("@")
+        found = Leaf(
+            origin=lines[1],
+            event_id=UUID(lines[2]),
+            stream_id=UUID(lines[3]),
+            version=int(lines[4]),
+            name=name,
+            schema_version=int(schema_version),
+            recorded_at=datetime.fromisoformat(lines[6]),
+            key_id=None if lines[7] == "-" else UUID(lines[7]),
+            digest=base64.b64decode(lines[8], validate=True),
+            commitment=None if lines[9] == "-" else base64.b64decode(lines[9], validate=True),
+        )
+    except (ValueError, IndexError):
+        raise LeafMalformedError from None
+    if lines[0] != FIRST_LINE or len(lines) != LINES + 1 or leaf != _format(found):
+        raise LeafMalformedError
+    return found
+
+
+def _format(leaf: Leaf) -> bytes:
+    head = header(
+        origin=leaf.origin,
+        event_id=leaf.event_id,
+        stream_id=leaf.stream_id,
+        version=leaf.version,
+        name=leaf.name,
+        schema_version=leaf.schema_version,
+        recorded_at=leaf.recorded_at,
+        key_id=leaf.key_id,
+    )
+    commitment = base64.b64encode(leaf.commitment) if leaf.commitment is not None else b"-"
+    return head + base64.b64encode(leaf.digest) + b"\n" + commitment + b"\n"

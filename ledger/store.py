@@ -1,0 +1,207 @@
+"""The ledger: append with an expected version, read a stream, read everything by position."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from psycopg.rows import tuple_row
+from psycopg_pool import ConnectionPool
+
+from domain import Event
+from ledger import sealing
+from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent
+from ledger.custody import Custody
+from ledger.keys import DataKeys
+from ledger.recorder import Document, LedgerRecorder, Mark
+
+S = TypeVar("S")
+
+
+class NotMigratedError(Exception):
+    """The database has no ledger yet: run `letopis migrate`."""
+
+
+class StreamErasedError(Exception):
+    """The stream can't be replayed into a state: its personal data was erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Events for one stream. `expected_version` is the version that the decision looked at; `subject`
+    is whose data keys seal the personal ones among them."""
+
+    stream_id: UUID
+    expected_version: int
+    events: Sequence[Event]
+    subject: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an append ended: the last position in the whole ledger, and the ids of its events."""
+
+    last: int
+    event_ids: tuple[UUID, ...]
+
+
+class Ledger:
+    """One log, its keys, and the only way to write to it."""
+
+    def __init__(self, conninfo: str, custody: Custody, *, role: str = "letopis_app", pool_size: int = 8) -> None:
+        options = f"-c role={role} -c lock_timeout=30s -c idle_in_transaction_session_timeout=30s"
+        self.custody = custody
+        self.pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
+            conninfo,
+            kwargs={"autocommit": True, "options": options},
+            min_size=1,
+            max_size=pool_size,
+            open=True,
+            check=ConnectionPool.check_connection,
+        )
+        self.recorder = LedgerRecorder(conninfo, options=options)
+        self.keys = DataKeys(self.pool, custody)
+        self.origin = self._read_origin()
+        self.mapper = EventMapper(self.origin, self.keys)
+
+    def close(self) -> None:
+        self.recorder.datastore.close()
+        self.pool.close()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Writing
+
+    def append(
+        self,
+        *writes: Write,
+        circumstances: Circumstances,
+        marks: Sequence[Mark] = (),
+        documents: Sequence[Document] = (),
+    ) -> Position:
+        """Store the events of all writes together, or none of them.
+
+        Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
+        or, with the last, nobody knows."""
+        now = datetime.now(UTC)
+        stored: list[StoredEvent] = []
+        event_ids = []
+        for write in writes:
+            for version, event in enumerate(write.events, write.expected_version + 1):
+                event_ids.append(uuid4())
+                recorded = RecordedEvent(
+                    event=event,
+                    event_id=event_ids[-1],
+                    stream_id=write.stream_id,
+                    version=version,
+                    recorded_at=now,
+                    circumstances=circumstances,
+                    subject=write.subject,
+                )
+                stored.append(self.mapper.to_stored_event(recorded))
+        positions = self.recorder.insert_events(stored, marks=marks, documents=documents)
+        return Position(positions[-1] if positions else 0, tuple(event_ids))
+
+    def seal_document(self, subject: UUID, purpose: str, content: bytes) -> Document:
+        """Sealed bytes to be stored with an append."""
+        key = self.keys.key_of(subject, purpose)
+        document_id = uuid4()
+        sealed, _ = sealing.seal(
+            key.secret, about=document_id, header=self._document_header(document_id), plaintext=content
+        )
+        return Document(document_id, key.key_id, sealed)
+
+    # Reading
+
+    def load(self, stream_id: UUID, evolve: Callable[[S | None, Any], S]) -> tuple[S | None, int]:
+        """The state that a stream folds into, and its version: None and 0 for a stream that is not."""
+        state: S | None = None
+        version = 0
+        for recorded in self.read(stream_id):
+            if isinstance(recorded.event, Erased):
+                raise StreamErasedError(stream_id)
+            state = evolve(state, recorded.event)
+            version = recorded.version
+        return state, version
+
+    def read(self, stream_id: UUID) -> Iterator[RecordedEvent]:
+        """The events of one stream in order of version."""
+        rows: list[tuple[StoredEvent, int | None]] = [
+            (stored, None) for stored in self.recorder.select_events(stream_id)
+        ]
+        yield from self.mapper.to_recorded_events(rows)
+
+    def read_all(self, *, after: int = 0, limit: int = 500) -> list[RecordedEvent]:
+        """The next events by position. Positions have gaps; order is the order of commit."""
+        return self.mapper.to_recorded_events(
+            [(stored, position) for position, stored in self.read_stored(after=after, limit=limit)]
+        )
+
+    def read_stored(self, *, after: int = 0, limit: int = 500) -> list[tuple[int, StoredEvent]]:
+        """As `read_all`, without opening the bytes."""
+        with self.pool.connection() as connection:
+            cursor = connection.cursor(binary=True, row_factory=tuple_row)
+            cursor.execute(
+                "SELECT notification_id, originator_id, originator_version, topic, state"
+                " FROM ledger.events WHERE notification_id > %s ORDER BY notification_id LIMIT %s",
+                (after, limit),
+                prepare=True,
+            )
+            return [(row[0], StoredEvent(row[1], row[2], row[3], row[4])) for row in cursor.fetchall()]
+
+    def last_position(self) -> int:
+        return self.recorder.max_notification_id() or 0
+
+    def read_document(self, document_id: UUID) -> bytes:
+        """The opened bytes of a stored document."""
+        with self.pool.connection() as connection:
+            row = connection.execute(
+                "SELECT key_id, sealed FROM ledger.documents WHERE document_id = %s", (document_id,)
+            ).fetchone()
+        if row is None:
+            raise KeyError(document_id)
+        header = self._document_header(document_id)
+        return sealing.unseal(self.keys.open(row[0]), about=document_id, header=header, body=row[1])
+
+    # Finding by a number that must not be seen
+
+    def mark(self, kind: str, number: str, subject: UUID) -> Mark:
+        return Mark(kind, sealing.mark(self.custody.index_key, kind, number), subject)
+
+    def find(self, kind: str, number: str) -> UUID | None:
+        """Who has this phone, policy or other number."""
+        with self.pool.connection() as connection:
+            row = connection.execute(
+                "SELECT subject FROM ledger.blind_index WHERE kind = %s AND mark = %s",
+                (kind, sealing.mark(self.custody.index_key, kind, number)),
+            ).fetchone()
+        return row[0] if row else None
+
+    def stream_id(self, kind: str, *parts: str) -> UUID:
+        """The stream of a natural key: the same parts give the same stream, and tell nothing."""
+        return sealing.stream_id(self.custody.index_key, kind, *parts)
+
+    def content_mark(self, content: bytes) -> str:
+        """A keyed digest (hex): the same content has the same mark."""
+        return sealing.mark(self.custody.index_key, "content", content).hex()
+
+    def _document_header(self, document_id: UUID) -> bytes:
+        return f"letopis/document@v1\n{self.origin}\n{document_id}\n".encode()
+
+    def _read_origin(self) -> str:
+        try:
+            with self.pool.connection() as connection:
+                row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            row = None
+        if row is None:
+            self.close()
+            raise NotMigratedError
+        return str(row[0])
