@@ -8,7 +8,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -107,6 +107,14 @@ class Erased:
     key_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that is stored but can't be read back; `reason` names the error, never the data."""
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
     """Who acted, for whom, why, and in which conversation. Pseudonyms only, such as `patient:<uuid>`."""
@@ -123,7 +131,7 @@ class RecordedEvent:
     it is None until the event is stored. `subject` says whose key seals it, when writing; `key_id` and
     `leaf` are what was stored, when reading."""
 
-    event: Event | Erased
+    event: Event | Erased | Unreadable
     event_id: UUID
     stream_id: UUID
     version: int
@@ -195,6 +203,29 @@ class EventMapper(Mapper[UUID]):
         except KeyLostError as error:
             raise UnreadableEventError(f"data key {error} is lost") from error
         return [entry.decode(secrets) for entry in opened]
+
+    def to_readable(self, rows: Sequence[tuple[StoredEvent, int | None]]) -> list[RecordedEvent]:
+        """As `to_recorded_events`, for a reader that must not stop: what can't be read is `Unreadable`."""
+        try:
+            return self.to_recorded_events(rows)
+        except UnreadableEventError:
+            return [self._readable(stored, position) for stored, position in rows]
+
+    def _readable(self, stored: StoredEvent, position: int | None) -> RecordedEvent:
+        try:
+            return self.to_recorded_events([(stored, position)])[0]
+        except UnreadableEventError as error:
+            entry = stored.state.partition(b"\n\n")[0] + b"\n"
+            return RecordedEvent(
+                event=Unreadable(stored.topic, type(error).__name__),
+                event_id=UUID(int=0),
+                stream_id=UUID(str(stored.originator_id)),
+                version=stored.originator_version,
+                recorded_at=datetime.fromtimestamp(0, UTC),
+                circumstances=Circumstances(actor="unknown"),
+                position=position,
+                leaf=entry,
+            )
 
 
 class _Opened(NamedTuple):

@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from domain import Event
 from ledger import sealing
-from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent
+from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
 from ledger.custody import Custody
 from ledger.keys import DataKeys
 from ledger.recorder import Document, LedgerRecorder, Mark
@@ -127,6 +127,7 @@ class Ledger:
         for recorded in self.read(stream_id):
             if isinstance(recorded.event, Erased):
                 raise StreamErasedError(stream_id)
+            assert not isinstance(recorded.event, Unreadable)
             state = evolve(state, recorded.event)
             version = recorded.version
         return state, version

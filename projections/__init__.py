@@ -1,0 +1,11 @@
+"""What readers need, derived from the ledger; can be thrown away and rebuilt."""
+
+from projections.audit import AUDIT
+from projections.cabinet import CABINET
+from projections.delivery import DELIVERY
+from projections.projection import Projection
+from projections.transparency import TRANSPARENCY
+
+PROJECTIONS: tuple[Projection, ...] = (CABINET, AUDIT, DELIVERY, TRANSPARENCY)
+
+__all__ = ["PROJECTIONS", "Projection"]

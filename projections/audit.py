@@ -1,0 +1,167 @@
+"""The audit trail: who did what to whose data, when, in which capacity and under which consent.
+
+One row an event, by pseudonyms only: an auditor reads it without any key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.consent import ConsentGranted, ConsentWithdrawn
+from domain.linkage import OrganisationLinked, OrganisationUnlinked
+from domain.notification import (
+    NotificationAttempted,
+    NotificationFailed,
+    NotificationOutcomeUnknown,
+    NotificationRequested,
+    NotificationSuppressed,
+)
+from domain.patient import PatientEvent
+from domain.reading import AccessLogRead, ReportRead, ReportsListed
+from domain.report import ReportMatched, ReportReceived
+from domain.session import SessionClosed, SessionOpened, SignInRefused
+from domain.submission import SubmissionQuarantined, SubmissionReceived, SubmissionRefused
+from domain.values import PatientId
+from ledger.codec import NAMES, Erased, RecordedEvent, Unreadable
+from ledger.store import Ledger
+from projections.projection import Projection, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the trail."""
+
+    position: int
+    event_id: UUID
+    recorded_at: datetime
+    name: str
+    actor: str
+    on_behalf_of: str | None
+    patient_id: UUID | None
+    report_id: UUID | None
+    detail: dict[str, Any]
+
+
+# How events change the rows.
+
+
+def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:  # noqa: ARG001 - one shape
+    rows.executemany(
+        "INSERT INTO entries VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [_row(recorded) for recorded in events],
+    )
+
+
+def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
+    event = recorded.event
+    name = event.name if isinstance(event, Erased | Unreadable) else NAMES[type(event)]
+    patient_id, report_id, detail = _about(recorded)
+    return (
+        recorded.position,
+        recorded.event_id,
+        recorded.recorded_at,
+        name,
+        recorded.stream_id,
+        recorded.version,
+        recorded.circumstances.actor,
+        recorded.circumstances.on_behalf_of,
+        patient_id,
+        report_id,
+        orjson.dumps(detail).decode(),
+    )
+
+
+def _about(recorded: RecordedEvent) -> tuple[UUID | None, UUID | None, dict[str, Any]]:  # noqa: PLR0911
+    """Whose data, which report, and what else may be known without a key."""
+    event = recorded.event
+    match event:
+        case Erased():
+            return None, None, {"erased_key": str(event.key_id)}
+        case ReportReceived():
+            return event.patient_id, recorded.stream_id, {"laboratory": str(event.laboratory_id)}
+        case ReportMatched():
+            return event.patient_id, recorded.stream_id, {"matched_by": event.matched_by}
+        case ReportRead():
+            detail = {"purpose": event.purpose, "report_version": event.report_version}
+            return event.patient_id, event.report_id, detail
+        case ReportsListed():
+            return event.patient_id, None, {"purpose": event.purpose, "count": event.count}
+        case AccessLogRead():
+            return event.patient_id, None, {"purpose": event.purpose}
+        case ConsentGranted():
+            document = event.document
+            return event.patient_id, None, {"consent": document.kind, "document": document.version}
+        case ConsentWithdrawn():
+            return event.patient_id, None, {"consent": event.kind}
+        case OrganisationLinked() | OrganisationUnlinked():
+            return event.patient_id, None, {"organisation": str(event.organisation_id)}
+        case NotificationRequested() | NotificationSuppressed():
+            detail = {
+                "channel": event.channel,
+                "consent": str(event.consent_id) if event.consent_id else None,
+                "consent_version": event.consent_version,
+            }
+            if isinstance(event, NotificationSuppressed):
+                detail["reason"] = event.reason
+            return event.patient_id, event.report_id, detail
+        case NotificationAttempted():
+            return None, None, {"attempt": event.attempt, "consent_version": event.consent_version}
+        case NotificationFailed():
+            return None, None, {"attempt": event.attempt, "reason": event.reason}
+        case NotificationOutcomeUnknown():
+            return None, None, {"attempt": event.attempt, "stage": event.stage}
+        case SessionOpened():
+            return event.patient_id, None, {"factors": list(event.factors)}
+        case SignInRefused():
+            return event.patient_id, None, {"reason": event.reason}
+        case SessionClosed():
+            return None, None, {"reason": event.reason}
+        case SubmissionReceived():
+            return None, None, {"laboratory": str(event.laboratory_id)}
+        case SubmissionQuarantined() | SubmissionRefused():
+            return None, None, {"code": event.code}
+        case _ if isinstance(event, PatientEvent):
+            return recorded.stream_id, None, {}
+        case _:
+            return None, None, {}
+
+
+# Queries.
+
+READINGS = ("ReportRead", "ReportsListed", "AccessLogRead")
+_COLUMNS = "position, event_id, recorded_at, name, actor, on_behalf_of, patient_id, report_id, detail"
+
+
+def readings_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> list[Entry]:
+    """Who read the patient's data, latest first."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            f"SELECT {_COLUMNS} FROM audit.entries WHERE patient_id = %s AND name = ANY(%s)"
+            " ORDER BY position DESC LIMIT %s",
+            (patient_id, list(READINGS), limit),
+        ).fetchall()
+    return [Entry(*row) for row in found]
+
+
+def entries(ledger: Ledger, *, patient_id: UUID | None = None, after: int = 0, limit: int = 500) -> list[Entry]:
+    """The trail in order of position, of everybody or of one pseudonym."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            f"SELECT {_COLUMNS} FROM audit.entries WHERE position > %s"
+            " AND (%s::uuid IS NULL OR patient_id = %s) ORDER BY position LIMIT %s",
+            (after, patient_id, patient_id, limit),
+        ).fetchall()
+    return [Entry(*row) for row in found]
+
+
+def count(ledger: Ledger) -> int:
+    with ledger.pool.connection() as connection:
+        row = connection.execute("SELECT count(*) FROM audit.entries").fetchone()
+    return row[0] if row else 0
+
+
+AUDIT = Projection(name="audit", tables={"entries": "position"}, apply=apply)

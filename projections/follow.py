@@ -1,0 +1,231 @@
+"""One loop feeds every projection in position order, and signs the log as it grows.
+
+Rows and position are written in one transaction. An event that a projection can't take is parked with
+a reason, and so are the later events of its stream, so that order is kept; the others go on.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event as Signal
+from time import monotonic
+from typing import Any
+
+import psycopg
+import psycopg.sql
+import structlog
+
+from ledger.codec import RecordedEvent, Unreadable
+from ledger.store import Ledger
+from projections import transparency
+from projections.projection import Projection, Rows
+
+# One follower a database: whoever holds this lock leads, the others wait for it.
+LOCK = 7597101
+BATCH = 500
+# Polling is the truth; nothing is lost when a hint is.
+POLL_SECONDS = 0.1
+# A checkpoint follows the last event within this time.
+PUBLISH_SECONDS = 0.5
+# A projection that had to stop is tried again after this.
+STALLED_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+class NotFollowedError(Exception):
+    """No follower brought the views to the position in time: is `letopis serve` running?"""
+
+
+@dataclass(slots=True)
+class Follower:
+    """`stalled` names the projections that had to stop, with the time until which they rest."""
+
+    ledger: Ledger
+    projections: Sequence[Projection]
+    hint: Signal = field(default_factory=Signal)
+    stalled: dict[str, float] = field(default_factory=dict)
+    published_at: float = 0.0
+
+    def run(self, stop: Signal) -> None:
+        """Follow until told to stop; waits for the lead, and survives the loss of the database."""
+        while not stop.is_set():
+            try:
+                with self._lead() as leads:
+                    while leads and not stop.is_set():
+                        if not self.step():
+                            self.hint.wait(POLL_SECONDS)
+                            self.hint.clear()
+            except psycopg.Error as error:
+                log.warning("follower.database-lost", error=type(error).__name__)
+            stop.wait(POLL_SECONDS)
+
+    def catch_up(self) -> bool:
+        """Bring the views up to date, if nobody else leads; whether they are."""
+        with self._lead() as leads:
+            while leads and self.step():
+                pass
+            if leads:
+                self.sign(at_once=True)
+            return leads
+
+    def step(self) -> int:
+        """Take the next events into every projection that lacks them; how many events were read."""
+        awake = [view for view in self.projections if self.stalled.get(view.name, 0) < monotonic()]
+        positions = {view.name: position_of(self.ledger, view.name) for view in awake}
+        if not awake:
+            return 0
+        stored = self.ledger.read_stored(after=min(positions.values()), limit=BATCH)
+        events = self.ledger.mapper.to_readable([(event, position) for position, event in stored])
+        for view in awake:
+            missing = [recorded for recorded in events if (recorded.position or 0) > positions[view.name]]
+            if missing:
+                self._take(view, missing)
+        self.sign()
+        return len(stored)
+
+    def sign(self, *, at_once: bool = False) -> None:
+        """Sign the log if it grew, at most twice a second."""
+        if not at_once and monotonic() - self.published_at < PUBLISH_SECONDS:
+            return
+        self.published_at = monotonic()
+        try:
+            transparency.publish(self.ledger)
+        except transparency.ForkError as error:
+            log.critical("log.fork", detail=str(error))
+            self.stalled["checkpoint"] = monotonic() + STALLED_SECONDS
+
+    def _take(self, view: Projection, events: Sequence[RecordedEvent]) -> None:
+        try:
+            take(self.ledger, view, events)
+        except transparency.LeafMissingError as error:
+            log.critical("projection.stalled", projection=view.name, position=str(error))
+            self.stalled[view.name] = monotonic() + STALLED_SECONDS
+
+    @contextmanager
+    def _lead(self) -> Iterator[bool]:
+        with self.ledger.pool.connection() as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+            leads = bool(row and row[0])
+            try:
+                yield leads
+            finally:
+                if leads and not connection.broken:
+                    connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
+
+
+def take(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], schema: str = "") -> None:
+    """Write the events' rows and the position together. If that fails, each event alone, to find the
+    one that can't be taken and to park it."""
+    schema = schema or view.name
+    try:
+        if view.parks and (_has_parked(ledger, view) or any(_is_unreadable(event) for event in events)):
+            _take_each(ledger, view, events, schema)
+        else:
+            with _rows(ledger, schema) as rows:
+                fresh = _not_taken(rows, events)
+                if fresh:
+                    view.apply(rows, fresh, ledger)
+                    _track(rows, fresh[-1])
+    except (psycopg.OperationalError, transparency.LeafMissingError):
+        raise
+    except Exception:
+        # The edge of one projection: whatever its rule raised must not stop the others.
+        if not view.parks:
+            raise
+        _take_each(ledger, view, events, schema)
+
+
+def _take_each(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], schema: str) -> None:
+    for recorded in events:
+        reason = recorded.event.reason if isinstance(recorded.event, Unreadable) else None
+        if reason is None and _is_stream_parked(ledger, view, recorded):
+            reason = "earlier-event-parked"
+        if reason is None:
+            try:
+                with _rows(ledger, schema) as rows:
+                    if _not_taken(rows, [recorded]):
+                        view.apply(rows, [recorded], ledger)
+                        _track(rows, recorded)
+            except psycopg.OperationalError:
+                raise
+            except Exception as error:
+                reason = type(error).__name__
+        if reason is not None:
+            log.error("projection.parked", projection=view.name, position=recorded.position, reason=reason)
+            with _rows(ledger, schema) as rows:
+                if _not_taken(rows, [recorded]):
+                    _park(rows, view, recorded, reason)
+                    _track(rows, recorded)
+
+
+@contextmanager
+def _rows(ledger: Ledger, schema: str) -> Iterator[Rows]:
+    """A cursor in a transaction, with the projection's schema as the only place of bare names."""
+    with ledger.pool.connection() as connection, connection.transaction():
+        connection.execute(psycopg.sql.SQL("SET LOCAL search_path TO {}").format(psycopg.sql.Identifier(schema)))
+        yield connection.cursor()
+
+
+def _not_taken(rows: Rows, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """The events after the tracked position, which is locked until the transaction ends."""
+    row = rows.execute("SELECT position FROM tracking FOR UPDATE").fetchone()
+    position = row[0] if row else 0
+    return [recorded for recorded in events if (recorded.position or 0) > position]
+
+
+def _track(rows: Rows, last: RecordedEvent) -> None:
+    rows.execute(
+        "INSERT INTO tracking (position) VALUES (%s)"
+        " ON CONFLICT (only_row) DO UPDATE SET position = excluded.position",
+        (last.position,),
+    )
+
+
+def _park(rows: Rows, view: Projection, recorded: RecordedEvent, reason: str) -> None:
+    rows.execute(
+        "INSERT INTO follower.parked (projection, position, stream_id, reason) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (view.name, recorded.position, recorded.stream_id, reason),
+    )
+
+
+def _is_unreadable(recorded: RecordedEvent) -> bool:
+    return isinstance(recorded.event, Unreadable)
+
+
+def _has_parked(ledger: Ledger, view: Projection) -> bool:
+    return bool(_ask(ledger, "SELECT EXISTS (SELECT FROM follower.parked WHERE projection = %s)", view.name))
+
+
+def _is_stream_parked(ledger: Ledger, view: Projection, recorded: RecordedEvent) -> bool:
+    query = "SELECT EXISTS (SELECT FROM follower.parked WHERE projection = %s AND stream_id = %s)"
+    return bool(_ask(ledger, query, view.name, recorded.stream_id))
+
+
+def position_of(ledger: Ledger, schema: str) -> int:
+    """The position a view has reached."""
+    query = psycopg.sql.SQL("SELECT position FROM {}.tracking").format(psycopg.sql.Identifier(schema))
+    return int(_ask(ledger, query) or 0)
+
+
+def parked(ledger: Ledger) -> dict[str, int]:
+    """How many events each projection has parked: the alarm."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute("SELECT projection, count(*) FROM follower.parked GROUP BY 1").fetchall()
+    return {name: count for name, count in found}
+
+
+def wait_for(ledger: Ledger, position: int, projections: Sequence[Projection], *, seconds: float) -> None:
+    """Return when every view has reached the position; NotFollowedError if none brings it there."""
+    give_up = monotonic() + seconds
+    while any(position_of(ledger, view.name) < position for view in projections):
+        if monotonic() > give_up:
+            raise NotFollowedError(position)
+        Signal().wait(0.01)
+
+
+def _ask(ledger: Ledger, query: Any, *parameters: object) -> Any:
+    with ledger.pool.connection() as connection:
+        row = connection.execute(query, parameters).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,166 @@
+"""Transparency: every event gets a dense leaf index, hashes go into tiles, checkpoints are signed.
+
+Positions have gaps and leaf indexes have none, so the two are never the same number. The follower is
+the only writer, and assigns indexes in position order in the transaction that records how far it came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from ledger import checkpoint, merkle, note, proof, tiles
+from ledger.checkpoint import Checkpoint
+from ledger.codec import RecordedEvent
+from ledger.leaf import FIRST_LINE, split
+from ledger.store import Ledger
+from projections.projection import Projection, Rows
+
+
+class LeafMissingError(Exception):
+    """A stored event has no leaf: its row was damaged. Run `letopis verify`; nothing more is signed."""
+
+
+class ForkError(Exception):
+    """The tree does not extend what was signed before: the database was rolled back or changed.
+    Nothing is signed. Run `letopis verify`, and restore the database."""
+
+
+class NotIntegratedError(Exception):
+    """The event is not under a signed checkpoint yet, or there is no such event."""
+
+
+# How events change the rows.
+
+
+def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:  # noqa: ARG001 - one shape
+    for recorded in events:
+        if not recorded.leaf.startswith(FIRST_LINE.encode()):
+            raise LeafMissingError(recorded.position)
+    size = _size(rows)
+    hashes = [merkle.leaf_hash(recorded.leaf) for recorded in events]
+    rows.execute(
+        "INSERT INTO leaves SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[])",
+        (
+            list(range(size, size + len(events))),
+            [recorded.position for recorded in events],
+            [_event_id(recorded) for recorded in events],
+        ),
+    )
+    changed = list(tiles.changed_tiles(size, hashes, lambda *tile: _read_tile(rows, *tile)))
+    rows.execute(
+        "INSERT INTO tiles SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bytea[])"
+        " ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes",
+        (
+            [tile.level for tile, _ in changed],
+            [tile.index for tile, _ in changed],
+            [content for _, content in changed],
+        ),
+    )
+
+
+def _event_id(recorded: RecordedEvent) -> UUID:
+    return UUID(recorded.leaf.split(b"\n", 3)[2].decode())
+
+
+def _size(rows: Rows) -> int:
+    row = rows.execute("SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _read_tile(rows: Rows, level: int, index: int, width: int) -> bytes:
+    """A stored tile may be wider than asked for by now: a prefix of it is the narrower one."""
+    row = rows.execute(
+        "SELECT substring(hashes FOR %s) FROM tiles WHERE level = %s AND tile_index = %s",
+        (width * merkle.HASH_SIZE_BYTES, level, index),
+    ).fetchone()
+    if row is None:
+        raise ForkError(f"tile {level}/{index}")
+    return bytes(row[0])
+
+
+# Checkpoints.
+
+
+def log_signer(ledger: Ledger) -> note.Signer:
+    """The log signs under its origin (C2SP tlog-checkpoint)."""
+    return note.Signer(ledger.origin, ledger.custody.log_seed)
+
+
+def publish(ledger: Ledger) -> Checkpoint | None:
+    """Sign the tree as it stands, if it grew; ForkError if it does not extend the last checkpoint."""
+    with ledger.pool.connection() as connection, connection.transaction():
+        rows = connection.cursor()
+        rows.execute("SET LOCAL search_path TO transparency")
+        size = _size(rows)
+        read = tiles.subtree_reader(size, lambda *tile: _read_tile(rows, *tile))
+        last = rows.execute(
+            "SELECT tree_size, root_hash FROM log.checkpoints ORDER BY tree_size DESC LIMIT 1"
+        ).fetchone()
+        if last is not None and (last[0] > size or merkle.read_root(last[0], read) != bytes(last[1])):
+            raise ForkError(f"signed {last[0]}, now {size}")
+        if last is not None and last[0] == size:
+            return None
+        signed = Checkpoint(ledger.origin, size, merkle.read_root(size, read))
+        rows.execute(
+            "INSERT INTO log.checkpoints (tree_size, root_hash, note) VALUES (%s, %s, %s)",
+            (size, signed.root_hash, checkpoint.sign(signed, log_signer(ledger))),
+        )
+        return signed
+
+
+# Queries.
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint that was published: its note is the proof."""
+
+    tree_size: int
+    root_hash: bytes
+    note: bytes
+
+
+def latest(ledger: Ledger) -> Signed | None:
+    with ledger.pool.connection() as connection:
+        row = connection.execute(
+            "SELECT tree_size, root_hash, note FROM log.checkpoints ORDER BY tree_size DESC LIMIT 1"
+        ).fetchone()
+    return Signed(row[0], bytes(row[1]), bytes(row[2])) if row else None
+
+
+def leaf_index_of(ledger: Ledger, event_id: UUID) -> int | None:
+    with ledger.pool.connection() as connection:
+        row = connection.execute(
+            "SELECT leaf_index FROM transparency.leaves WHERE event_id = %s", (event_id,)
+        ).fetchone()
+    return row[0] if row else None
+
+
+def prove(ledger: Ledger, event_id: UUID) -> tuple[bytes, bytes]:
+    """The proof file (c2sp.org/tlog-proof@v1) of an event under the latest checkpoint, and its leaf."""
+    signed = latest(ledger)
+    with ledger.pool.connection() as connection, connection.transaction():
+        rows: psycopg.Cursor[Any] = connection.cursor()
+        rows.execute("SET LOCAL search_path TO transparency")
+        row = rows.execute(
+            "SELECT l.leaf_index, e.state FROM leaves l JOIN ledger.events e"
+            " ON e.notification_id = l.position WHERE l.event_id = %s",
+            (event_id,),
+        ).fetchone()
+        if row is None or signed is None or row[0] >= signed.tree_size:
+            raise NotIntegratedError(event_id)
+        read = tiles.subtree_reader(signed.tree_size, lambda *tile: _read_tile(rows, *tile))
+        hashes = merkle.prove_inclusion(row[0], signed.tree_size, read)
+    return proof.to_bytes(proof.Proof(row[0], tuple(hashes), signed.note)), split(bytes(row[1]))[0]
+
+
+TRANSPARENCY = Projection(
+    name="transparency",
+    tables={"leaves": "leaf_index", "tiles": "level, tile_index"},
+    apply=apply,
+    parks=False,
+)

@@ -1,0 +1,257 @@
+"""Verification: recompute everything that the log says from the stored bytes, and name the first lie.
+
+Reads one snapshot as the auditor's role, needs no data key, and trusts nothing but the log's public key.
+Checked: each event's leaf against its columns and against the digest of the rest; versions of a stream
+without a gap; leaf indexes dense and in position order; every hash of every tile; the root and the
+signature of every checkpoint; every stored document.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import psycopg
+
+from ledger import checkpoint, merkle, note, tiles
+from ledger.leaf import FIRST_LINE
+
+CHUNK = 4096
+_UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_BASE64 = rb"[A-Za-z0-9+/]{43}="
+_EVENTS = """
+SELECT e.notification_id, e.originator_id::text, e.originator_version, e.topic, e.state, l.leaf_index,
+       l.event_id::text
+FROM ledger.events e LEFT JOIN transparency.leaves l ON l.position = e.notification_id
+ORDER BY e.notification_id
+"""
+Row = tuple[int, str, int, str, bytes, int | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong. `leaf_index` is the first bad one, `position` its place, where they are known."""
+
+    what: str
+    leaf_index: int | None = None
+    position: int | None = None
+
+
+class _FoundError(Exception):
+    def __init__(self, what: str, *, leaf_index: int | None = None, position: int | None = None) -> None:
+        super().__init__(what)
+        self.finding = Finding(what, leaf_index, position)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was verified: `events` are all that is stored, `tree_size` those under the last checkpoint."""
+
+    events: int
+    tree_size: int
+    root_hash: bytes
+    checkpoints: int
+    documents: int
+    finding: Finding | None
+
+
+def verify(
+    conninfo: str, *, log: note.Verifier, seen: Callable[[int], None] = lambda _: None
+) -> Verification:
+    """Verify the whole log under the pinned public key; `seen` is told how many events are done."""
+    options = "-c role=letopis_auditor -c default_transaction_isolation=repeatable\\ read"
+    with psycopg.connect(conninfo, options=options) as connection:
+        reading = _Reading(connection, log)
+        finding = None
+        try:
+            reading.read_everything(seen)
+        except _FoundError as found:
+            finding = found.finding
+    size, root = reading.signed[-1] if reading.signed else (0, merkle.EMPTY_ROOT)
+    return Verification(reading.events, size, root, len(reading.signed), reading.documents, finding)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One pass over the log. `frontier` and `edge` (the partial tile of each row) are what was recomputed
+    so far; memory does not grow with the log but for one number a stream."""
+
+    connection: psycopg.Connection[Any]
+    log: note.Verifier
+    frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
+    edge: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    signed: list[tuple[int, bytes]] = field(default_factory=list)
+    events: int = 0
+    documents: int = 0
+    waiting: int | None = None
+
+    def read_everything(self, seen: Callable[[int], None]) -> None:
+        origin = self._scalar("SELECT origin FROM ledger.identity")
+        if origin != self.log.name:
+            raise _FoundError("the database is another log than the pinned key's")
+        self._read_checkpoints()
+        pattern = _leaf_pattern(origin)
+        for rows in self._chunks():
+            hashes: list[bytes] = []
+            for row in rows:
+                self._read_row(row, pattern, hashes)
+            self._read_documents(rows)
+            self._compare_tiles(hashes)
+            self._compare_roots(hashes)
+            seen(self.events)
+        self._compare_ends()
+
+    def _read_checkpoints(self) -> None:
+        found = self.connection.execute(
+            "SELECT tree_size, root_hash, note FROM log.checkpoints ORDER BY tree_size"
+        )
+        for tree_size, root_hash, signed in found.fetchall():
+            try:
+                said = checkpoint.verify(signed, self.log)
+            except note.InvalidNoteError as error:
+                raise _FoundError(f"checkpoint of size {tree_size}: {error}") from None
+            if (said.tree_size, said.root_hash) != (tree_size, root_hash):
+                raise _FoundError(f"checkpoint of size {tree_size} is stored beside another note")
+            self.signed.append((tree_size, root_hash))
+
+    def _chunks(self) -> Iterator[list[Row]]:
+        with psycopg.ServerCursor(self.connection, "events") as cursor:
+            cursor.execute(_EVENTS, binary=True)
+            while rows := cursor.fetchmany(CHUNK):
+                yield rows
+
+    def _read_row(self, row: Row, pattern: re.Pattern[bytes], hashes: list[bytes]) -> None:
+        """See that a row's bytes agree with themselves; its leaf hash is added if it has a leaf index."""
+        position, stream_id, version, name, state, leaf_index, event_id = row
+        self.events += 1
+        match = pattern.match(state)
+        if match is None or match.group(2, 3, 4) != (stream_id.encode(), b"%d" % version, name.encode()):
+            raise _FoundError("the leaf does not agree with its row", leaf_index=leaf_index, position=position)
+        end = match.end()
+        digest = base64.b64encode(hashlib.sha256(memoryview(state)[end + 1 :]).digest())
+        if state[end : end + 1] != b"\n" or digest != match[5]:
+            what = "the stored bytes do not agree with their leaf"
+            raise _FoundError(what, leaf_index=leaf_index, position=position)
+        if version != self.versions.get(stream_id, 0) + 1:
+            raise _FoundError("a version of the stream is missing", leaf_index=leaf_index, position=position)
+        self.versions[stream_id] = version
+        if leaf_index is None:
+            self.waiting = self.waiting or position
+            return
+        expected = self.frontier.size + len(hashes)
+        if leaf_index != expected or self.waiting is not None:
+            raise _FoundError("an event is missing or was put in", leaf_index=expected, position=position)
+        if event_id is None or match[1] != event_id.encode():
+            raise _FoundError("the leaf index belongs to another event", leaf_index=leaf_index, position=position)
+        hashes.append(hashlib.sha256(b"\x00" + state[:end]).digest())
+
+    def _read_documents(self, rows: Sequence[Row]) -> None:
+        """Every submission's document is there and is the one that the event names."""
+        named = {}
+        for position, _, _, name, state, leaf_index, _ in rows:
+            if name == "SubmissionReceived":
+                body = state[state.rindex(b"\n{") + 1 :]
+                document = orjson.loads(body)["document"]
+                named[document["document_id"]] = (document["sealed_sha256"], position, leaf_index)
+        if not named:
+            return
+        self.documents += len(named)
+        found = self.connection.execute(
+            "SELECT document_id::text, sealed FROM ledger.documents WHERE document_id = ANY(%s::uuid[])",
+            (list(named),),
+            binary=True,
+        )
+        digests = {row[0]: hashlib.sha256(row[1]).hexdigest() for row in found}
+        for document_id, (digest, position, leaf_index) in named.items():
+            if digests.get(document_id) != digest:
+                what = "a stored document is missing or was changed"
+                raise _FoundError(what, leaf_index=leaf_index, position=position)
+
+    def _compare_tiles(self, hashes: list[bytes]) -> None:
+        """The tiles that these leaves make or widen, as recomputed, against the stored ones: a full tile
+        must be equal; a partial one is compared at the end."""
+        changed = tiles.changed_tiles(
+            self.frontier.size, hashes, lambda level, index, _: self.edge[level, index]
+        )
+        made = [(tile, content) for tile, content in changed]
+        full = {(tile.level, tile.index): content for tile, content in made if tile.width == tiles.TILE_WIDTH}
+        for tile, content in made:
+            if tile.width == tiles.TILE_WIDTH:
+                self.edge.pop((tile.level, tile.index), None)
+            else:
+                self.edge[tile.level, tile.index] = content
+        self._compare_stored(full)
+
+    def _compare_stored(self, made: dict[tuple[int, int], bytes]) -> None:
+        if not made:
+            return
+        found = self.connection.execute(
+            "SELECT level, tile_index, hashes FROM transparency.tiles WHERE (level, tile_index)"
+            " IN (SELECT * FROM unnest(%s::int[], %s::bigint[]))",
+            ([level for level, _ in made], [index for _, index in made]),
+            binary=True,
+        )
+        stored = {(row[0], row[1]): row[2] for row in found}
+        for (level, index), content in sorted(made.items()):
+            held = stored.get((level, index), b"")
+            if held != content:
+                raise _FoundError(f"tile {level}/{index} is not what its leaves make", leaf_index=_first_bad(
+                    level, index, held, content
+                ))
+
+    def _compare_roots(self, hashes: list[bytes]) -> None:
+        """The root at each size that was signed within these leaves."""
+        done = self.frontier.size
+        last_good = max((size for size, _ in self.signed if size <= done), default=0)
+        for tree_size, root_hash in self.signed:
+            if done < tree_size <= done + len(hashes):
+                taken = hashes[self.frontier.size - done : tree_size - done]
+                self.frontier = self.frontier.extend(taken)
+                if self.frontier.root() != root_hash:
+                    what = f"the signed root of size {tree_size} is not what the events make"
+                    raise _FoundError(what, leaf_index=last_good)
+                last_good = tree_size
+        self.frontier = self.frontier.extend(hashes[self.frontier.size - done :])
+
+    def _compare_ends(self) -> None:
+        size = self.frontier.size
+        for tree_size, _ in self.signed:
+            if tree_size > size:
+                raise _FoundError(f"size {tree_size} was signed, {size} events are left", leaf_index=size)
+        leaves = self._scalar("SELECT count(*) FROM transparency.leaves")
+        if leaves != size:
+            raise _FoundError(f"{leaves} leaf indexes are given, {size} events have one", leaf_index=size)
+        self._compare_stored(self.edge)
+        count = self._scalar("SELECT count(*) FROM transparency.tiles")
+        if count != sum(1 for _ in tiles.tiles_of(size)):
+            raise _FoundError("there are tiles that no leaves make")
+        stored = self._scalar("SELECT count(*) FROM ledger.documents")
+        if stored != self.documents:
+            raise _FoundError(f"{stored} documents are stored, {self.documents} are named")
+
+    def _scalar(self, query: str) -> Any:
+        row = self.connection.execute(query.encode()).fetchone()
+        return row[0] if row else None
+
+
+def _leaf_pattern(origin: str) -> re.Pattern[bytes]:
+    """A leaf of this log: event id, stream id, version, name, digest are its groups."""
+    return re.compile(
+        re.escape(f"{FIRST_LINE}\n{origin}\n".encode())
+        + rb"(" + _UUID + rb")\n(" + _UUID + rb")\n([1-9][0-9]*)\n([A-Za-z]+)@[1-9][0-9]*\n"
+        + rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z\n(?:-|" + _UUID + rb")\n"
+        + rb"(" + _BASE64 + rb")\n(?:-|" + _BASE64 + rb")\n"
+    )
+
+
+def _first_bad(level: int, index: int, held: bytes, content: bytes) -> int:
+    """The first leaf under the first hash that differs."""
+    size = merkle.HASH_SIZE_BYTES
+    same = 0
+    while held[: (same + 1) * size] == content[: (same + 1) * size] and (same + 1) * size <= len(content):
+        same += 1
+    return int((index * tiles.TILE_WIDTH + same) * tiles.TILE_WIDTH**level)
