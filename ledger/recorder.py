@@ -38,6 +38,8 @@ _INSERT_ALL = (
     " stored AS (INSERT INTO ledger.documents (document_id, key_id, sealed)"
     " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[])) " + _INSERT_EVENTS
 )
+# The lock that the trigger takes (migration 0001): taken before looking, what is seen then stays true.
+_TAKE_LOCK = "SELECT pg_advisory_xact_lock(7597119)"
 _COPY_EVENTS = (
     "COPY ledger.events (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
 )
@@ -78,6 +80,15 @@ class Document:
     sealed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A decision looked at this stream at this version: if it has moved on, the append is a conflict.
+    So what is recorded obeys the state at its own position, not at the time of some earlier look."""
+
+    stream_id: UUID
+    version: int
+
+
 @dataclass(slots=True)
 class _Append:
     """One caller's events: all stored, or none. `wake` is held until its fate is known."""
@@ -85,6 +96,7 @@ class _Append:
     events: Sequence[StoredEvent]
     marks: Sequence[Mark] = ()
     documents: Sequence[Document] = ()
+    guards: Sequence[Guard] = ()
     positions: Sequence[int] | None = None
     error: Exception | None = None
     wake: Any = field(default_factory=Lock)
@@ -121,7 +133,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
         """Store one caller's events, all or none, and return their positions.
 
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError."""
-        request = _Append(stored_events, kwargs.get("marks", ()), kwargs.get("documents", ()))
+        request = _Append(stored_events, **kwargs)
         if not stored_events:
             return ()
         with self._queue_lock:
@@ -175,13 +187,19 @@ class LedgerRecorder(PostgresApplicationRecorder):
         """All in one transaction; if anything is wrong, each alone, so that no neighbour is hurt."""
         try:
             with self.datastore.pool.connection() as connection:
-                positions = iter(_insert(connection, batch))
+                if any(request.guards for request in batch):
+                    with connection.transaction():
+                        batch = _fitting(connection, batch)
+                        positions = _insert(connection, batch) if batch else []
+                else:
+                    positions = _insert(connection, batch)
         except psycopg.Error:
             for request in batch:
                 self._store_alone(request)
             return
+        given = iter(positions)
         for request in batch:
-            request.positions = [next(positions) for _ in request.events]
+            request.positions = [next(given) for _ in request.events]
 
     def _store_alone(self, request: _Append) -> None:
         """One caller's events, after something failed. Whatever the failure was, look first whether
@@ -190,10 +208,10 @@ class LedgerRecorder(PostgresApplicationRecorder):
         while True:
             try:
                 with self.datastore.pool.connection() as connection, connection.transaction():
-                    connection.execute("SELECT pg_advisory_xact_lock(7597119)")
-                    request.positions = _stored_positions(connection, request) or _insert(
-                        connection, [request]
-                    )
+                    connection.execute(_TAKE_LOCK)
+                    request.positions = _stored_positions(connection, request)
+                    if request.positions is None and _fitting(connection, [request]):
+                        request.positions = _insert(connection, [request])
             except (StreamConflictError, psycopg.errors.UniqueViolation) as error:
                 request.error = _refusal(error, request)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -217,6 +235,23 @@ class _NoNames(set[str]):
 def _weight(request: _Append) -> tuple[int, int]:
     events = sum(len(event.state) for event in request.events)
     return len(request.events), events + sum(len(document.sealed) for document in request.documents)
+
+
+def _fitting(connection: psycopg.Connection[Any], batch: Sequence[_Append]) -> list[_Append]:
+    """Those of the batch whose guards hold, under the append lock; the others are told of the conflict."""
+    connection.execute(_TAKE_LOCK)
+    guards = [guard for request in batch for guard in request.guards]
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(
+        "SELECT originator_id FROM ledger.events WHERE (originator_id, originator_version)"
+        " IN (SELECT * FROM unnest(%b::uuid[], %b::bigint[]))",
+        ([guard.stream_id for guard in guards], [Int8(guard.version + 1) for guard in guards]),
+    )
+    moved = {row[0] for row in cursor.fetchall()}
+    for request in batch:
+        if any(guard.stream_id in moved for guard in request.guards):
+            request.error = StreamConflictError(request.events[0].topic)
+    return [request for request in batch if request.error is None]
 
 
 def _insert(connection: psycopg.Connection[Any], batch: Sequence[_Append]) -> list[int]:

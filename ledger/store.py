@@ -16,7 +16,7 @@ from ledger import sealing
 from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
 from ledger.custody import Custody
 from ledger.keys import DataKeys
-from ledger.recorder import Document, LedgerRecorder, Mark
+from ledger.recorder import Document, Guard, LedgerRecorder, Mark
 
 S = TypeVar("S")
 
@@ -85,8 +85,10 @@ class Ledger:
         circumstances: Circumstances,
         marks: Sequence[Mark] = (),
         documents: Sequence[Document] = (),
+        guards: Sequence[Guard] = (),
     ) -> Position:
-        """Store the events of all writes together, or none of them.
+        """Store the events of all writes together, or none of them. `guards` are further streams that
+        the decision looked at: they must not have moved on.
 
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
         or, with the last, nobody knows."""
@@ -106,7 +108,7 @@ class Ledger:
                     subject=write.subject,
                 )
                 stored.append(self.mapper.to_stored_event(recorded))
-        positions = self.recorder.insert_events(stored, marks=marks, documents=documents)
+        positions = self.recorder.insert_events(stored, marks=marks, documents=documents, guards=guards)
         return Position(positions[-1] if positions else 0, tuple(event_ids))
 
     def seal_document(self, subject: UUID, purpose: str, content: bytes) -> Document:

@@ -14,31 +14,15 @@ import orjson
 
 from domain.laboratory import LaboratoryRegistered
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
+from domain.matching import numbers_of
 from domain.reading import ReadingPurpose, ReportRead
 from domain.report import Observation, ReportContent, ReportMatched, ReportReceived, ReportRevised
-from domain.values import CheckDigitError, Concept, Identifier, PatientId, enp, snils
+from domain.values import Concept, PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
 
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
-
-# Identifier systems by which a laboratory names a Russian patient, and what they are.
-ENP_SYSTEMS = {
-    "urn:oid:1.2.643.2.69.1.1.1.6.228",
-    "1.2.643.2.69.1.1.1.6.228",
-    "http://fhir.ru/core/sid/enp",
-    "urn:letopis:enp",
-}
-SNILS_SYSTEMS = {
-    "urn:oid:1.2.643.100.3",
-    "1.2.643.100.3",
-    "urn:oid:1.2.643.2.69.1.1.1.6.223",
-    "1.2.643.2.69.1.1.1.6.223",
-    "http://fhir.ru/core/sid/snils",
-    "urn:letopis:snils",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -136,7 +120,7 @@ def _report_received(rows: Rows, recorded: RecordedEvent, event: ReportReceived,
         (recorded.stream_id, event.content.status, recorded.recorded_at, recorded.position),
     )
     if event.patient_id is None:
-        for kind, number in recognisable(event.content.subject.identifiers):
+        for kind, number in numbers_of(event.content.subject.identifiers).good:
             mark = sealing.mark(ledger.custody.index_key, kind, number)
             rows.execute("INSERT INTO held VALUES (%s, %s, %s)", (recorded.stream_id, kind, mark))
 
@@ -182,21 +166,6 @@ def _linkage_changed(
             recorded.recorded_at,
         ),
     )
-
-
-def recognisable(identifiers: Sequence[Identifier]) -> list[tuple[str, str]]:
-    """The numbers by which a patient may be recognised for certain, each with its kind, check digits
-    right. A number that fails its check recognises nobody."""
-    found = []
-    for identifier in identifiers:
-        try:
-            if identifier.system in ENP_SYSTEMS:
-                found.append(("enp", enp(identifier.value)))
-            elif identifier.system in SNILS_SYSTEMS:
-                found.append(("snils", snils(identifier.value)))
-        except CheckDigitError:
-            continue
-    return list(dict.fromkeys(found))
 
 
 def flag_of(interpretation: Sequence[Concept]) -> str | None:

@@ -1,0 +1,189 @@
+"""A FHIR R4 submission in JSON, read into reports: `read_fhir` is the only way in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from api import fhir_resources as fhir
+from api.fhir_elements import concept_or_none, concepts, effective_at, identifiers, specimen
+from api.fhir_json import ContentError, ContentNotFhirError, ContentNotJsonError, parse_json
+from api.fhir_observations import Draft
+from api.fhir_parties import (
+    Person,
+    attachments,
+    performer_names,
+    person_of,
+    specimens,
+    subject_of,
+    subject_reference,
+)
+from api.fhir_references import Located, Resources, Sent
+from api.fhir_resources import Place
+from domain.report import ObservationStatus, ReportContent, ReportStatus
+
+__all__ = ["ContentError", "ContentNotFhirError", "ContentNotJsonError", "read_fhir"]
+
+
+def read_fhir(raw: bytes) -> tuple[ReportContent, ...]:
+    """Every report of a Bundle, DiagnosticReport or Observation; each observation is in exactly one."""
+    content = parse_json(raw)
+    kind = content.get("resourceType") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(kind, str):
+        raise ContentNotFhirError(field="resourceType")
+    reports: tuple[ReportContent, ...] = ()
+    if kind == "Bundle":
+        reports = _reports_of_bundle(content, Place(kind))
+    elif kind in {"DiagnosticReport", "Observation"}:
+        reports = _reports_of(Resources([Sent(content, Place(kind))]))
+    if not reports:
+        field = "Bundle.entry" if kind == "Bundle" else "resourceType"
+        raise ContentNotFhirError(field=field, code="no-report-in-content")
+    return reports
+
+
+def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportContent, ...]:
+    bundle = fhir.read_resource(content, place)
+    if not isinstance(bundle, fhir.Bundle):
+        return ()
+    if bundle.type == "history":  # superseded versions would stand beside the current ones
+        raise ContentNotFhirError(field=place.at("type").fhir_path, code="value-not-allowed")
+    sent = [
+        Sent(entry.resource, place.at("entry", index, "resource"), entry.full_url)
+        for index, entry in enumerate(bundle.entry)
+        if entry.resource is not None
+    ]
+    reports = _reports_of(Resources(one for one in sent if one.content.get("resourceType") != "Bundle"))
+    if len(reports) == 1 and bundle.identifier:  # of several reports it could not tell one from another
+        names = reports[0].identifiers + identifiers([bundle.identifier])
+        reports = (replace(reports[0], identifiers=tuple(dict.fromkeys(names))),)
+    for one in sent:
+        if one.content.get("resourceType") == "Bundle":
+            reports += _reports_of_bundle(one.content, one.place)
+    return reports
+
+
+def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
+    taken: dict[Located, Draft] = {}
+    drafts = {report: Draft(resources, taken) for report in resources.of(fhir.DiagnosticReport)}
+    for report, draft in drafts.items():
+        if isinstance(report.resource, fhir.DiagnosticReport):
+            draft.place_results(report, report.resource.result)
+    observations = resources.of(fhir.Observation)
+    for observation in observations:
+        if observation.container in drafts:
+            drafts[observation.container].place(observation)
+    extra = _place_orphans(observations, drafts, taken, resources)
+    contents = [_content_of_report(report, draft) for report, draft in drafts.items()]
+    contents += [_content_of_orphans(draft) for draft in extra]
+    if len(contents) == 1 and not contents[0].specimens:
+        kinds = [one.resource for one in resources.of(fhir.Specimen)]
+        found = tuple(specimen(one) for one in kinds if isinstance(one, fhir.Specimen))
+        contents = [replace(contents[0], specimens=found)]
+    return tuple(contents)
+
+
+def _place_orphans(
+    observations: Sequence[Located],
+    drafts: dict[Located, Draft],
+    taken: dict[Located, Draft],
+    resources: Resources,
+) -> list[Draft]:
+    """Observations that no report names go to the only report if they are of its patient, else to a
+    report of their own, one for each patient: nobody's values may land in another's report."""
+    drafts_of: dict[Person, Draft] = {}
+    if len(drafts) == 1:
+        ((report, draft),) = drafts.items()
+        drafts_of = {None: draft, _person_of_report(report, draft): draft}
+    extra: list[Draft] = []
+    for orphan in _panels_first(observations, resources):
+        if orphan in taken:
+            continue
+        person = person_of(orphan, resources)
+        if person not in drafts_of:
+            drafts_of[person] = Draft(resources, taken)
+            extra.append(drafts_of[person])
+        drafts_of[person].place(orphan)
+    return extra
+
+
+def _panels_first(observations: Sequence[Located], resources: Resources) -> list[Located]:
+    members = {
+        resources.find(reference.reference, one)
+        for one in observations
+        if isinstance(one.resource, fhir.Observation)
+        for reference in one.resource.has_member
+    }
+    return sorted(observations, key=lambda one: one in members)
+
+
+def _person_of_report(report: Located, draft: Draft) -> Person:
+    sources = (one for one in (report, *draft.order) if subject_reference(one))
+    return person_of(next(sources, report), draft.resources)
+
+
+def _content_of_report(report: Located, draft: Draft) -> ReportContent:
+    sent = report.resource
+    assert isinstance(sent, fhir.DiagnosticReport)
+    performers = performer_names(draft.resources, [report])
+    return ReportContent(
+        status=sent.status,
+        subject=subject_of(draft, (report, *draft.order)),
+        identifiers=identifiers(sent.identifier),
+        code=concept_or_none(sent.code),
+        category=concepts(sent.category),
+        effective_at=effective_at(sent),
+        issued_at=sent.issued,
+        performer=performers or performer_names(draft.resources, draft.order),
+        specimens=specimens(draft, report),
+        observations=draft.observations(),
+        conclusion=sent.conclusion,
+        conclusion_codes=concepts(sent.conclusion_code),
+        attachments=attachments(draft, report),
+        notes=(*(note.text for note in sent.note if note.text), *draft.notes),
+        source_id=report.source_id,
+    )
+
+
+def _content_of_orphans(draft: Draft) -> ReportContent:
+    """What the observations agree on is said of their report; a single one, or a single panel with its
+    members, gives it code and name too."""
+    observations = draft.observations()
+    only = draft.roots[0] if len(draft.roots) == 1 else None
+    top = observations[0]  # the root comes before its members
+    return ReportContent(
+        status=_status_of({one.status for one in observations}),
+        subject=subject_of(draft, draft.order),
+        code=top.code if only else None,
+        category=tuple(dict.fromkeys(kind for one in observations for kind in one.category)),
+        effective_at=_shared(one.effective_at for one in observations),
+        issued_at=_shared(one.issued_at for one in observations),
+        performer=performer_names(draft.resources, draft.order),
+        specimens=specimens(draft, None),
+        observations=observations,
+        notes=tuple(draft.notes),
+        source_id=only.source_id if only else None,
+    )
+
+
+def _shared(texts: Iterable[str | None]) -> str | None:
+    different = set(texts)
+    return different.pop() if len(different) == 1 else None
+
+
+def _status_of(statuses: set[ObservationStatus]) -> ReportStatus:
+    """The status of a report whose observations have these: what is withdrawn does not speak for the
+    rest, and what is still to come makes the whole partial."""
+    withdrawn = {ObservationStatus.CANCELLED, ObservationStatus.ENTERED_IN_ERROR}
+    awaited = {ObservationStatus.REGISTERED, ObservationStatus.PRELIMINARY}
+    said = statuses - withdrawn or statuses
+    if len(said) == 1:
+        return ReportStatus(said.pop().value)
+    if said & awaited:
+        return ReportStatus.PRELIMINARY if said <= awaited else ReportStatus.PARTIAL
+    by_weight = (
+        ObservationStatus.UNKNOWN,
+        ObservationStatus.CORRECTED,
+        ObservationStatus.AMENDED,
+        ObservationStatus.CANCELLED,
+    )
+    return ReportStatus(next(status.value for status in by_weight if status in said))

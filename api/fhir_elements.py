@@ -1,0 +1,166 @@
+"""FHIR elements in the words of the domain: concepts, quantities, values, ranges, names."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from api import fhir_resources as fhir
+from api.fhir_json import ContentNotFhirError
+from api.fhir_resources import Place
+from domain.report import Component, ReferenceRange, Specimen, Subject, Value, ValueKind
+from domain.values import Coding, Concept, Identifier, Quantity
+
+
+def concept(sent: fhir.CodeableConcept) -> Concept:
+    codings = (Coding(system=c.system, code=c.code, display=c.display) for c in sent.coding)
+    return Concept(codings=tuple(codings), text=sent.text)
+
+
+def concept_or_none(sent: fhir.CodeableConcept | None) -> Concept | None:
+    return None if sent is None else concept(sent)
+
+
+def concepts(sent: Iterable[fhir.CodeableConcept]) -> tuple[Concept, ...]:
+    return tuple(map(concept, sent))
+
+
+def quantity(sent: fhir.Quantity | None) -> Quantity | None:
+    if sent is None:
+        return None
+    return Quantity(
+        value=sent.value, unit=sent.unit, comparator=sent.comparator, system=sent.system, code=sent.code
+    )
+
+
+def identifiers(sent: Iterable[fhir.Identifier]) -> tuple[Identifier, ...]:
+    """An identifier without a value identifies nothing; senders leave such in from their templates."""
+    return tuple(
+        Identifier(system=one.system, value=one.value, kind=_kind(one.type)) for one in sent if one.value
+    )
+
+
+def _kind(sent: fhir.CodeableConcept | None) -> str | None:
+    return next((coding.code for coding in sent.coding if coding.code), None) if sent else None
+
+
+def value(sent: fhir.Measured) -> Value | None:
+    """value[x]; at most one is there. R5's Attachment and Reference keep only what can be read as text."""
+    if sent.value_quantity:
+        return Value(kind=ValueKind.QUANTITY, quantity=quantity(sent.value_quantity))
+    if sent.value_codeable_concept:
+        return Value(kind=ValueKind.CONCEPT, concept=concept(sent.value_codeable_concept))
+    if sent.value_range:
+        low, high = quantity(sent.value_range.low), quantity(sent.value_range.high)
+        return Value(kind=ValueKind.RANGE, low=low, high=high)
+    if ratio := sent.value_ratio:
+        numerator, denominator = quantity(ratio.numerator), quantity(ratio.denominator)
+        return Value(kind=ValueKind.RATIO, numerator=numerator, denominator=denominator)
+    if sampled := sent.value_sampled_data:
+        origin = quantity(sampled.origin)
+        return Value(kind=ValueKind.SAMPLED_DATA, text=sampled.data, quantity=origin)
+    return _value_in_text(sent)
+
+
+def _value_in_text(sent: fhir.Measured) -> Value | None:
+    flag = sent.value_boolean
+    file, target, period = sent.value_attachment, sent.value_reference, sent.value_period
+    texts = (
+        (ValueKind.TEXT, sent.value_string),
+        (ValueKind.BOOLEAN, None if flag is None else str(flag).lower()),
+        (ValueKind.INTEGER, sent.value_integer),
+        (ValueKind.TIME, sent.value_time),
+        (ValueKind.DATE_TIME, sent.value_date_time),
+        (ValueKind.PERIOD, f"{period.start or ''}/{period.end or ''}" if period else None),
+        (ValueKind.TEXT, (file.title or file.url or file.content_type) if file else None),
+        (ValueKind.TEXT, (target.display or target.reference) if target else None),
+    )
+    return next((Value(kind=kind, text=text) for kind, text in texts if text is not None), None)
+
+
+def reference_range(sent: fhir.ReferenceRange) -> ReferenceRange:
+    """The domain has no age of a range, and a range without its age misleads: the age joins the text."""
+    texts = [text for text in (sent.text, _age(sent.age)) if text]
+    return ReferenceRange(
+        low=quantity(sent.low),
+        high=quantity(sent.high),
+        kind=concept_or_none(sent.type),
+        applies_to=concepts(sent.applies_to),
+        text="; ".join(texts) or None,
+    )
+
+
+def _age(sent: fhir.Range | None) -> str | None:
+    return f"age {_end(sent.low)}\u2013{_end(sent.high)}" if sent else None
+
+
+def _end(sent: fhir.Quantity | None) -> str:
+    return " ".join(filter(None, (sent.value, sent.unit or sent.code))) if sent else ""
+
+
+def component(sent: fhir.Measured) -> Component:
+    return Component(
+        code=concept_or_none(sent.code) or Concept(),
+        value=value(sent),
+        data_absent_reason=concept_or_none(sent.data_absent_reason),
+        interpretation=concepts(sent.interpretation),
+        reference_ranges=tuple(map(reference_range, sent.reference_range)),
+    )
+
+
+def start_of(period: fhir.Period | None) -> str | None:
+    """The domain has one time where FHIR allows a period; the start is the time of collection."""
+    return (period.start or period.end) if period else None
+
+
+def effective_at(sent: fhir.Timed) -> str | None:
+    timing = sent.effective_timing.event if sent.effective_timing else ()
+    return (
+        sent.effective_date_time
+        or sent.effective_instant
+        or start_of(sent.effective_period)
+        or next(iter(timing), None)
+    )
+
+
+def specimen(sent: fhir.Specimen) -> Specimen:
+    taken = sent.collection or fhir.SpecimenCollection()
+    return Specimen(
+        kind=concept_or_none(sent.type),
+        collected_at=taken.collected_date_time or start_of(taken.collected_period),
+        received_at=sent.received_time,
+    )
+
+
+def subject(sent: fhir.Patient) -> Subject:
+    """A person has one legal name; further names are maiden names, nicknames and the like."""
+    official = (name for name in sent.name if name.use == "official")
+    name = next(official, None) or next(iter(sent.name), None) or fhir.HumanName()
+    return Subject(
+        family=name.family,
+        given=tuple(given for given in name.given if given),
+        name_text=name.text,
+        birth_date=sent.birth_date,
+        sex=sent.gender,
+        identifiers=identifiers(sent.identifier),
+    )
+
+
+def subject_by_reference(sent: fhir.Reference) -> Subject:
+    """What a reference says by itself of a patient who was not sent along."""
+    return Subject(
+        name_text=sent.display, identifiers=identifiers((sent.identifier,) if sent.identifier else ())
+    )
+
+
+def name_of(names: Iterable[fhir.HumanName]) -> str | None:
+    name = next(iter(names), fhir.HumanName())
+    return name.text or " ".join(filter(None, (name.family, *name.given))) or None
+
+
+def decoded_size(data: str, place: Place) -> int:
+    """Size of what base64 text stands for; FHIR allows white space in it (datatypes, base64Binary)."""
+    try:
+        return len(base64.b64decode("".join(data.split()), validate=True))
+    except (binascii.Error, ValueError):
+        pass
+    raise ContentNotFhirError(field=place.fhir_path)

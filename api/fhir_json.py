@@ -1,0 +1,138 @@
+"""JSON of a submission: parsed strictly, every number kept as sent, every refusal named."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+NESTING_LIMIT = 64
+# An unterminated string matches too: a scan that failed at each quote would cost the square of the size.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_ESCAPED_NUL_OR_SURROGATE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class ContentError(Exception):
+    """A submission cannot be read. `field` says where; what was sent there is never repeated."""
+
+    def __init__(self, code: str, field: str | None) -> None:
+        super().__init__(code, field)
+        self.code = code
+        self.field = field
+
+
+class ContentNotJsonError(ContentError):
+    """The bytes are not the JSON that we take; `reason` says which rule they break."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("content-not-json", None)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason}"
+
+
+class ContentNotFhirError(ContentError):
+    """The JSON is not a FHIR R4 resource with a report in it; `field` is a FHIRPath."""
+
+    def __init__(self, *, field: str, code: str = "content-not-fhir") -> None:
+        super().__init__(code, field)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number as its text. Not a str, or "5.4" in quotes would pass for a number."""
+
+    text: str
+
+
+def parse_json(raw: bytes) -> object:
+    """The value that the bytes say, with each number a `Number`."""
+    text = _decoded(raw)
+    _check_nesting(text)
+    broken, content = None, None
+    try:
+        content = json.loads(
+            text,
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object_of_unique_names,
+        )
+    except json.JSONDecodeError as error:
+        what = "text after the end" if error.msg == "Extra data" else "syntax error"
+        broken = f"{what} at line {error.lineno} column {error.colno}"
+    if broken:  # raised out here because JSONDecodeError carries the whole content along
+        raise ContentNotJsonError(broken)
+    if _ESCAPED_NUL_OR_SURROGATE.search(text):
+        _check_strings(content)
+    return content
+
+
+def _decoded(raw: bytes) -> str:
+    """RFC 8259 section 8.1: UTF-8, and no byte order mark."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ContentNotJsonError("UTF-16 instead of UTF-8")
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise ContentNotJsonError("byte order mark")
+    if b"\x00" in raw:
+        raise ContentNotJsonError("NUL character")
+    text = None
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        place = error.start
+    if text is None:
+        raise ContentNotJsonError(f"not UTF-8 at byte {place}")
+    return text
+
+
+def _check_nesting(text: str) -> None:
+    """Counted before parsing: the parser and whoever walks the value after it go down recursively."""
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        first = match[0][0]
+        if first in "[{":
+            depth += 1
+            if depth > NESTING_LIMIT:
+                raise ContentNotJsonError(f"nested deeper than {NESTING_LIMIT}")
+        elif first in "]}":
+            depth -= 1
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    """RFC 8259 section 6: NaN and the infinities are not numbers of JSON; Python would take them."""
+    raise ContentNotJsonError("NaN or Infinity")
+
+
+def _object_of_unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Two parsers may keep different ones of two equal names (RFC 8259 section 4), so we keep neither."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ContentNotJsonError("duplicate name in an object")
+    return members
+
+
+def _check_strings(content: object) -> None:
+    """FHIR strings have no U+0000 (datatypes, string), and PostgreSQL and UTF-8 no lone surrogate."""
+    for text in _strings(content):
+        if "\x00" in text:
+            raise ContentNotJsonError("NUL character")
+        if _SURROGATE.search(text):
+            raise ContentNotJsonError("lone surrogate")
+
+
+def _strings(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        for name, member in content.items():
+            yield name
+            yield from _strings(member)
+    elif isinstance(content, list):
+        for item in content:
+            yield from _strings(item)

@@ -1,0 +1,128 @@
+"""Who and what a report refers to: its patient, performers, specimens and rendered forms."""
+
+from collections.abc import Iterable
+
+from api import fhir_elements as elements
+from api import fhir_resources as fhir
+from api.fhir_observations import Draft
+from api.fhir_references import Located, Resources, typed_name
+from domain.report import Attachment, Specimen, Subject
+from domain.values import Concept
+
+Person = Located | str | None
+
+
+def person_of(located: Located, resources: Resources) -> Person:
+    """Something equal for equal patients. A resource without a subject is of the only patient sent,
+    but one whose patient was not sent is never taken for another who was."""
+    reference = subject_reference(located)
+    if reference is None:
+        patients = resources.of(fhir.Patient)
+        return patients[0] if len(patients) == 1 else None
+    found = resources.find(reference.reference, located)
+    if found and isinstance(found.resource, fhir.Patient):
+        return found
+    if reference.reference:
+        return typed_name(reference.reference) or reference.reference
+    if reference.identifier and reference.identifier.value:
+        return f"{reference.identifier.system}|{reference.identifier.value}"
+    return reference.display
+
+
+def subject_of(draft: Draft, sources: Iterable[Located]) -> Subject:
+    """The patient of the first source that names one, else the only patient that was sent."""
+    for source in sources:
+        reference = subject_reference(source)
+        if reference is None:
+            continue
+        if reference.reference is None:
+            return elements.subject_by_reference(reference)
+        found = draft.follow(reference, source, fhir.Patient)
+        if found and isinstance(found.resource, fhir.Patient):
+            return elements.subject(found.resource)
+        return elements.subject_by_reference(reference)
+    patients = [one.resource for one in draft.resources.of(fhir.Patient)]
+    only = patients[0] if len(patients) == 1 else None
+    return elements.subject(only) if isinstance(only, fhir.Patient) else Subject()
+
+
+def subject_reference(located: Located) -> fhir.Reference | None:
+    resource = located.resource
+    return resource.subject if isinstance(resource, fhir.Observation | fhir.DiagnosticReport) else None
+
+
+def performer_names(resources: Resources, sources: Iterable[Located]) -> str | None:
+    names: dict[str, None] = {}
+    for source in sources:
+        resource = source.resource
+        if isinstance(resource, fhir.Observation | fhir.DiagnosticReport):
+            for performer in resource.performer:
+                names.update(dict.fromkeys(_names(performer.actor or performer, source, resources)))
+    return "; ".join(names) or None
+
+
+def _names(reference: fhir.Reference, source: Located, resources: Resources) -> list[str]:
+    found = resources.find(reference.reference, source)
+    sent = found.resource if found else None
+    name: str | None = None
+    if found and isinstance(sent, fhir.PractitionerRole):
+        parties = (sent.practitioner, sent.organization)
+        # A role refers to a person and an organisation, and neither is looked up as a role again:
+        # two roles that refer to each other would never end.
+        return [text for one in parties if one for text in _names_of_party(one, found, resources)]
+    if isinstance(sent, fhir.Organization):
+        name = sent.name
+    elif isinstance(sent, fhir.Practitioner):
+        name = elements.name_of(sent.name)
+    return [text for text in (name or reference.display,) if text]
+
+
+def _names_of_party(reference: fhir.Reference, source: Located, resources: Resources) -> list[str]:
+    found = resources.find(reference.reference, source)
+    if found and isinstance(found.resource, fhir.PractitionerRole):
+        return []
+    return _names(reference, source, resources)
+
+
+def specimens(draft: Draft, report: Located | None) -> tuple[Specimen, ...]:
+    """Those of the report, then those of its observations; the same specimen once."""
+    referred: list[tuple[fhir.Reference, Located]] = []
+    if report and isinstance(report.resource, fhir.DiagnosticReport):
+        referred += [(reference, report) for reference in report.resource.specimen]
+    for observation in draft.order:
+        if isinstance(observation.resource, fhir.Observation) and observation.resource.specimen:
+            referred.append((observation.resource.specimen, observation))
+    found: dict[Located | str, Specimen] = {}
+    for reference, source in referred:
+        located = draft.follow(reference, source, fhir.Specimen)
+        if located and isinstance(located.resource, fhir.Specimen):
+            found[located] = elements.specimen(located.resource)
+        elif reference.display:
+            name = reference.reference or reference.display
+            found[name] = Specimen(kind=Concept(text=reference.display))
+    return tuple(found.values())
+
+
+def attachments(draft: Draft, report: Located) -> tuple[Attachment, ...]:
+    sent = report.resource
+    forms = sent.presented_form if isinstance(sent, fhir.DiagnosticReport) else ()
+    return tuple(_attachment(draft, report, form, index) for index, form in enumerate(forms))
+
+
+def _attachment(draft: Draft, report: Located, sent: fhir.Attachment, index: int) -> Attachment:
+    """The bytes may stand in the report itself or in a Binary that was sent along."""
+    data, place, kind = sent.data, report.place.at("presentedForm", index, "data"), sent.content_type
+    if data is None and sent.url:
+        binary = draft.resources.find(sent.url, report)
+        if binary and isinstance(binary.resource, fhir.Binary):
+            data, place = binary.resource.data, binary.place.at("data")
+            kind = kind or binary.resource.content_type
+        else:
+            draft.add_note(f"unresolved reference: {sent.url}")
+    size = elements.decoded_size(data, place) if data is not None else None
+    return Attachment(
+        content_type=kind,
+        title=sent.title,
+        size_bytes=sent.size if size is None else size,
+        source=place.json_pointer if data is not None else None,
+    )

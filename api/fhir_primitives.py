@@ -1,0 +1,90 @@
+"""FHIR R4 primitive types as Pydantic types: text exactly as sent, checked to be what it claims."""
+
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from api.fhir_json import Number
+
+# The range of IEEE 754 decimal128: whoever prints a larger exponent in digits fills the memory.
+_EXPONENT_LIMIT = 6144
+_DIGITS_LIMIT = 256
+_LONGEST_UNSIGNED = 10
+# FHIR R4 datatypes, dateTime; minutes without seconds and times without a zone are taken as well.
+_DATE_TIME = re.compile(
+    r"(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01])"
+    r"(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?",
+    re.ASCII,
+)
+_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?", re.ASCII)
+
+
+def _number(value: object) -> str:
+    if not isinstance(value, Number):
+        raise PydanticCustomError("number_type", "not a number")
+    return value.text
+
+
+def _decimal(value: object) -> str:
+    text = _number(value)
+    try:
+        in_range = len(text) <= _DIGITS_LIMIT and abs(Decimal(text).adjusted()) <= _EXPONENT_LIMIT
+    except InvalidOperation:
+        in_range = False
+    if not in_range:
+        raise PydanticCustomError("value_not_allowed", "number out of range")
+    return text
+
+
+def _integer(value: object) -> str:
+    text = _number(value)
+    if not text.removeprefix("-").isdigit() or len(text) > _DIGITS_LIMIT:
+        raise PydanticCustomError("integer_type", "not an integer")
+    return text
+
+
+def _size(value: object) -> int:
+    """FHIR R4 unsignedInt: 31 bits."""
+    text = _number(value)
+    if not (text.isdigit() and len(text) <= _LONGEST_UNSIGNED and int(text) < 1 << 31):
+        raise PydanticCustomError("unsigned_int_type", "not an unsignedInt")
+    return int(text)
+
+
+def _date_time(text: str) -> str:
+    match = _DATE_TIME.fullmatch(text)
+    if match is None or not _is_in_calendar(int(match[1]), int(match[2] or 1), int(match[3] or 1)):
+        raise PydanticCustomError("date_time_format", "not a FHIR dateTime")
+    return text
+
+
+def _is_in_calendar(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def _date(text: str) -> str:
+    if "T" in text:
+        raise PydanticCustomError("date_format", "not a FHIR date")
+    return _date_time(text)
+
+
+def _time(text: str) -> str:
+    if not _TIME.fullmatch(text):
+        raise PydanticCustomError("time_format", "not a FHIR time")
+    return text
+
+
+DecimalText = Annotated[str, BeforeValidator(_decimal)]
+IntegerText = Annotated[str, BeforeValidator(_integer)]
+SizeInBytes = Annotated[int, BeforeValidator(_size)]
+DateTimeText = Annotated[str, AfterValidator(_date_time)]
+DateText = Annotated[str, AfterValidator(_date)]
+TimeText = Annotated[str, AfterValidator(_time)]

@@ -1,0 +1,108 @@
+"""The resources of one submission, and which of them a reference means (FHIR R4, bundle, 3.1.4)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.fhir_resources import Place, Resource, read_resource
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """A resource and where it stands. Two equal resources in two places are two."""
+
+    resource: Resource
+    place: Place
+    full_url: str | None = None
+    container: "Located | None" = None
+
+    @property
+    def source_id(self) -> str | None:
+        return self.resource.id or self.full_url
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One resource as it came in, before it is read."""
+
+    content: dict[str, Any]
+    place: Place
+    full_url: str | None = None
+
+
+class Resources:
+    """Every resource that says something of results, contained ones included, in the order sent."""
+
+    def __init__(self, sent: Iterable[Sent]) -> None:
+        self._by_kind: dict[type[Resource], list[Located]] = {}
+        self._by_name: dict[str, Located] = {}
+        self._contained: dict[tuple[Located, str], Located] = {}
+        for one in sent:
+            self._add(one)
+
+    def of(self, kind: type[Resource]) -> Sequence[Located]:
+        return self._by_kind.get(kind, ())
+
+    def find(self, reference: str | None, source: Located) -> Located | None:
+        """The resource that `source` refers to, if it was sent along."""
+        if not reference:
+            return None
+        name = _without_version(reference)
+        if name.startswith("#"):
+            return self._contained.get((source.container or source, name[1:]))
+        for candidate in (_base(source) + name, name, typed_name(name), _uuid_of(name)):
+            if candidate and candidate in self._by_name:
+                return self._by_name[candidate]
+        return None
+
+    def _add(self, sent: Sent) -> None:
+        resource = read_resource(sent.content, sent.place)
+        if resource is None:
+            return
+        located = Located(resource, sent.place, sent.full_url)
+        self._by_kind.setdefault(type(resource), []).append(located)
+        kind = type(resource).__name__
+        full_url = _without_version(sent.full_url or "")
+        by_id = f"{kind}/{resource.id}" if resource.id else None
+        for name in (full_url, by_id, typed_name(full_url), _uuid_of(resource.id or "")):
+            if name:  # the first of two equal names wins, as a fullUrl is unique (bdl-7)
+                self._by_name.setdefault(name, located)
+        self._add_contained(located)
+
+    def _add_contained(self, container: Located) -> None:
+        for index, content in enumerate(container.resource.contained):
+            place = container.place.at("contained", index)
+            resource = read_resource(content, place)
+            if resource is not None:
+                located = Located(resource, place, container=container)
+                self._by_kind.setdefault(type(resource), []).append(located)
+                if resource.id:
+                    self._contained.setdefault((container, resource.id), located)
+
+
+def typed_name(name: str) -> str | None:
+    """The `Type/id` at the end of an address, by which servers with other bases name the resource."""
+    kind, _, identity = name.rpartition("/")
+    kind = kind.rpartition("/")[2]
+    return f"{kind}/{identity}" if kind and identity else None
+
+
+def _without_version(name: str) -> str:
+    name = name.partition("/_history/")[0]
+    return name.lower() if name[:9].lower() == "urn:uuid:" else name
+
+
+def _uuid_of(name: str) -> str | None:
+    """Senders write the bare id where the bundle has urn:uuid, and the other way round."""
+    bare = name.removeprefix("urn:uuid:").lower()
+    return f"urn:uuid:{bare}" if _UUID.fullmatch(bare) else None
+
+
+def _base(source: Located) -> str:
+    """The server in the fullUrl of the referring resource; a relative reference starts there."""
+    home = source.container or source
+    named = typed_name(home.full_url or "")
+    return (home.full_url or "").removesuffix(named) if named else ""

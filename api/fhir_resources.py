@@ -1,0 +1,339 @@
+"""The parts of FHIR R4 that we read, as Pydantic models with the required value sets enforced.
+
+What R4 requires but real senders leave out, and a reader can do without, is optional here: the code of
+a report or observation. Three forms of STU3 are taken because national interfaces still send them: one
+object where R4 has a list (`OneOrMany`), `performer.actor` and `Observation.comment`. A null is an
+absent element. Everything else of a wrong type is an error; elements not named here are extensions to us.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from api.fhir_json import ContentNotFhirError
+from api.fhir_primitives import DateText, DateTimeText, DecimalText, IntegerText, SizeInBytes, TimeText
+from domain.report import ObservationStatus, ReportStatus
+
+# STU3 had one CodeableConcept or Reference where R4 has a list.
+OneOrMany = BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
+NullIsEmpty = BeforeValidator(lambda value: () if value is None else value)
+
+
+class Element(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel)
+
+
+class Coding(Element):
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class CodeableConcept(Element):
+    coding: Annotated[tuple[Coding, ...], NullIsEmpty] = ()
+    text: str | None = None
+
+
+Concepts = Annotated[tuple[CodeableConcept, ...], NullIsEmpty, OneOrMany]
+
+
+class Identifier(Element):
+    type: CodeableConcept | None = None
+    system: str | None = None
+    value: str | None = None
+
+
+Identifiers = Annotated[tuple[Identifier, ...], NullIsEmpty]
+
+
+class Reference(Element):
+    reference: str | None = None
+    identifier: Identifier | None = None
+    display: str | None = None
+    actor: "Reference | None" = None
+
+
+References = Annotated[tuple[Reference, ...], NullIsEmpty, OneOrMany]
+
+
+class Quantity(Element):
+    value: DecimalText | None = None
+    comparator: Literal["<", "<=", ">=", ">"] | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Range(Element):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
+class Ratio(Element):
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+class Period(Element):
+    start: DateTimeText | None = None
+    end: DateTimeText | None = None
+
+
+class Timing(Element):
+    event: Annotated[tuple[DateTimeText, ...], NullIsEmpty] = ()
+
+
+class SampledData(Element):
+    origin: Quantity | None = None
+    data: str | None = None
+
+
+class Attachment(Element):
+    content_type: str | None = None
+    data: str | None = None
+    url: str | None = None
+    size: SizeInBytes | None = None
+    title: str | None = None
+
+
+class Annotation(Element):
+    text: str | None = None
+
+
+Annotations = Annotated[tuple[Annotation, ...], NullIsEmpty]
+
+
+class HumanName(Element):
+    use: str | None = None
+    text: str | None = None
+    family: str | None = None
+    given: Annotated[tuple[str | None, ...], NullIsEmpty] = ()
+
+
+class ReferenceRange(Element):
+    low: Quantity | None = None
+    high: Quantity | None = None
+    type: CodeableConcept | None = None
+    applies_to: Concepts = ()
+    age: Range | None = None
+    text: str | None = None
+
+
+def _only_one(element: Element, choice: str) -> None:
+    """FHIR R4 formats, choice of data types: at most one of the alternatives."""
+    prefix = choice.removesuffix("[x]") + "_"
+    sent = [name for name in element.model_fields_set if name.startswith(prefix)]
+    if sum(getattr(element, name) is not None for name in sent) > 1:
+        raise PydanticCustomError("choice", "more than one", {"element": choice})
+
+
+class Measured(Element):
+    """What Observation and Observation.component share."""
+
+    code: CodeableConcept | None = None
+    value_quantity: Quantity | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_string: str | None = None
+    value_boolean: StrictBool | None = None
+    value_integer: IntegerText | None = None
+    value_range: Range | None = None
+    value_ratio: Ratio | None = None
+    value_sampled_data: SampledData | None = None
+    value_time: TimeText | None = None
+    value_date_time: DateTimeText | None = None
+    value_period: Period | None = None
+    value_attachment: Attachment | None = None
+    value_reference: Reference | None = None
+    data_absent_reason: CodeableConcept | None = None
+    interpretation: Concepts = ()
+    reference_range: Annotated[tuple[ReferenceRange, ...], NullIsEmpty] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _values_are_known(cls, sent: object) -> object:
+        """A value in an element that R4 does not have (valueDecimal) would be lost without a word."""
+        if isinstance(sent, dict):
+            names = (name for name in sent if name.startswith("value") and sent[name] is not None)
+            if not _VALUE_CHOICES.issuperset(names):
+                raise PydanticCustomError("choice", "unknown type of value", {"element": "value[x]"})
+        return sent
+
+    @model_validator(mode="after")
+    def _one_value(self) -> Self:
+        _only_one(self, "value[x]")
+        return self
+
+
+_VALUE_CHOICES = frozenset(to_camel(name) for name in Measured.model_fields if name.startswith("value_"))
+
+
+class Resource(Element):
+    id: str | None = None
+    contained: Annotated[tuple[dict[str, Any], ...], NullIsEmpty] = ()
+
+
+class Timed(Element):
+    """effective[x] of Observation and DiagnosticReport."""
+
+    effective_date_time: DateTimeText | None = None
+    effective_period: Period | None = None
+    effective_instant: DateTimeText | None = None
+    effective_timing: Timing | None = None
+    issued: DateTimeText | None = None
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        _only_one(self, "effective[x]")
+        return self
+
+
+class Observation(Resource, Measured, Timed):
+    status: ObservationStatus
+    category: Concepts = ()
+    subject: Reference | None = None
+    performer: References = ()
+    specimen: Reference | None = None
+    method: CodeableConcept | None = None
+    component: Annotated[tuple[Measured, ...], NullIsEmpty] = ()
+    has_member: References = ()
+    note: Annotations = ()
+    comment: str | None = None
+
+
+class DiagnosticReport(Resource, Timed):
+    status: ReportStatus
+    identifier: Identifiers = ()
+    category: Concepts = ()
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    performer: References = ()
+    specimen: References = ()
+    result: References = ()
+    note: Annotations = ()
+    conclusion: str | None = None
+    conclusion_code: Concepts = ()
+    presented_form: Annotated[tuple[Attachment, ...], NullIsEmpty] = ()
+
+
+class Patient(Resource):
+    identifier: Identifiers = ()
+    name: Annotated[tuple[HumanName, ...], NullIsEmpty] = ()
+    gender: Literal["male", "female", "other", "unknown"] | None = None
+    birth_date: DateText | None = None
+
+
+class SpecimenCollection(Element):
+    collected_date_time: DateTimeText | None = None
+    collected_period: Period | None = None
+
+
+class Specimen(Resource):
+    type: CodeableConcept | None = None
+    received_time: DateTimeText | None = None
+    collection: SpecimenCollection | None = None
+
+
+class Organization(Resource):
+    name: str | None = None
+
+
+class Practitioner(Resource):
+    name: Annotated[tuple[HumanName, ...], NullIsEmpty] = ()
+
+
+class PractitionerRole(Resource):
+    practitioner: Reference | None = None
+    organization: Reference | None = None
+
+
+class Binary(Resource):
+    content_type: str | None = None
+    data: str | None = None
+
+
+class BundleEntry(Element):
+    full_url: str | None = None
+    resource: dict[str, Any] | None = None
+
+
+class Bundle(Resource):
+    type: Literal[
+        "document",
+        "message",
+        "transaction",
+        "transaction-response",
+        "batch",
+        "batch-response",
+        "history",
+        "searchset",
+        "collection",
+    ]
+    identifier: Identifier | None = None
+    entry: Annotated[tuple[BundleEntry, ...], NullIsEmpty] = ()
+
+
+_MODELS: dict[str, type[Resource]] = {
+    model.__name__: model
+    for model in (
+        Bundle,
+        DiagnosticReport,
+        Observation,
+        Patient,
+        Specimen,
+        Organization,
+        Practitioner,
+        PractitionerRole,
+        Binary,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a submission."""
+
+    root: str
+    steps: tuple[str | int, ...] = ()
+
+    def at(self, *steps: str | int) -> "Place":
+        return Place(self.root, (*self.steps, *steps))
+
+    @property
+    def fhir_path(self) -> str:
+        return self.root + "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in self.steps)
+
+    @property
+    def json_pointer(self) -> str:
+        return "".join(f"/{step}" for step in self.steps)
+
+
+def read_resource(sent: Mapping[str, Any], place: Place) -> Resource | None:
+    """The resource as its model; nothing for a type that says nothing about laboratory results."""
+    kind = sent.get("resourceType")
+    if not isinstance(kind, str):
+        raise ContentNotFhirError(field=place.at("resourceType").fhir_path)
+    model = _MODELS.get(kind)
+    if model is None:
+        return None
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    # Raised out here because ValidationError carries what was sent along.
+    raise ContentNotFhirError(field=_field(first, place), code=_code(first))
+
+
+def _code(error: ErrorDetails) -> str:
+    is_value = error["type"] in {"enum", "literal_error"} and isinstance(error["input"], str)
+    return "value-not-allowed" if is_value or error["type"] == "value_not_allowed" else "content-not-fhir"
+
+
+def _field(error: ErrorDetails, place: Place) -> str:
+    steps = place.at(*error["loc"])
+    if error["type"] == "choice":
+        steps = steps.at(error["ctx"]["element"])
+    return steps.fhir_path
