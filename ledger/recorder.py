@@ -4,6 +4,7 @@ Position order is commit order because the database takes the append lock in a t
 before the first position is drawn. Readers may therefore follow by position alone.
 """
 
+import hashlib
 import struct
 from collections import deque
 from collections.abc import Sequence
@@ -78,6 +79,11 @@ class Document:
     document_id: UUID
     key_id: UUID
     sealed: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The digest (hex) by which an event names these bytes."""
+        return hashlib.sha256(self.sealed).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,294 @@
+"""What patients, laboratories and staff can ask for: load, decide, append."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from domain import Event, consent, laboratory, linkage, patient, session
+from domain.consent import ConsentDocument, ConsentKind
+from domain.laboratory import Laboratory, LaboratoryRegistered
+from domain.patient import Patient, PatientRegistered, ProfileStated
+from domain.reading import ReadingEvent
+from domain.values import LaboratoryId, OrganisationId, PatientId
+from ledger.codec import Circumstances
+from ledger.recorder import Mark, StreamConflictError
+from ledger.store import Ledger, Position, Write
+
+S = TypeVar("S")
+# A lost race is decided again on the new state; losing this often means that something is wrong.
+TRIES = 10
+
+
+class PatientNotFoundError(Exception):
+    """There is no such patient."""
+
+
+class LaboratoryNotFoundError(Exception):
+    """No laboratory is registered under this handle."""
+
+
+def decide_again(act: Callable[[], S]) -> S:
+    """Load, decide and append; if somebody was faster, once more on what is true now."""
+    for _ in range(TRIES - 1):
+        try:
+            return act()
+        except StreamConflictError:
+            continue
+    return act()
+
+
+def _change(
+    ledger: Ledger,
+    stream_id: UUID,
+    evolve: Callable[[S | None, Any], S],
+    decide: Callable[[S | None], Iterable[Event]],
+    by: Circumstances,
+    *,
+    subject: UUID | None = None,
+    marks: Sequence[Mark] = (),
+) -> Position:
+    """One decision on one stream."""
+
+    def act() -> Position:
+        state, version = ledger.load(stream_id, evolve)
+        events = tuple(decide(state))
+        if not events:
+            return Position(0, ())
+        return ledger.append(Write(stream_id, version, events, subject), circumstances=by, marks=marks)
+
+    return decide_again(act)
+
+
+# Patients
+
+
+def register_patient(ledger: Ledger, *, phone: str, locale: str) -> PatientId:
+    """Open a cabinet for the owner of a confirmed phone. MarkTakenError if the phone has one."""
+    patient_id = PatientId(uuid4())
+    ledger.append(
+        Write(
+            patient_id,
+            0,
+            (
+                PatientRegistered(phone=phone, locale=locale),
+                patient.PhoneConfirmed(),
+                patient.PasswordSet(),
+            ),
+            patient_id,
+        ),
+        circumstances=by_patient(patient_id),
+        marks=(ledger.mark("phone", phone, patient_id),),
+    )
+    return patient_id
+
+
+def by_patient(patient_id: PatientId, *, session_id: UUID | None = None) -> Circumstances:
+    """The patient acts for themselves; a session is the conversation."""
+    return Circumstances(actor=f"patient:{patient_id}", correlation_id=session_id)
+
+
+def load_patient(ledger: Ledger, patient_id: PatientId) -> Patient:
+    state, _ = ledger.load(patient_id, patient.evolve)
+    if state is None:
+        raise PatientNotFoundError(patient_id)
+    return state
+
+
+def state_profile(ledger: Ledger, patient_id: PatientId, profile: ProfileStated, by: Circumstances) -> Position:
+    """MarkTakenError with kind `snils` if the СНИЛС is somebody else's."""
+    current = load_patient(ledger, patient_id).profile
+    is_new = current is None or current.snils != profile.snils
+    marks = (ledger.mark("snils", profile.snils, patient_id),) if is_new else ()
+    return _change(
+        ledger,
+        patient_id,
+        patient.evolve,
+        lambda state: patient.state_profile(_known(state), profile),
+        by,
+        subject=patient_id,
+        marks=marks,
+    )
+
+
+def state_email(ledger: Ledger, patient_id: PatientId, email: str, by: Circumstances) -> Position:
+    return _change(
+        ledger,
+        patient_id,
+        patient.evolve,
+        lambda state: patient.state_email(_known(state), email),
+        by,
+        subject=patient_id,
+    )
+
+
+def link_policy(ledger: Ledger, patient_id: PatientId, number: str, by: Circumstances) -> Position:
+    """Link a policy whose number is checked. MarkTakenError with kind `enp` if it is somebody else's."""
+    if load_patient(ledger, patient_id).policy == number:
+        return Position(0, ())
+    return _change(
+        ledger,
+        patient_id,
+        patient.evolve,
+        lambda state: patient.link_policy(_known(state), number),
+        by,
+        subject=patient_id,
+        marks=(ledger.mark("enp", number, patient_id),),
+    )
+
+
+def _known(state: Patient | None) -> Patient:
+    if state is None:
+        raise PatientNotFoundError
+    return state
+
+
+# Organisations and consents
+
+
+def linkage_stream(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> UUID:
+    return ledger.stream_id("linkage", str(patient_id), str(organisation_id))
+
+
+def link_organisation(
+    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
+) -> Position:
+    """Take results of a registered laboratory. PolicyMissingError without a policy (S36)."""
+    patient.require_policy(load_patient(ledger, patient_id))
+    if ledger.load(organisation_id, laboratory.evolve)[0] is None:
+        raise LaboratoryNotFoundError
+    return _change(
+        ledger,
+        linkage_stream(ledger, patient_id, organisation_id),
+        linkage.evolve,
+        lambda state: linkage.link(state, patient_id=patient_id, organisation_id=organisation_id),
+        by,
+    )
+
+
+def unlink_organisation(
+    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
+) -> Position:
+    return _change(
+        ledger, linkage_stream(ledger, patient_id, organisation_id), linkage.evolve, linkage.unlink, by
+    )
+
+
+def consent_stream(ledger: Ledger, patient_id: PatientId, kind: ConsentKind) -> UUID:
+    return ledger.stream_id("consent", str(patient_id), kind)
+
+
+def grant_consent(
+    ledger: Ledger,
+    patient_id: PatientId,
+    *,
+    agreed: ConsentDocument,
+    current: ConsentDocument,
+    by: Circumstances,
+) -> Position:
+    return _change(
+        ledger,
+        consent_stream(ledger, patient_id, agreed.kind),
+        consent.evolve,
+        lambda state: consent.grant(state, patient_id=patient_id, agreed=agreed, current=current),
+        by,
+    )
+
+
+def withdraw_consent(
+    ledger: Ledger, patient_id: PatientId, kind: ConsentKind, by: Circumstances
+) -> Position:
+    return _change(
+        ledger,
+        consent_stream(ledger, patient_id, kind),
+        consent.evolve,
+        lambda state: (consent.withdraw(state),),
+        by,
+    )
+
+
+# Laboratories
+
+
+def laboratory_id(ledger: Ledger, handle: str) -> LaboratoryId:
+    """The id that a handle has, registered or not."""
+    return LaboratoryId(ledger.stream_id("laboratory", handle))
+
+
+def register_laboratory(ledger: Ledger, registered: LaboratoryRegistered, by: Circumstances) -> LaboratoryId:
+    found = laboratory_id(ledger, registered.handle)
+    _change(
+        ledger,
+        found,
+        laboratory.evolve,
+        lambda state: (laboratory.register(state, registered),),
+        by,
+    )
+    return found
+
+
+def load_laboratory(ledger: Ledger, handle: str) -> tuple[LaboratoryId, Laboratory]:
+    found = laboratory_id(ledger, handle)
+    state, _ = ledger.load(found, laboratory.evolve)
+    if state is None:
+        raise LaboratoryNotFoundError
+    return found, state
+
+
+def add_laboratory_key(
+    ledger: Ledger, handle: str, *, key_id: str, public_key: str, by: Circumstances
+) -> Position:
+    found, _ = load_laboratory(ledger, handle)
+    return _change(
+        ledger,
+        found,
+        laboratory.evolve,
+        lambda state: laboratory.add_key(_registered(state), key_id=key_id, public_key=public_key),
+        by,
+    )
+
+
+def revoke_laboratory_key(
+    ledger: Ledger, handle: str, *, key_id: str, reason: str, by: Circumstances
+) -> Position:
+    found, _ = load_laboratory(ledger, handle)
+    return _change(
+        ledger,
+        found,
+        laboratory.evolve,
+        lambda state: (laboratory.revoke_key(_registered(state), key_id=key_id, reason=reason),),
+        by,
+    )
+
+
+def _registered(state: Laboratory | None) -> Laboratory:
+    if state is None:
+        raise LaboratoryNotFoundError
+    return state
+
+
+# Sessions and readings
+
+
+def open_session(ledger: Ledger, patient_id: PatientId, *, factors: tuple[str, ...]) -> UUID:
+    session_id = uuid4()
+    opened = session.SessionOpened(patient_id=patient_id, factors=factors)
+    by = by_patient(patient_id, session_id=session_id)
+    ledger.append(Write(session_id, 0, (opened,)), circumstances=by)
+    return session_id
+
+
+def close_session(ledger: Ledger, session_id: UUID, *, reason: str, by: Circumstances) -> Position:
+    return _change(
+        ledger, session_id, session.evolve, lambda state: session.close(state, reason=reason), by
+    )
+
+
+def refuse_sign_in(ledger: Ledger, patient_id: PatientId, *, reason: str) -> Position:
+    refused = session.SignInRefused(patient_id=patient_id, reason=reason)
+    anonymous = Circumstances(actor="anonymous")
+    return ledger.append(Write(uuid4(), 0, (refused,)), circumstances=anonymous)
+
+
+def record_reading(ledger: Ledger, reading: ReadingEvent, by: Circumstances) -> Position:
+    """Must return before the data leaves: no reading goes unrecorded."""
+    return ledger.append(Write(uuid4(), 0, (reading,)), circumstances=by)

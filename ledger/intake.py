@@ -1,0 +1,311 @@
+"""Taking in what laboratories submit: everything that arrives leaves an event, all of it or none."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from domain import consent, linkage, matching, report, submission
+from domain.consent import Consent, ConsentKind
+from domain.matching import numbers_of
+from domain.notification import Channel, NotificationRequested, NotificationSuppressed
+from domain.report import Report, ReportContent
+from domain.submission import (
+    ReportOutcome,
+    StoredDocument,
+    Submission,
+    SubmissionAccepted,
+    SubmissionQuarantined,
+    SubmissionReceived,
+    SubmissionRefused,
+    SubmittedReport,
+)
+from domain.values import LaboratoryId, OrganisationId, PatientId, Purpose
+from ledger.codec import Circumstances, to_data
+from ledger.commands import consent_stream, decide_again, linkage_stream, load_patient
+from ledger.recorder import Document, Guard
+from ledger.store import Ledger, Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A laboratory's envelope after its signature was verified. `signed` is the JWS as it came: with
+    it the laboratory's own signature is kept. `content` is what it carries."""
+
+    laboratory_id: LaboratoryId
+    envelope_id: str
+    key_id: str
+    content_type: str
+    content: bytes
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why content can't be used: a stable code, and the field."""
+
+    code: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a submission; `is_repeat` when this very envelope was known already."""
+
+    submission_id: UUID
+    reports: tuple[SubmittedReport, ...]
+    problem: Problem | None = None
+    is_repeat: bool = False
+
+
+def accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | Problem) -> Accepted:
+    """Record the submission and, if its content could be read, every report in it.
+
+    EnvelopeReplayedError if the envelope's id was used before with other content."""
+    return decide_again(lambda: _accept(ledger, envelope, read))
+
+
+def refuse(ledger: Ledger, problem: Problem, *, size_bytes: int, claimed: LaboratoryId | None) -> UUID:
+    """Record that something arrived which can't be tied to a laboratory."""
+    submission_id = uuid4()
+    refused = SubmissionRefused(
+        code=problem.code, field=problem.field, size_bytes=size_bytes, laboratory_id=claimed
+    )
+    ledger.append(Write(submission_id, 0, (refused,)), circumstances=Circumstances(actor="anonymous"))
+    return submission_id
+
+
+def _accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | Problem) -> Accepted:
+    submission_id = ledger.stream_id("submission", str(envelope.laboratory_id), envelope.envelope_id)
+    known: Submission | None
+    known, _ = ledger.load(submission_id, submission.evolve)
+    mark = ledger.content_mark(envelope.content)
+    if submission.is_repeat(known, content_mark=mark):
+        assert known is not None
+        problem = Problem(*known.problem) if known.problem else None
+        return Accepted(submission_id, known.accepted, problem, is_repeat=True)
+    document = ledger.seal_document(submission_id, Purpose.RESULTS, envelope.signed)
+    received = _received(envelope, mark, document)
+    by = Circumstances(actor=f"laboratory:{envelope.laboratory_id}", correlation_id=submission_id)
+    if isinstance(read, Problem):
+        quarantined = SubmissionQuarantined(code=read.code, field=read.field)
+        ledger.append(
+            Write(submission_id, 0, (received, quarantined)), circumstances=by, documents=(document,)
+        )
+        return Accepted(submission_id, (), read)
+    drafts = list(_drafts(ledger, envelope, submission_id, read))
+    reports = tuple(draft.submitted for draft in drafts)
+    ledger.append(
+        Write(submission_id, 0, (received, SubmissionAccepted(reports=reports))),
+        *(write for draft in drafts for write in draft.writes),
+        circumstances=by,
+        documents=(document,),
+        guards=[guard for draft in drafts for guard in draft.guards],
+    )
+    return Accepted(submission_id, reports)
+
+
+def _received(envelope: Envelope, mark: str, document: Document) -> SubmissionReceived:
+    return SubmissionReceived(
+        laboratory_id=envelope.laboratory_id,
+        envelope_id=envelope.envelope_id,
+        key_id=envelope.key_id,
+        content_type=envelope.content_type,
+        content_mark=mark,
+        document=StoredDocument(
+            document_id=document.document_id,
+            sealed_sha256=document.sha256,
+            size_bytes=len(envelope.content),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one report adds to the append."""
+
+    submitted: SubmittedReport
+    writes: tuple[Write, ...]
+    guards: tuple[Guard, ...]
+
+
+def _drafts(
+    ledger: Ledger, envelope: Envelope, submission_id: UUID, contents: Sequence[ReportContent]
+) -> Iterator[_Draft]:
+    """Each report decided on its stream; two versions of one report in a submission follow each other."""
+    states: dict[UUID, tuple[Report | None, int]] = {}
+    for place, content in enumerate(contents):
+        report_id = _report_id(ledger, envelope, content, place)
+        state, version = states.get(report_id) or ledger.load(report_id, report.evolve)
+        match = match_of(ledger, OrganisationId(envelope.laboratory_id), content) if state is None else None
+        events = report.receive(
+            state,
+            laboratory_id=envelope.laboratory_id,
+            submission_id=submission_id,
+            content=content,
+            content_mark=ledger.content_mark(to_data_of(content)),
+            match=(match.patient_id, match.matched_by) if match and match.patient_id else None,
+        )
+        after = state
+        for event in events:
+            after = report.evolve(after, event)
+        states[report_id] = (after, version + len(events))
+        yield _draft(ledger, report_id, (state, version), after, events, match)
+
+
+def _draft(  # noqa: PLR0913 - one report before and after
+    ledger: Ledger,
+    report_id: UUID,
+    before: tuple[Report | None, int],
+    after: Report | None,
+    events: Sequence[report.ReportReceived | report.ReportRevised],
+    match: "Match | None",
+) -> _Draft:
+    assert after is not None
+    _, version = before
+    held = match.held if match else None
+    number = len(after.versions)
+    if not events:
+        duplicate = SubmittedReport(report_id=report_id, version=number, outcome=ReportOutcome.DUPLICATE)
+        return _Draft(duplicate, (), ())
+    submitted = SubmittedReport(
+        report_id=report_id, version=number, outcome=ReportOutcome.RECORDED, held=held
+    )
+    writes = [Write(report_id, version, events, after.patient_id or report_id)]
+    guards = list(match.guards) if match else []
+    if after.patient_id is not None:
+        write, guard = announcement(ledger, after.patient_id, report_id, number)
+        writes.append(write)
+        guards.append(guard)
+    return _Draft(submitted, tuple(writes), tuple(guards))
+
+
+def _report_id(ledger: Ledger, envelope: Envelope, content: ReportContent, place: int) -> UUID:
+    """The stream of the report: the laboratory and its own number of it. Without any number each
+    envelope's report is a report of its own."""
+    number = next(iter(content.identifiers), None)
+    if number is not None:
+        parts = ("number", number.system or "", number.value)
+    elif content.source_id is not None:
+        parts = ("source", content.source_id, "")
+    else:
+        parts = ("envelope", envelope.envelope_id, str(place))
+    return ledger.stream_id("report", str(envelope.laboratory_id), *parts)
+
+
+def to_data_of(content: ReportContent) -> bytes:
+    """One form of a report's content, for telling whether it was seen before."""
+    nobody = LaboratoryId(UUID(int=0))
+    event = report.ReportRevised(
+        laboratory_id=nobody, submission_id=UUID(int=0), content=content, content_mark=""
+    )
+    return to_data(event)
+
+
+# Recognising the patient
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Whose report it is, or why it waits; `guards` are the streams that this rests on."""
+
+    patient_id: PatientId | None
+    matched_by: str
+    held: str | None
+    guards: tuple[Guard, ...]
+
+
+def match_of(ledger: Ledger, organisation_id: OrganisationId, content: ReportContent) -> Match:
+    numbers = numbers_of(content.subject.identifiers)
+    found = [
+        (PatientId(owner), kind)
+        for kind, number in numbers.good
+        if (owner := ledger.find(kind, number)) is not None
+    ]
+    held = matching.unrecognised(numbers, [patient_id for patient_id, _ in found])
+    if held is not None:
+        return Match(None, "", held, ())
+    patient_id, kind = found[0]
+    barrier, guards = barrier_of(ledger, patient_id, organisation_id)
+    return Match(patient_id if barrier is None else None, kind, barrier, guards)
+
+
+def barrier_of(
+    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId
+) -> tuple[str | None, tuple[Guard, ...]]:
+    """What keeps the organisation's reports out of the patient's cabinet, and what that rests on."""
+    linkage_id = linkage_stream(ledger, patient_id, organisation_id)
+    linked, linkage_version = ledger.load(linkage_id, linkage.evolve)
+    personal_data, personal_data_guard = _consent(ledger, patient_id, ConsentKind.PERSONAL_DATA)
+    transfer, transfer_guard = _consent(ledger, patient_id, ConsentKind.RESULTS_TRANSFER)
+    barrier = matching.barrier(
+        organisation_id=organisation_id, linkage=linked, personal_data=personal_data, transfer=transfer
+    )
+    return barrier, (Guard(linkage_id, linkage_version), personal_data_guard, transfer_guard)
+
+
+def _consent(ledger: Ledger, patient_id: PatientId, kind: ConsentKind) -> tuple[Consent | None, Guard]:
+    stream_id = consent_stream(ledger, patient_id, kind)
+    state, version = ledger.load(stream_id, consent.evolve)
+    return state, Guard(stream_id, version)
+
+
+def match_held(ledger: Ledger, report_id: UUID, patient_id: PatientId, *, matched_by: str) -> bool:
+    """Give a report that waits to its patient, if nothing keeps it back any more; whether it was given."""
+
+    def act() -> bool:
+        state, version = ledger.load(report_id, report.evolve)
+        if state is None:
+            return False
+        barrier, guards = barrier_of(ledger, patient_id, OrganisationId(state.laboratory_id))
+        numbers = numbers_of(state.current.subject.identifiers)
+        owners = {ledger.find(kind, number) for kind, number in numbers.good} - {None}
+        events = report.match(state, patient_id=patient_id, matched_by=matched_by)
+        if barrier is not None or owners != {patient_id} or not events:
+            return False
+        write, guard = announcement(ledger, patient_id, report_id, len(state.versions))
+        ledger.append(
+            Write(report_id, version, events, patient_id),
+            write,
+            circumstances=Circumstances(actor="system:matcher", correlation_id=report_id),
+            guards=(*guards, guard),
+        )
+        return True
+
+    return decide_again(act)
+
+
+# Announcing
+
+
+def announcement(
+    ledger: Ledger, patient_id: PatientId, report_id: UUID, report_version: int
+) -> tuple[Write, Guard]:
+    """The notification of a report's version: requested if the patient permits it, else suppressed
+    with the reason. Either way it is accounted for."""
+    permitted, guard = _consent(ledger, patient_id, ConsentKind.NOTIFICATIONS)
+    stream_id = ledger.stream_id("notification", str(report_id), str(report_version), Channel.EMAIL)
+    requested = NotificationRequested(
+        patient_id=patient_id,
+        report_id=report_id,
+        report_version=report_version,
+        channel=Channel.EMAIL,
+        consent_id=guard.stream_id,
+        consent_version=guard.version,
+    )
+    reason = None
+    if permitted is None or not permitted.in_force:
+        reason = "consent-missing" if permitted is None else "consent-withdrawn"
+    elif load_patient(ledger, patient_id).email is None:
+        reason = "email-missing"
+    if reason is None:
+        return Write(stream_id, 0, (requested,)), guard
+    suppressed = NotificationSuppressed(
+        patient_id=patient_id,
+        report_id=report_id,
+        report_version=report_version,
+        channel=Channel.EMAIL,
+        reason=reason,
+        consent_id=guard.stream_id if permitted else None,
+        consent_version=guard.version if permitted else None,
+    )
+    return Write(stream_id, 0, (suppressed,)), guard

@@ -1,0 +1,493 @@
+"""Every page of the portal reads well in both languages, for every eye, width and theme, with no script."""
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Environment, UndefinedError, nodes
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from api import pages
+from api.pages import (
+    FAMILIES,
+    FONTS,
+    LOCALES,
+    STATIC,
+    TEMPLATES,
+    Locale,
+    UntranslatedError,
+    date_text,
+    datetime_text,
+    decimal_text,
+    phrase,
+    plural_phrase,
+    render,
+)
+
+THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+AXE = Axe()
+CHROMIUM = Path("/usr/bin/chromium")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+AT = datetime(2026, 11, 23, 5, 15, tzinfo=UTC)
+EARLIER = datetime(2026, 10, 2, 14, 40, tzinfo=UTC)
+WRONG = {
+    "code": "PROFILE-7",
+    "text": "Контрольное число СНИЛС не сходится.",
+    "advice": "Сверьте последние цифры.",
+}
+NAV = [
+    {"href": "/reports", "label_id": "nav.reports", "current": True},
+    {"href": "/services", "label_id": "nav.services", "current": False},
+    {"href": "/consents", "label_id": "nav.consents", "current": False},
+    {"href": "/access", "label_id": "nav.access", "current": False},
+    {"href": "/settings", "label_id": "nav.settings", "current": False},
+    {"href": "/help", "label_id": "nav.help", "current": False},
+]
+FRAME: dict[str, Any] = {"csrf": "t0ken", "nav": NAV, "signed_in": True, "notice": None, "path": "/here"}
+DOOR: dict[str, Any] = {"nav": [], "signed_in": False, "errors": {}, "values": {}}
+
+
+def observation(name: str, value: str | None, **given: Any) -> dict[str, Any]:
+    plain = {
+        "depth": 1, "code": "718-7", "code_system": "http://loinc.org", "unit": "г/л", "comparator": None,
+        "range_text": None, "flag": None, "status": "final", "notes": [], "absent_reason": None, "is_panel": False,
+    }  # fmt: skip
+    return plain | {"name": name, "value": value} | given
+
+
+OBSERVATIONS = [
+    observation("Общий анализ крови", None, depth=0, is_panel=True, unit=None, code="58410-2"),
+    observation("Гемоглобин", "118.0", range_text="130–160", flag="low"),
+    observation("Лейкоциты", "9.40", unit="10⁹/л", range_text="4,0–9,0", flag="high", status="corrected"),
+    observation("Тромбоциты", "18", unit="10⁹/л", range_text="180–320", flag="critical-low",
+                notes=["Проверено повторно из новой пробирки."]),
+    observation("Гематокрит", "41.20", unit="%", range_text="39–49", flag="normal"),
+    observation("СОЭ (Панченков)", "35", unit="мм/ч", range_text="2–10", flag="abnormal", status="preliminary"),
+    observation("Биохимия", None, depth=0, is_panel=True, code=None, code_system=None, unit=None),
+    observation("Калий", "7.1", unit="ммоль/л", range_text="3,5–5,1", flag="critical-high"),
+    observation("Тропонин I высокочувствительный", "0.0100", unit="нг/мл", comparator="<", range_text="до 0,0260"),
+    observation("Натрий", "140", unit="ммоль/л", status="entered-in-error"),
+    observation("Глюкоза", None, unit=None, absent_reason="Гемолиз пробы"),
+    observation("Антитела к SARS-CoV-2 IgG", "не обнаружено", unit=None, code="1017128",
+                code_system="urn:oid:1.2.643.5.1.13.13.11.1080"),
+]  # fmt: skip
+REPORT: dict[str, Any] = {
+    "id": "0190", "title": "Общий анализ крови и биохимия", "laboratory": "Лаборатория «Северный ветер»",
+    "status": "corrected", "issued_at": "2026-11-22T18:05:00+03:00", "collected_at": "2026-11-22T08:15:00+03:00",
+    "received_at": AT, "specimen": "Венозная кровь", "version": 2, "notes": ["Взятие натощак."],
+    "conclusion": "Признаки анемии. Калий требует срочной проверки.\nРекомендована консультация терапевта.",
+    "versions": [{"version": 1, "status": "final", "received_at": EARLIER},
+                 {"version": 2, "status": "corrected", "received_at": AT}],
+    "patient": {"name": "Образцова Мария Ильинична", "birth_date": "1977-11-04"},
+    "attachments": [{"title": "Бланк лаборатории", "content_type": "application/pdf", "size_bytes": 188_416},
+                    {"title": None, "content_type": "text/xml", "size_bytes": None}],
+}  # fmt: skip
+LEAF = {"index": 1023, "tree_size": 4096, "event_id": "0190f3c2-7d1e-7c55-9d6b-2f1f6c1b2a90"}
+
+
+def listed(title: str, **given: Any) -> dict[str, Any]:
+    plain = {
+        "id": "0190", "title": title, "laboratory": "Лаборатория «Северный ветер»", "status": "final",
+        "issued_at": AT, "collected_at": "2026-11-22T08:15:00+03:00", "received_at": AT, "is_new": False,
+        "flagged": 0, "critical": 0, "observations": 5,
+    }  # fmt: skip
+    return plain | given
+
+
+ORGANISATION = {"name": "Поликлиника № 12", "inn": "7707083893", "kind": "clinic"}
+SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sign_in": ("sign_in.html", DOOR),
+    "sign_in-refused": ("sign_in.html", DOOR | {
+        "errors": {"form": WRONG | {"text": "Телефон или пароль не подошли."}}, "values": {"phone": "+7912"},
+        "notice": {"kind": "warning", "text_id": "notice.session-ended"}}),
+    "register": ("register.html", DOOR),
+    "code": ("code.html", DOOR | {"action": "/register/code", "phone_tail": "45-67", "minutes": 10,
+        "errors": {"code": {"code": "CODE-2", "text": "Код не подошёл.", "advice": "Осталось 2 попытки."}},
+        "values": {"code": "123450"}}),
+    "services": ("services.html", {"notice": {"kind": "success", "text_id": "notice.policy-linked"}, "steps": [
+        {"key": key, "done": at < 3, "href": f"/services/{key}"}
+        for at, key in enumerate(FAMILIES["services.step"])]}),
+    "services-done": ("services.html", {"steps": [
+        {"key": key, "done": True, "href": "/s"} for key in FAMILIES["services.step"]]}),
+    "profile": ("profile.html", {
+        "errors": {"birth_date": WRONG | {"text": "Такого дня нет в календаре."}, "sex": WRONG, "snils": WRONG},
+        "values": {"family": "Образцова", "birth_date": "31.02.1977", "snils": "11223344594"}}),
+    "policy": ("policy.html", {"policy": {"number_masked": "•••• •••• •••• 0010", "linked_at": EARLIER},
+        "errors": {}, "values": {}}),
+    "policy-none": ("policy.html", {"policy": None, "errors": {"number": WRONG}, "values": {"number": "99"}}),
+    "organisations": ("organisations.html", {"q": "север",
+        "organisations": [ORGANISATION | {"status_id": f"organisation.status.{state}", "linked_at": AT}
+                          for state in FAMILIES["organisation.status"]],
+        "found": [ORGANISATION | {"id": "7"}, ORGANISATION | {"id": "8", "kind": "laboratory"}]}),
+    "organisations-none": ("organisations.html", {"q": "юг", "organisations": [], "found": []}),
+    "consents": ("consents.html", {"consents": [
+        {"kind": kind, "title_id": f"consents.title.{kind}", "purpose_id": f"consents.purpose.{kind}",
+         "document_href": f"/consents/{kind}", "version": 3, "state": state,
+         "granted_at": None if state == "none" else EARLIER, "withdrawn_at": AT if state == "withdrawn" else None}
+        for kind, state in zip(FAMILIES["consents.title"], FAMILIES["consents.state"], strict=True)]}),
+    "consent_document": ("consent_document.html", {"document": {
+        "title": "Согласие на передачу результатов", "version": 3, "language": "ru", "sha256": "9f" * 32,
+        "paragraphs": ["Я разрешаю выбранным мной организациям передавать сюда результаты.", "Срок: год."]}}),
+    "reports": ("reports.html", {"new_count": 2, "next_step_href": "/services", "reports": [
+        listed("Гормоны щитовидной железы", collected_at="2026-10"),
+        listed("Общий анализ крови и биохимия", is_new=True, flagged=5, critical=2, observations=12),
+        listed("Общий анализ мочи", status="entered-in-error", issued_at=None, collected_at=None),
+        listed("Посев", is_new=True, status="preliminary", observations=1)]}),
+    "reports-none": ("reports.html", {"new_count": 0, "reports": [], "next_step_href": "/services"}),
+    "report": ("report.html", {"report": REPORT, "observations": OBSERVATIONS, "leaf": LEAF}),
+    "report-void": ("report.html", {"observations": [], "leaf": None, "report": REPORT | {
+        "status": "entered-in-error", "specimen": None, "conclusion": None, "notes": [], "attachments": [],
+        "versions": [], "issued_at": None, "collected_at": None}}),
+    "access": ("access.html", {"entries": [
+        {"at": AT, "who": "Образцова Мария Ильинична", "role_id": "access.role.patient", "what": "Посев",
+         "action_id": "access.action.viewed", "purpose_id": "access.purpose.own", "consent_version": None},
+        {"at": EARLIER, "who": "Лаборатория «Северный ветер»", "role_id": "access.role.laboratory",
+         "action_id": "access.action.received", "what": "Общий анализ крови и биохимия",
+         "purpose_id": "access.purpose.transfer", "consent_version": 3}]}),
+    "access-none": ("access.html", {"entries": []}),
+    "notifications": ("notifications.html", {"notifications": [
+        {"at": AT, "channel": channel, "state_id": f"notification.state.{state}", "what": "Новый документ",
+         "reason_id": reason}
+        for channel, state, reason in (("email", "delivered", None), ("sms", "sent", None),
+            ("email", "failed", "notification.reason.channel-unavailable"),
+            ("push", "suppressed", "notification.reason.consent-withdrawn"))]}),
+    "notifications-none": ("notifications.html", {"notifications": []}),
+    "problem": ("problem.html", {"problem": {"status": 404, "title": "Такой страницы нет",
+        "code": "NOT-FOUND", "detail": "Возможно, ссылка устарела.",
+        "advice": "Откройте раздел «Анализы» и найдите результат там."}}),
+    "mail_ready": ("mail_ready.html", {"link": "https://cabinet.example/d/1"}),
+    "mail_ready-text": ("mail_ready.txt", {"link": "https://cabinet.example/d/1"}),
+}  # fmt: skip
+HTML_SAMPLES = sorted(name for name, (template, _) in SAMPLES.items() if template.endswith(".html"))
+SCREENS = [name for name in HTML_SAMPLES if not name.startswith("mail")]
+
+
+def page(name: str, locale: Locale = "ru") -> str:
+    template, context = SAMPLES[name]
+    return render(template, locale=locale, **FRAME | context)
+
+
+class Form(HTMLParser):
+    """The elements of a page with their attributes, and a refusal of tags closed out of order."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "use", "hr", "img"})
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(source)
+        self.close()
+        assert self.open == [], f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"an attribute twice in <{tag}>"
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+
+def catalogue(locale: Locale) -> dict[str, tuple[str, ...]]:
+    """Every id with its forms; more than one where the words depend on a number."""
+    with (TEMPLATES.parent / "locale" / locale / "LC_MESSAGES" / "portal.po").open("rb") as source:
+        messages = [message for message in read_po(source, locale=locale, abort_invalid=True) if message.id]
+    assert not any(message.fuzzy for message in messages)
+    return {
+        message.id if isinstance(message.id, str) else message.id[0]: (
+            (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+        )
+        for message in messages
+    }
+
+
+def constants(node: nodes.Node) -> list[str]:
+    found = [node] if isinstance(node, nodes.Const) else list(node.find_all(nodes.Const))
+    return [constant.value for constant in found if isinstance(constant.value, str)]
+
+
+def template_ids() -> set[str]:
+    """The ids in the sources: gettext calls, values of `..._id` arguments, and whole families."""
+    used: set[str] = set()
+    for source in TEMPLATES.iterdir():
+        for call in Environment(autoescape=True).parse(source.read_text("utf-8")).find_all(nodes.Call):
+            name = call.node.name if isinstance(call.node, nodes.Name) else ""
+            if name in {"gettext", "ngettext"}:
+                used.update(constants(call.args[0]) if not isinstance(call.args[0], nodes.Getattr) else ())
+            if name == "fact":
+                used.update(constants(call.args[0]))
+            if name == "word":
+                (family,) = constants(call.args[0])
+                used.update(f"{family}.{member}" for member in FAMILIES[family])
+            for keyword in call.kwargs:
+                used.update(constants(keyword.value) if keyword.key.endswith("_id") else ())
+    return used
+
+
+def test_both_catalogues_hold_exactly_the_words_that_pages_use() -> None:
+    routes = {f"{family}.{member}" for family, members in FAMILIES.items() for member in members}
+    python = set(re.findall(r'phrase\(\s*"([^"]+)"', Path(pages.__file__).read_text("utf-8")))
+    used = template_ids() | routes | python
+    for locale in LOCALES:
+        assert catalogue(locale).keys() == used
+
+
+def test_every_form_of_a_word_has_the_same_blanks_in_both_languages() -> None:
+    russian, english = (
+        {
+            key: {frozenset(re.findall(r"\{(\w*)\}", form)) for form in forms}
+            for key, forms in catalogue(of).items()
+        }
+        for of in LOCALES
+    )
+    assert russian == english
+    assert all(len(blanks) == 1 for blanks in russian.values())
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_a_page_renders_in_each_language_without_a_bare_id(name: str, locale: Locale) -> None:
+    text = page(name, locale)
+    dotted = {found for found in catalogue("ru") if "." in found}
+    assert dotted & set(re.findall(r"[\w.-]*\w", text)) == set()
+    assert not re.search(r"\bNone\b", text)
+
+
+@pytest.mark.parametrize("name", HTML_SAMPLES)
+def test_a_page_is_well_formed_and_carries_no_inline_style_or_script(name: str) -> None:
+    elements = Form(page(name)).elements
+    assert not {"script", "style"} & {tag for tag, _ in elements}
+    assert not [key for _, attrs in elements for key in attrs if key == "style" or key.startswith("on")]
+    ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    loaded = [
+        attrs[key] or ""
+        for tag, attrs in elements
+        for key in ("src", "href")
+        if key in attrs and tag in {"link", "use", "img"}
+    ]
+    assert all(address.startswith("/static/") for address in loaded)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_every_posting_form_carries_the_csrf_token(name: str) -> None:
+    forms = re.findall(r'<form[^>]*method="post".*?</form>', page(name), re.DOTALL)
+    assert all('<input type="hidden" name="csrf" value="t0ken">' in form for form in forms)
+
+
+@pytest.mark.parametrize("name", HTML_SAMPLES)
+def test_every_symbol_on_a_page_is_in_the_icon_file(name: str) -> None:
+    known = set(re.findall(r'<symbol id="([a-z]+)"', (STATIC / "icons.svg").read_text("utf-8")))
+    assert set(re.findall(r"icons\.svg#([a-z]+)", page(name))) <= known
+
+
+def test_a_name_with_markup_stays_text() -> None:
+    report = REPORT | {"patient": {"name": "<b>Мария</b>", "birth_date": None}}
+    text = render("report.html", locale="ru", **FRAME, report=report, observations=[], leaf=None)
+    assert "&lt;b&gt;Мария&lt;/b&gt;" in text
+
+
+def test_a_forgotten_context_value_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        render("reports.html", locale="ru", **FRAME)
+
+
+def test_an_unknown_word_is_an_error() -> None:
+    notice = {"kind": "success", "text_id": "notice.nothing"}
+    with pytest.raises(UntranslatedError):
+        render("access.html", locale="ru", **FRAME | {"entries": [], "notice": notice})
+
+
+def test_the_letter_says_nothing_about_health_or_the_organisation() -> None:
+    for locale in LOCALES:
+        for name in ("mail_ready", "mail_ready-text"):
+            assert "https://cabinet.example/d/1" in page(name, locale)
+    assert phrase("mail.ready.subject", locale="ru") == "Новый документ в личном кабинете"
+    assert not re.search("анализ|лаборатор|результат", page("mail_ready-text"), re.IGNORECASE)
+
+
+def test_new_reports_come_first_whatever_the_order_given() -> None:
+    text = page("reports")
+    assert text.index("Посев") < text.index("Гормоны щитовидной железы")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "1 показатель"), (3, "3 показателя"), (11, "11 показателей"), (21, "21 показатель")],
+)
+def test_russian_numbers_take_their_own_form(count: int, words: str) -> None:
+    assert plural_phrase("reports.observations", count, locale="ru") == words
+
+
+@pytest.mark.parametrize(
+    ("given_value", "russian", "english"),
+    [
+        ("1977", "1977", "1977"),
+        ("1977-11", "ноябрь 1977", "November 1977"),
+        ("1977-11-04", "04.11.1977", "4 Nov 1977"),
+        ("1977-13", "1977-13", "1977-13"),
+        ("1977-02-30", "1977-02-30", "1977-02-30"),
+        ("197711", "197711", "197711"),
+        ("вчера", "вчера", "вчера"),
+        ("2026-11-22T23:30:00Z", "23.11.2026", "23 Nov 2026"),
+    ],
+)
+def test_a_date_is_shown_as_exactly_as_it_was_sent(given_value: str, russian: str, english: str) -> None:
+    assert date_text(given_value, locale="ru") == russian
+    assert date_text(given_value, locale="en") == english
+
+
+def test_a_time_names_its_zone_and_none_is_invented() -> None:
+    assert datetime_text(AT, locale="ru") == "23.11.2026, 08:15\u00a0МСК"
+    assert datetime_text(AT, locale="en") == "23 Nov 2026, 08:15\u00a0MSK"
+    assert datetime_text(AT, locale="ru", time_zone="Asia/Kolkata") == "23.11.2026, 10:45\u00a0UTC+5:30"
+    assert datetime_text("2026-11-23T08:15:00", locale="ru") == "23.11.2026, 08:15"
+    assert datetime_text("2026-11", locale="ru") == "ноябрь 2026"
+    assert datetime_text("2026-11-23", locale="ru") == "23.11.2026"
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_a_decimal_keeps_every_digit_as_sent(value: Decimal) -> None:
+    assert decimal_text(value, locale="en") == str(value)
+    assert decimal_text(value, locale="ru").replace(",", ".") == str(value)
+
+
+def test_only_a_plain_decimal_takes_the_comma() -> None:
+    assert decimal_text("72.50", locale="ru") == "72,50"
+    assert [decimal_text(text, locale="ru") for text in ("1.2.3", "1:160", "v1.5", "3.9-6.1")] == [
+        "1.2.3",
+        "1:160",
+        "v1.5",
+        "3.9-6.1",
+    ]
+
+
+class Portal(BaseHTTPRequestHandler):
+    """Serves the samples and the static files under the portal's own Content-Security-Policy."""
+
+    TYPES: ClassVar = {".css": "text/css", ".svg": "image/svg+xml", ".ttf": "font/ttf"}
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        kind = "text/html; charset=utf-8"
+        if path.startswith("/static/"):
+            name = Path(path).name
+            kind = self.TYPES[Path(name).suffix]
+            body = ((FONTS if path.startswith("/static/fonts/") else STATIC) / name).read_bytes()
+        else:
+            _, locale, name = path.split("/")
+            body = page(name, "en" if locale == "en" else "ru").encode()
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """The test's output stays quiet."""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        reason = f"{CHROMIUM} is missing: pages are NOT checked for accessibility (apt-get install chromium)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-sync",
+             "--disable-component-update", "--no-first-run", "--disable-gpu"]  # fmt: skip
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=quiet)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, path: str) -> Iterator[tuple[Page, list[str]]]:
+    """A tab on the page, and all that the browser had to say: a refused style, a missing file."""
+    said: list[str] = []
+    with browser.new_context(viewport={"width": 320, "height": 900}) as context:
+        tab = context.new_page()
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))
+        tab.goto(f"{address}/{path}", wait_until="load")
+        yield tab, said
+
+
+def violations(tab: Page, part: str | None = None) -> list[tuple[str, list[str]]]:
+    if not tab.evaluate("() => 'axe' in window"):
+        tab.evaluate(AXE.axe_script)
+    options = {
+        "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+        "resultTypes": ["violations"],
+    }
+    answer = tab.evaluate("([part, options]) => axe.run(part ?? document, options)", [part, options])
+    assert answer["passes"], "axe looked at nothing"
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in answer["violations"]]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_page_is_accessible_and_fits_at_every_width_and_theme(
+    browser: Browser, address: str, name: str
+) -> None:
+    with opened(browser, address, f"ru/{name}") as (tab, said):
+        for width in (320, 1280):
+            tab.set_viewport_size({"width": width, "height": 900})
+            assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
+            for theme in THEMES:
+                tab.emulate_media(color_scheme=theme)
+                assert violations(tab) == []
+        assert said == []
+
+
+@pytest.mark.parametrize("name", ["report", "reports", "services", "notifications"])
+def test_english_words_fit_a_narrow_screen_too(browser: Browser, address: str, name: str) -> None:
+    with opened(browser, address, f"en/{name}") as (tab, said):
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= 320
+        assert said == []
+
+
+def test_the_menu_of_a_narrow_screen_opens_without_script(browser: Browser, address: str) -> None:
+    with opened(browser, address, "ru/reports") as (tab, _):
+        link = tab.locator("#menu nav a").first
+        assert not link.is_visible()
+        tab.locator(".menu-button").click()
+        assert link.is_visible()
+        assert violations(tab, "#menu") == []
+
+
+def test_the_printed_report_is_a_sheet_without_the_frame(browser: Browser, address: str) -> None:
+    with opened(browser, address, "ru/report") as (tab, _):
+        tab.emulate_media(media="print", color_scheme="dark")
+        assert not tab.locator("header.site").is_visible()
+        assert tab.get_by_text("Образцова Мария Ильинична").is_visible()
+        assert tab.evaluate("() => getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+        assert len(re.findall(rb"/Type /Page\b", tab.pdf(prefer_css_page_size=True))) in {1, 2}
