@@ -57,7 +57,7 @@ def create(folder: Path) -> None:
     """Make the secrets that are not there yet. Safe when several processes start together."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("kek-1", "index", "log", "message"):
-        _create_file(folder / f"{name}.key", secrets.token_bytes(KEY_BYTES))
+        create_file(folder / f"{name}.key", secrets.token_bytes(KEY_BYTES))
 
 
 def load(folder: Path) -> Custody:
@@ -74,7 +74,7 @@ def load(folder: Path) -> Custody:
     )
 
 
-def _create_file(path: Path, content: bytes) -> None:
+def create_file(path: Path, content: bytes) -> None:
     """Written whole under another name, then linked: nobody ever reads half a secret."""
     if path.exists():
         return

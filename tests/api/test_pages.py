@@ -67,7 +67,8 @@ DOOR: dict[str, Any] = {"nav": [], "signed_in": False, "errors": {}, "values": {
 def observation(name: str, value: str | None, **given: Any) -> dict[str, Any]:
     plain = {
         "depth": 1, "code": "718-7", "code_system": "http://loinc.org", "unit": "г/л", "comparator": None,
-        "range_text": None, "flag": None, "status": "final", "notes": [], "absent_reason": None, "is_panel": False,
+        "range_text": None, "flag": None, "status": "final", "notes": [],
+        "absent_reason": None, "is_panel": False,
     }  # fmt: skip
     return plain | {"name": name, "value": value} | given
 
@@ -79,10 +80,12 @@ OBSERVATIONS = [
     observation("Тромбоциты", "18", unit="10⁹/л", range_text="180–320", flag="critical-low",
                 notes=["Проверено повторно из новой пробирки."]),
     observation("Гематокрит", "41.20", unit="%", range_text="39–49", flag="normal"),
-    observation("СОЭ (Панченков)", "35", unit="мм/ч", range_text="2–10", flag="abnormal", status="preliminary"),
+    observation("СОЭ (Панченков)", "35", unit="мм/ч", range_text="2–10", flag="abnormal",
+                status="preliminary"),
     observation("Биохимия", None, depth=0, is_panel=True, code=None, code_system=None, unit=None),
     observation("Калий", "7.1", unit="ммоль/л", range_text="3,5–5,1", flag="critical-high"),
-    observation("Тропонин I высокочувствительный", "0.0100", unit="нг/мл", comparator="<", range_text="до 0,0260"),
+    observation("Тропонин I высокочувствительный", "0.0100", unit="нг/мл", comparator="<",
+                range_text="до 0,0260"),
     observation("Натрий", "140", unit="ммоль/л", status="entered-in-error"),
     observation("Глюкоза", None, unit=None, absent_reason="Гемолиз пробы"),
     observation("Антитела к SARS-CoV-2 IgG", "не обнаружено", unit=None, code="1017128",
@@ -90,7 +93,8 @@ OBSERVATIONS = [
 ]  # fmt: skip
 REPORT: dict[str, Any] = {
     "id": "0190", "title": "Общий анализ крови и биохимия", "laboratory": "Лаборатория «Северный ветер»",
-    "status": "corrected", "issued_at": "2026-11-22T18:05:00+03:00", "collected_at": "2026-11-22T08:15:00+03:00",
+    "status": "corrected", "issued_at": "2026-11-22T18:05:00+03:00",
+    "collected_at": "2026-11-22T08:15:00+03:00",
     "received_at": AT, "specimen": "Венозная кровь", "version": 2, "notes": ["Взятие натощак."],
     "conclusion": "Признаки анемии. Калий требует срочной проверки.\nРекомендована консультация терапевта.",
     "versions": [{"version": 1, "status": "final", "received_at": EARLIER},
@@ -121,13 +125,15 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "code": ("code.html", DOOR | {"action": "/register/code", "phone_tail": "45-67", "minutes": 10,
         "errors": {"code": {"code": "CODE-2", "text": "Код не подошёл.", "advice": "Осталось 2 попытки."}},
         "values": {"code": "123450"}}),
-    "services": ("services.html", {"notice": {"kind": "success", "text_id": "notice.policy-linked"}, "steps": [
+    "services": ("services.html", {"notice": {"kind": "success", "text_id": "notice.policy-linked"},
+        "steps": [
         {"key": key, "done": at < 3, "href": f"/services/{key}"}
         for at, key in enumerate(FAMILIES["services.step"])]}),
     "services-done": ("services.html", {"steps": [
         {"key": key, "done": True, "href": "/s"} for key in FAMILIES["services.step"]]}),
     "profile": ("profile.html", {
-        "errors": {"birth_date": WRONG | {"text": "Такого дня нет в календаре."}, "sex": WRONG, "snils": WRONG},
+        "errors": {"birth_date": WRONG | {"text": "Такого дня нет в календаре."},
+            "sex": WRONG, "snils": WRONG},
         "values": {"family": "Образцова", "birth_date": "31.02.1977", "snils": "11223344594"}}),
     "policy": ("policy.html", {"policy": {"number_masked": "•••• •••• •••• 0010", "linked_at": EARLIER},
         "errors": {}, "values": {}}),
@@ -140,7 +146,8 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "consents": ("consents.html", {"consents": [
         {"kind": kind, "title_id": f"consents.title.{kind}", "purpose_id": f"consents.purpose.{kind}",
          "document_href": f"/consents/{kind}", "version": 3, "state": state,
-         "granted_at": None if state == "none" else EARLIER, "withdrawn_at": AT if state == "withdrawn" else None}
+         "granted_at": None if state == "none" else EARLIER,
+         "withdrawn_at": AT if state == "withdrawn" else None}
         for kind, state in zip(FAMILIES["consents.title"], FAMILIES["consents.state"], strict=True)]}),
     "consent_document": ("consent_document.html", {"document": {
         "title": "Согласие на передачу результатов", "version": 3, "language": "ru", "sha256": "9f" * 32,
