@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -61,7 +62,8 @@ def migrate(conninfo: str, *, origin: str) -> list[str]:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         connection.execute(_CREATE)
-        done = dict(connection.execute("SELECT version, sha256 FROM public.schema_migrations").fetchall())
+        found = connection.execute("SELECT version, sha256 FROM public.schema_migrations").fetchall()
+        done: dict[str, str | None] = dict(found)
         for migration in migrations():
             if migration.version in done:
                 if done[migration.version] not in (None, migration.sha256):
@@ -78,7 +80,7 @@ def migrate(conninfo: str, *, origin: str) -> list[str]:
     return applied
 
 
-def _name(connection: psycopg.Connection[tuple[str]], origin: str) -> None:
+def _name(connection: psycopg.Connection[Any], origin: str) -> None:
     connection.execute("INSERT INTO ledger.identity (origin) VALUES (%s) ON CONFLICT DO NOTHING", (origin,))
     row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
     if row is None or row[0] != origin:

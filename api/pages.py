@@ -31,7 +31,7 @@ STATIC: Final = _PORTAL / "static"
 # The stylesheet asks for /static/fonts/PT_Sans-Web-Regular.ttf and -Bold.ttf: mount this folder there.
 FONTS: Final = Path(str(files("fontpkg_pt_sans"))) / "files"
 
-_SEVERITIES = ("low", "high", "critical-low", "critical-high", "abnormal", "normal")
+_SEVERITIES = ("low", "high", "critical-low", "critical-high", "critical", "abnormal", "normal")
 _STEPS = ("phone", "profile", "policy", "organisation", "consents", "email")
 _CONSENTS = ("personal-data", "results-transfer", "notifications")
 _EXPLAINED = tuple(status for status in ReportStatus if status is not ReportStatus.FINAL)
@@ -53,7 +53,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "consent-granted",
             "consent-withdrawn",
             "consent-not-read",
-            "email-confirmed",
+            "policy-code-sent",
         ),
         "report.status": tuple(ReportStatus),
         "report.explained": _EXPLAINED,
@@ -67,19 +67,28 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "consents.purpose": _CONSENTS,
         "consents.effect": _CONSENTS,
         "consents.state": ("granted", "withdrawn", "none"),
-        "access.role": ("patient", "doctor", "laboratory", "registrar", "auditor", "support", "service"),
-        "access.action": ("viewed", "downloaded", "printed", "received", "sent", "searched", "refused"),
-        "access.purpose": ("own", "treatment", "transfer", "notification", "audit", "support", "law"),
+        "access.role": ("patient", "laboratory", "operator", "auditor", "system"),
+        "access.action": ("viewed", "listed", "access-log-viewed"),
+        "access.purpose": ("own-cabinet", "audit", "operation"),
         "notification.channel": ("email", "sms", "push"),
-        "notification.state": ("requested", "sent", "delivered", "failed", "abandoned", "suppressed"),
+        "notification.state": (
+            "requested",
+            "attempted",
+            "waiting",
+            "handed-over",
+            "unknown",
+            "failed",
+            "suppressed",
+        ),
         "notification.reason": (
-            "no-consent",
+            "consent-missing",
             "consent-withdrawn",
-            "no-address",
+            "email-missing",
             "address-refused",
             "channel-unavailable",
             "digest",
         ),
+        "sms": ("code", "already-registered"),
         "language": ("ru", "en"),
     },
 )

@@ -22,10 +22,12 @@ class StoredDocument:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionReceived:
     """A laboratory's signed envelope is stored. `content_mark` (hex) is a keyed digest of the content:
-    the same content has the same mark, and nobody without the key can guess what it was."""
+    the same content has the same mark, and nobody without the key can guess what it was.
+
+    The envelope's own id is not here: a laboratory may have put a patient's number in it. It is in the
+    sealed document, and, keyed, in the stream's id."""
 
     laboratory_id: LaboratoryId
-    envelope_id: str
     key_id: str
     content_type: str
     content_mark: str

@@ -62,10 +62,9 @@ def _change(
 # Patients
 
 
-def register_patient(ledger: Ledger, *, phone: str, locale: str) -> PatientId:
+def register_patient(ledger: Ledger, *, patient_id: PatientId, phone: str, locale: str) -> Position:
     """Open a cabinet for the owner of a confirmed phone. MarkTakenError if the phone has one."""
-    patient_id = PatientId(uuid4())
-    ledger.append(
+    return ledger.append(
         Write(
             patient_id,
             0,
@@ -79,7 +78,6 @@ def register_patient(ledger: Ledger, *, phone: str, locale: str) -> PatientId:
         circumstances=by_patient(patient_id),
         marks=(ledger.mark("phone", phone, patient_id),),
     )
-    return patient_id
 
 
 def by_patient(patient_id: PatientId, *, session_id: UUID | None = None) -> Circumstances:

@@ -107,7 +107,6 @@ def _accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | 
 def _received(envelope: Envelope, mark: str, document: Document) -> SubmissionReceived:
     return SubmissionReceived(
         laboratory_id=envelope.laboratory_id,
-        envelope_id=envelope.envelope_id,
         key_id=envelope.key_id,
         content_type=envelope.content_type,
         content_mark=mark,

@@ -312,14 +312,17 @@ def linked_laboratories(ledger: Ledger, patient_id: PatientId) -> list[tuple[Lab
     return [(LaboratoryRow(*row[:4]), row[4]) for row in found]
 
 
-def recognised_held(ledger: Ledger) -> list[tuple[UUID, UUID, str]]:
-    """Reports that wait although their patient is known by now: report, patient, kind of number."""
+def recognised_held(ledger: Ledger, *, after: UUID, limit: int = 50) -> list[tuple[UUID, PatientId, str]]:
+    """The next reports that wait although a patient has their number by now: report, patient, kind of
+    number. Taken round by round, so that those which must go on waiting do not hold back others."""
     with ledger.pool.connection() as connection:
-        return connection.execute(
+        found = connection.execute(
             "SELECT DISTINCT ON (h.report_id) h.report_id, b.subject, h.kind FROM cabinet.held h"
             " JOIN ledger.blind_index b ON b.kind = h.kind AND b.mark = h.mark"
-            " ORDER BY h.report_id, h.kind"
+            " WHERE h.report_id > %s ORDER BY h.report_id, h.kind LIMIT %s",
+            (after, limit),
         ).fetchall()
+    return [(row[0], PatientId(row[1]), row[2]) for row in found]
 
 
 def _report_row(row: tuple[Any, ...], secret: bytes | None) -> ReportRow:

@@ -1,0 +1,357 @@
+"""The command line: `letopis --help`."""
+
+import json
+import logging
+import signal
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from api import bench as benchmark
+from api import demo as demonstration
+from api import laboratories
+from api.app import create_app
+from api.embedded_postgres import EmbeddedPostgresError
+from api.intake import Answer, submit
+from api.migrate import migrate as apply_migrations
+from api.node import Node, SecretsLostError, database, node
+from api.problems import explain
+from api.report_view import as_json
+from api.settings import Settings
+from domain import report as reports
+from domain.laboratory import LaboratoryAlreadyRegisteredError, LaboratoryRegistered
+from domain.reading import ReadingPurpose, ReportRead
+from domain.values import CheckDigitError, inn, ogrn
+from ledger import commands, custody, note
+from ledger.store import NotMigratedError
+from projections import PROJECTIONS, rebuild, transparency, verify
+from projections.export import export_log
+from projections.follow import Follower
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Letopis: an event-sourced ledger of medical laboratory results.",
+    pretty_exceptions_show_locals=False,
+)
+lab = typer.Typer(no_args_is_help=True, help="Laboratories that may submit.")
+cli.add_typer(lab, name="lab")
+out = Console()
+err = Console(stderr=True)
+_HANDLE = typer.Option("--lab", help="The laboratory's short name, as given to `letopis lab add`.")
+
+
+def main() -> None:
+    """The entry point of `letopis`."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # aiosmtpd writes addresses at INFO.
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
+    # An orderly end, so that an embedded server that nobody else uses is stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        cli()
+    except (EmbeddedPostgresError, SecretsLostError, custody.SecretMissingError, NotMigratedError) as error:
+        err.print(f"[red]letopis:[/red] {(type(error).__doc__ or '').strip()}\n{error}")
+        sys.exit(2)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the portal and the API, with the workers that keep views and notices going."""
+    settings = _settings(host=host, port=port)
+    with node(settings) as opened:
+        err.print(f"Letopis: {settings.public_url}")
+        uvicorn.run(
+            create_app(opened),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    settings = Settings()
+    with database(settings) as conninfo:
+        applied = apply_migrations(conninfo, origin=settings.origin)
+    out.print("\n".join(applied) or "up to date")
+
+
+@cli.command(name="rebuild")
+def rebuild_views(
+    name: Annotated[str | None, typer.Argument(help="One view; all without it.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Prove that rebuilt and live are equal; change nothing.")
+    ] = False,
+) -> None:
+    """Make views anew from the first event, or check them. Exit 1 if a check finds a difference."""
+    chosen = [view for view in PROJECTIONS if name in (None, view.name)]
+    if not chosen:
+        raise typer.BadParameter(f"views: {', '.join(view.name for view in PROJECTIONS)}")
+    differ = False
+    with node(Settings()) as opened, opened.as_owner() as owner:
+        _catch_up(opened)
+        for view in chosen:
+            with _progress(view.name, owner.last_position()) as seen:
+                if not check:
+                    rebuild.rebuild(owner, view, seen=seen)
+                    continue
+                compared = rebuild.check(owner, view, seen=seen)
+            if check:
+                differ |= not compared.is_equal
+                word = "equal" if compared.is_equal else "DIFFERS"
+                out.print(f"{view.name}: {word} at position {compared.position}")
+    sys.exit(1 if differ else 0)
+
+
+@cli.command(name="verify")
+def verify_log(
+    vkey: Annotated[str | None, typer.Option(help="The pinned public key of the log.")] = None,
+    as_json_line: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Recompute the whole log from stored bytes. Exit 1 and name the first bad index if anything lies."""
+    with node(Settings()) as opened:
+        _catch_up(opened)
+        key = note.Verifier.from_vkey(vkey) if vkey else transparency.log_signer(opened.ledger).verifier
+        with _progress("verify", opened.ledger.last_position()) as seen:
+            result = verify.verify(opened.conninfo, log=key, seen=seen)
+    if as_json_line:
+        finding = result.finding
+        body = {
+            "ok": finding is None,
+            "events": result.events,
+            "tree_size": result.tree_size,
+            "root": b64encode(result.root_hash).decode(),
+            "checkpoints": result.checkpoints,
+            "documents": result.documents,
+            "finding": {
+                "what": finding.what,
+                "leaf_index": finding.leaf_index,
+                "position": finding.position,
+            }
+            if finding
+            else None,
+        }
+        print(json.dumps(body))
+    else:
+        print(verdict(result))
+    sys.exit(0 if result.finding is None else 1)
+
+
+def verdict(result: verify.Verification) -> str:
+    """One line for people."""
+    if result.finding is None:
+        return f"verify: OK, tree size {result.tree_size}, root {b64encode(result.root_hash).decode()}"
+    finding = result.finding
+    return f"verify: FAILED, {finding.what}; first bad index {finding.leaf_index}, position {finding.position}"
+
+
+@cli.command()
+def export(
+    log: Annotated[Path, typer.Option("--log", help="Folder for checkpoint and tiles (C2SP tlog-tiles).")],
+) -> None:
+    """Write the log as files that others can verify."""
+    with node(Settings()) as opened:
+        _catch_up(opened)
+        with _progress("export", opened.ledger.last_position()) as seen:
+            size = export_log(opened.ledger, log, seen=seen)
+        vkey = transparency.log_signer(opened.ledger).verifier.vkey
+    print(f"tree size {size} in {log}\nkey {vkey}")
+
+
+@cli.command()
+def proof(
+    event_id: Annotated[UUID, typer.Argument(help="The event's id.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path(),
+) -> None:
+    """Write EVENT_ID.tlog-proof (c2sp.org/tlog-proof@v1) and EVENT_ID.leaf."""
+    with node(Settings()) as opened:
+        _catch_up(opened)
+        try:
+            proof_file, leaf = transparency.prove(opened.ledger, event_id)
+        except transparency.NotIntegratedError as error:
+            err.print((type(error).__doc__ or "").strip())
+            sys.exit(1)
+        vkey = transparency.log_signer(opened.ledger).verifier.vkey
+    out_dir.mkdir(parents=True, exist_ok=True)
+    paths = [out_dir / f"{event_id}.tlog-proof", out_dir / f"{event_id}.leaf"]
+    for path, content in zip(paths, (proof_file, leaf), strict=True):
+        path.write_bytes(content)
+        print(path)
+    print(f"key {vkey}")
+
+
+@cli.command()
+def ingest(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    handle: Annotated[str, _HANDLE],
+    as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON line a file.")] = False,
+) -> None:
+    """Submit files as the laboratory would, each in an envelope of its own."""
+    settings = Settings()
+    with node(settings) as opened:
+        sender = _sender(settings, handle)
+        for path in files:
+            content = path.read_bytes()
+            envelope = sender.envelope(
+                content,
+                envelope_id=laboratories.envelope_id_of(content),
+                audience=settings.public_url,
+                recipient_key=opened.intake_key,
+            )
+            line = _line(path, submit(opened, envelope))
+            print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
+        _catch_up(opened)
+
+
+def _sender(settings: Settings, handle: str) -> laboratories.Sender:
+    """The laboratory's key; a stranger's, if there is none: the ledger then refuses it, and says why."""
+    try:
+        return laboratories.load(settings.home, handle)
+    except laboratories.LaboratoryKeyMissingError:
+        return laboratories.stranger(handle)
+
+
+def _line(path: Path, answer: Answer) -> dict[str, Any]:
+    problem = None
+    if answer.problem is not None:
+        problem = {
+            "code": answer.problem.code,
+            "detail": explain(answer.problem.code).title[1],
+            "field": answer.problem.field,
+        }
+    return {"file": str(path), "outcome": answer.outcome, "reports": list(answer.reports), "problem": problem}
+
+
+def _told(line: dict[str, Any]) -> str:
+    why = f": {line['problem']['code']}" if line["problem"] else ""
+    return f"{line['file']}: {line['outcome']}{why} {' '.join(line['reports'])}".rstrip()
+
+
+@cli.command()
+def report(
+    report_id: Annotated[UUID, typer.Argument(help="The report's id.")],
+    as_json_object: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show a report as it is recorded. The reading is recorded too."""
+    with node(Settings()) as opened:
+        state, _ = opened.ledger.load(report_id, reports.evolve)
+        if state is None:
+            err.print("There is no such report.")
+            sys.exit(1)
+        reading = ReportRead(
+            patient_id=state.patient_id,
+            report_id=report_id,
+            report_version=len(state.versions),
+            purpose=ReadingPurpose.OPERATION,
+        )
+        commands.record_reading(opened.ledger, reading, laboratories.OPERATOR)
+    content = state.current
+    body = {
+        "id": str(report_id),
+        "status": content.status.value,
+        "patient": {
+            "family": content.subject.family,
+            "given": list(content.subject.given),
+            "birth_date": content.subject.birth_date,
+        },
+        "issued_at": content.issued_at,
+        "versions": len(state.versions),
+        "observations": as_json(content),
+    }
+    if as_json_object:
+        print(json.dumps(body, ensure_ascii=False))
+        return
+    out.print_json(data=body)
+
+
+@lab.command(name="add")
+def lab_add(
+    handle: Annotated[str, typer.Argument(help="Short name: letters, digits, dashes.")],
+    name: Annotated[str, typer.Option(help="Official name, as in the accreditation certificate.")],
+    inn_: Annotated[str, typer.Option("--inn", help="ИНН, 10 digits.")],
+    ogrn_: Annotated[str, typer.Option("--ogrn", help="ОГРН, 13 digits.")],
+) -> None:
+    """Register a laboratory and make its signing key on this machine."""
+    settings = Settings()
+    try:
+        registered = LaboratoryRegistered(handle=handle, name=name, inn=inn(inn_), ogrn=ogrn(ogrn_))
+    except CheckDigitError as error:
+        raise typer.BadParameter(f"the check digit of {error.field} is wrong") from None
+    with node(settings) as opened:
+        try:
+            laboratory_id, sender = laboratories.add(opened.ledger, settings.home, registered)
+        except LaboratoryAlreadyRegisteredError as error:
+            err.print((type(error).__doc__ or "").strip())
+            sys.exit(1)
+        _catch_up(opened)
+    print(f"{handle}: {laboratory_id}, key {sender.key.thumbprint()}")
+
+
+@cli.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: to see that it works.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure the ledger against its baselines, in one run."""
+    figures = benchmark.run(quick=quick, out=out)
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=1, default=str))
+
+
+@cli.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Run the main job and stop.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("var/demo"),
+    port: Annotated[int, typer.Option(help="Port of the portal.")] = 8080,
+) -> None:
+    """Run the main job end to end on real input, then serve it."""
+    sys.exit(0 if demonstration.run(folder.resolve(), port=port, once=once, out=out) else 1)
+
+
+def _settings(*, host: str | None, port: int | None) -> Settings:
+    settings = Settings()
+    chosen = {"host": host or settings.host, "port": port or settings.port}
+    if "public_url" not in settings.model_fields_set:
+        chosen["public_url"] = f"http://{chosen['host']}:{chosen['port']}"
+    return settings.model_copy(update=chosen)
+
+
+def _catch_up(opened: Node) -> None:
+    """Views and checkpoint up to date, if no server does it already."""
+    Follower(opened.ledger, PROJECTIONS).catch_up()
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Any]:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+if __name__ == "__main__":
+    main()

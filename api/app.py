@@ -1,0 +1,152 @@
+"""The application: routes over one node, with the workers that keep views and notices going."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from threading import Event as Signal
+from threading import Thread
+
+import psycopg
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api import entrance, intake, operations, results, services
+from api.node import Node
+from api.notifier import Notifier
+from api.pages import FONTS, STATIC
+from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
+from api.sign_in import Door
+from api.web import SECURITY_HEADERS, Visit, locale_of
+from ledger.recorder import OutcomeUnknownError
+from projections import PROJECTIONS
+from projections.follow import Follower
+
+log = structlog.get_logger()
+# Paths that speak JSON; everything else is a page for people.
+_MACHINES = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_DATABASE_ERRORS = (OutcomeUnknownError, psycopg.OperationalError, PoolTimeout)
+
+
+def create_app(node: Node, *, works: bool = True) -> FastAPI:
+    """The application over an open node; with `works` the follower and the notifier run in it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = Signal()
+        workers = _workers(node, stop) if works else []
+        for worker in workers:
+            worker.start()
+        yield
+        stop.set()
+        for worker in workers:
+            worker.join(timeout=10)
+
+    app = FastAPIOffline(
+        title="Letopis",
+        summary="An event-sourced ledger of medical laboratory results",
+        version="1",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.node = node
+    app.state.door = Door(node.ledger, node.settings)
+    for module in (intake, operations, entrance, services, results):
+        app.include_router(module.router)
+    app.mount("/static/fonts", StaticFiles(directory=FONTS))
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.middleware("http")(_secured)
+    _explain_errors(app)
+    return app
+
+
+def _workers(node: Node, stop: Signal) -> list[Thread]:
+    follower = Follower(node.ledger, PROJECTIONS)
+    notifier = Notifier(node.ledger, node.settings)
+    return [
+        Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
+        Thread(target=notifier.run, args=(stop,), name="notifier", daemon=True),
+    ]
+
+
+async def _secured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    # The docs page has scripts of its own; it shows no data and sets no cookie.
+    if not request.url.path.startswith(("/docs", "/static-offline-docs")):
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+    if request.app.state.node.settings.is_https:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    return response
+
+
+def _explain_errors(app: FastAPI) -> None:
+    @app.exception_handler(ProblemError)
+    async def problem(request: Request, error: ProblemError) -> Response:
+        return _told(request, error.code, error.field, retry_after=error.retry_after)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
+        # Only where it is wrong: the value may be personal.
+        first = error.errors()[0]
+        place = str(first["loc"][-1])
+        # A path that can't be an id names nothing that exists.
+        code = "not-found" if first["loc"][0] == "path" else "request-malformed"
+        return _told(request, code, place)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        codes = {404: "not-found", 405: "method-not-allowed", 413: "submission-too-large"}
+        return _told(request, codes.get(error.status_code, "request-malformed"), None)
+
+    for database_error in _DATABASE_ERRORS:
+
+        @app.exception_handler(database_error)
+        async def away(request: Request, error: Exception) -> Response:
+            log.warning("request.database-away", error=type(error).__name__)
+            return _told(request, "not-ready", None, retry_after=5)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # The message may quote data, so only the kind of the error is logged.
+        log.error("request.failed", error=type(error).__name__, route=_route(request))
+        return _told(request, "internal", None)
+
+
+def _route(request: Request) -> str:
+    """The route's pattern, never the address itself."""
+    return getattr(request.scope.get("route"), "path", "unknown")
+
+
+def _told(request: Request, code: str, field: str | None, *, retry_after: int | None = None) -> Response:
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
+    if request.url.path.startswith(_MACHINES):
+        status = explain(code).status
+        return JSONResponse(problem_document(code, field), status, headers=headers, media_type=MEDIA_TYPE)
+    if code == "sign-in-needed":
+        return RedirectResponse("/sign-in?notice=session-ended", 303)
+    return _problem_page(request, code, headers)
+
+
+def _problem_page(request: Request, code: str, headers: dict[str, str]) -> Response:
+    locale = locale_of(request)
+    language = 0 if locale == "ru" else 1
+    explanation = explain(code)
+    person = Visit(request, request.app.state.door, locale, None)
+    page = person.page(
+        "problem.html",
+        status=explanation.status,
+        problem={
+            "status": explanation.status,
+            "title": explanation.title[language],
+            "detail": "",
+            "advice": explanation.advice[language],
+            "code": code,
+        },
+    )
+    page.headers.update(headers | SECURITY_HEADERS)
+    return page

@@ -1,0 +1,261 @@
+"""The benchmark: ratios measured in one run, on a server of its own, every commit durable.
+
+Absolute figures belong to a machine and a moment; a ratio to a baseline that ran in between does not.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from api import bench_append, bench_replay
+from api.bench_events import Day
+from api.bench_machine import facts
+from api.bench_replay import History
+from api.embedded_postgres import EmbeddedPostgres
+from api.migrate import migrate
+from ledger import custody
+from ledger.custody import Custody
+from ledger.store import Ledger
+
+ORIGIN = "bench.letopis.example/log"
+SIZES = (20_000, 200_000, 1_000_000)
+QUICK_SIZES = (4_000, 20_000)
+# The growing database is the mixed one. Reports alone, which is all decryption, are kept to this many.
+REPORTS_ONLY_MAX = 200_000
+# What is promised, and whether more or less is better.
+TARGETS = (
+    ("append, 16 callers", ("append", "16", "ratio"), ">=", 8.0, "x the library"),
+    ("append, 1 caller", ("append", "1", "ratio"), ">=", 1.5, "x the library"),
+    ("append, calls of 1000", ("bulk", "ratio"), ">=", 0.5, "x a bare COPY"),
+    ("rebuild, mixed", ("rebuild_mixed", "events_per_second", "median"), ">=", 15_000, "events/s"),
+    ("rebuild, reports only", ("rebuild_reports", "events_per_second", "median"), ">=", 15_000, "events/s"),
+    ("verify, mixed", ("verify_mixed", "events_per_second", "median"), ">=", 100_000, "events/s"),
+    ("verify, reports only", ("verify_reports", "events_per_second", "median"), ">=", 100_000, "events/s"),
+    ("growth of append", ("growth", "append_percent"), "<", 20, "% an event"),
+    ("growth of rebuild", ("growth", "rebuild_percent"), "<", 20, "% an event"),
+    ("growth of verify", ("growth", "verify_percent"), "<", 20, "% an event"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is done: calls in a round, events in a round of bulk, rounds, and rounds of reading."""
+
+    calls: int
+    bulk_events: int
+    rounds: int
+    reading_rounds: int
+
+
+THOROUGH = Effort(calls=800, bulk_events=10_000, rounds=7, reading_rounds=3)
+QUICK = Effort(calls=160, bulk_events=2_000, rounds=3, reading_rounds=2)
+
+
+def run(*, events: list[int], quick: bool, out: Console) -> dict[str, Any]:
+    """Measure everything at these sizes (in events, growing), print it, and return it."""
+    effort = QUICK if quick else THOROUGH
+    sizes = sorted(set(events)) or list(QUICK_SIZES if quick else SIZES)
+    with tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder, EmbeddedPostgres(
+        Path(folder) / "postgres"
+    ) as server:
+        custody.create(Path(folder) / "secrets")
+        secrets = custody.load(Path(folder) / "secrets")
+        found: dict[str, Any] = {"machine": facts(server.url), "sizes": sizes, "quick": quick}
+        with _progress(out) as progress:
+            bench = _Bench(server, secrets, effort, progress)
+            found |= bench.append()
+            found |= bench.reports_only(min(sizes[-1], REPORTS_ONLY_MAX))
+            found |= bench.growth(sizes)
+    found["targets"] = [_target(found, *target) for target in TARGETS]
+    _print(found, out)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """One run: a server, its secrets, and how much is done."""
+
+    server: EmbeddedPostgres
+    secrets: Custody
+    effort: Effort
+    progress: Progress
+
+    def append(self) -> dict[str, Any]:
+        conninfo = self._database("append")
+        step = self._steps("append", len(bench_append.CALLERS) + 1)
+        with Ledger(conninfo, self.secrets) as ledger:
+            return {
+                "append": bench_append.one_event_a_call(
+                    ledger, conninfo, calls=self.effort.calls, rounds=self.effort.rounds, seen=step
+                ),
+                "bulk": bench_append.many_events_a_call(
+                    ledger, conninfo, events=self.effort.bulk_events, rounds=self.effort.rounds, seen=step
+                ),
+            }
+
+    def reports_only(self, size: int) -> dict[str, Any]:
+        history = History(self._database("reports"), self.secrets, is_mixed=False)
+        bench_replay.fill(history, size, seen=self._seen("fill with reports", size))
+        return self._read(history, size, "reports")
+
+    def growth(self, sizes: Sequence[int]) -> dict[str, Any]:
+        """One database, measured at each size on its way."""
+        history = History(self._database("mixed"), self.secrets, is_mixed=True)
+        at: dict[str, dict[str, Any]] = {}
+        for size in sizes:
+            bench_replay.fill(history, size, seen=self._seen(f"fill to {size:,}", size))
+            found = self._read(history, size, "mixed")
+            # Last, because what it appends is read by the next size only.
+            at[str(size)] = found | {"append_16": self._append_rate(history, seed=size)}
+        last = at[str(sizes[-1])]
+        return {
+            "at": at,
+            "rebuild_mixed": last["rebuild_mixed"],
+            "verify_mixed": last["verify_mixed"],
+            "growth": _growth(at[str(sizes[0])], last),
+        }
+
+    def _append_rate(self, history: History, *, seed: int) -> dict[str, object]:
+        with history.ledger() as ledger:
+            day = Day(ledger, seed=seed)
+            calls = max(self.effort.calls // 4, 4)
+            rates = [
+                bench_append.append_rate(ledger, day, callers=16, calls=calls)
+                for _ in range(self.effort.rounds + 1)
+            ]
+        return bench_append.spread(rates[1:]).figures()
+
+    def _read(self, history: History, size: int, name: str) -> dict[str, Any]:
+        rounds = self.effort.reading_rounds
+        return {
+            f"rebuild_{name}": bench_replay.measure_rebuild(
+                history, rounds=rounds, seen=self._seen(f"rebuild {size:,} {name}", size)
+            ),
+            f"verify_{name}": bench_replay.measure_verify(
+                history, rounds=rounds, seen=self._seen(f"verify {size:,} {name}", size)
+            ),
+        }
+
+    def _database(self, name: str) -> str:
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        migrate(self.server.url_of(name), origin=ORIGIN)
+        return self.server.url_of(name)
+
+    def _steps(self, words: str, total: int) -> Callable[[], None]:
+        task = self.progress.add_task(words, total=total)
+        return lambda: self.progress.advance(task)
+
+    def _seen(self, words: str, total: int) -> Callable[[int], None]:
+        task = self.progress.add_task(words, total=total)
+        return lambda done: self.progress.update(task, completed=done)
+
+
+def _growth(first: dict[str, Any], last: dict[str, Any]) -> dict[str, float]:
+    """By how many percent the cost of one event is higher at the last size than at the first."""
+
+    def percent(name: str) -> float:
+        return 100 * float(last[name]["microseconds_per_event"] / first[name]["microseconds_per_event"] - 1)
+
+    return {
+        "append_percent": 100 * (first["append_16"]["median"] / last["append_16"]["median"] - 1),
+        "rebuild_percent": percent("rebuild_mixed"),
+        "verify_percent": percent("verify_mixed"),
+    }
+
+
+def _target(
+    found: dict[str, Any], words: str, path: Sequence[str], compare: str, wanted: float, unit: str
+) -> dict[str, Any]:
+    value: Any = found
+    for key in path:
+        value = value[key]
+    is_met = value >= wanted if compare == ">=" else value < wanted
+    return {
+        "what": words,
+        "value": float(value),
+        "unit": unit,
+        "wanted": f"{compare} {wanted:,g}",
+        "is_met": is_met,
+    }
+
+
+# Showing.
+
+
+def _progress(out: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=out, transient=True
+    )
+
+
+def _print(found: dict[str, Any], out: Console) -> None:
+    for name, value in found["machine"].items():
+        out.print(f"{name.replace('_', ' '):>20}  {value}", highlight=False)
+    out.print(_rates(found))
+    out.print(_readings(found))
+    table = Table(title="Targets")
+    for column in ("what", "measured", "wanted", ""):
+        table.add_column(column, justify="left" if column in {"what", ""} else "right")
+    for target in found["targets"]:
+        word = "[green]met[/]" if target["is_met"] else "[red]missed[/]"
+        table.add_row(target["what"], f"{target['value']:,.2f} {target['unit']}", target["wanted"], word)
+    out.print(table)
+
+
+def _rates(found: dict[str, Any]) -> Table:
+    table = Table(title="Append, events/s (median, ± half of the way from worst to best)")
+    for column in ("callers", "ours", "baseline", "ratio"):
+        table.add_column(column, justify="right")
+    rows = [(callers, figures) for callers, figures in found["append"].items()]
+    for words, figures in [*rows, ("calls of 1000", found["bulk"])]:
+        table.add_row(words, _rate(figures["ours"]), _rate(figures["baseline"]), f"{figures['ratio']:.2f}")
+    return table
+
+
+def _readings(found: dict[str, Any]) -> Table:
+    table = Table(title="Reading; shares of the clock: Python, cryptography (reckoned), PostgreSQL, Python waits")
+    for column in ("what", "events", "events/s", "µs/event", "Python", "crypto", "PostgreSQL", "waits"):
+        table.add_column(column, justify="right")
+    readings = {"reports": {name: found[name] for name in ("rebuild_reports", "verify_reports")}} | found["at"]
+    for size in readings.values():
+        for name, figures in size.items():
+            if "events_per_second" not in figures:
+                table.add_row("append, 16 callers", "", _rate(figures), f"{1e6 / figures['median']:.0f}")
+                continue
+            shares = [f"{100 * share:.0f} %" for share in figures["share_of_wall"].values()]
+            words, rate = name.replace("_", ", "), _rate(figures["events_per_second"])
+            cost = f"{figures['microseconds_per_event']:.1f}"
+            table.add_row(words, f"{figures['events']:,}", rate, cost, *shares)
+    return table
+
+
+def _rate(figures: dict[str, Any]) -> str:
+    return f"{figures['median']:,.0f} ± {figures['spread_percent']:.0f} %"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The benchmark by itself; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="letopis bench", description=__doc__)
+    parser.add_argument("--events", type=int, nargs="+", default=[], help="sizes to measure, growing")
+    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds")
+    parser.add_argument("--json", type=Path, help="write everything to this file")
+    chosen = parser.parse_args(arguments)
+    found = run(events=chosen.events, quick=chosen.quick, out=Console())
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    return 0 if all(target["is_met"] for target in found["targets"]) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

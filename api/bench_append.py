@@ -1,0 +1,194 @@
+"""Append: one event a call by 1, 4 and 16 callers against the library's recorder, and many against a bare COPY."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Barrier, Thread
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.numeric import Int8
+
+from api.bench_events import Day
+from api.bench_machine import Spread, spread
+from ledger.codec import Circumstances
+from ledger.store import Ledger, Write
+
+CALLERS = (1, 4, 16)
+CALL_EVENTS = 1000
+BY = Circumstances(actor="laboratory:bench")
+Row = tuple[object, Int8, str, bytes]
+# The same columns, settings and indexes, without triggers: what PostgreSQL can do at best with these rows.
+_BARE_TABLE = """
+DROP TABLE IF EXISTS public.bare;
+CREATE TABLE public.bare (LIKE ledger.events INCLUDING ALL)
+WITH (toast_tuple_target = 8160, autovacuum_vacuum_insert_threshold = 100000);
+"""
+_BARE_COPY = (
+    "COPY public.bare (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
+)
+
+
+def rounds_of(ours: Callable[[], float], baseline: Callable[[], float], rounds: int) -> tuple[Spread, Spread]:
+    """Both, in turn: what disturbs the machine for a while disturbs both."""
+    pairs = [(baseline(), ours()) for _ in range(rounds)]
+    return spread([pair[1] for pair in pairs]), spread([pair[0] for pair in pairs])
+
+
+def one_event_a_call(
+    ledger: Ledger, conninfo: str, *, calls: int, rounds: int, seen: Callable[[], None]
+) -> dict[str, dict[str, Any]]:
+    """For each number of callers: events/s of ours and of the library's recorder, and their ratio."""
+    day = Day(ledger, seed=2)
+    size = _stored_size(ledger, day)
+    figures = {}
+    for callers in CALLERS:
+        share = max(calls * (1 if callers == 1 else 2) // callers, 4)
+        with _stock(conninfo, callers) as stock:
+
+            def ours(share: int = share, callers: int = callers) -> float:
+                return append_rate(ledger, day, callers=callers, calls=share)
+
+            def baseline(
+                stock: PostgresApplicationRecorder = stock, share: int = share, callers: int = callers
+            ) -> float:
+                work = [_opaque(share, size) for _ in range(callers)]
+                return _rate(lambda event: stock.insert_events([event]), work)
+
+            ours(), baseline()  # connections, prepared statements and data keys are made once, not measured
+            found = rounds_of(ours, baseline, rounds)
+        figures[str(callers)] = {
+            "ours": found[0].figures(),
+            "baseline": found[1].figures(),
+            "ratio": found[0].median / found[1].median,
+        }
+        seen()
+    return figures
+
+
+def append_rate(ledger: Ledger, day: Day, *, callers: int, calls: int) -> float:
+    """Events a second when so many callers append one report each, again and again."""
+    work = [[day.report_only() for _ in range(calls)] for _ in range(callers)]
+    for writes in work:
+        open_keys(ledger, writes)
+    return _rate(lambda write: ledger.append(write, circumstances=BY), work)
+
+
+def open_keys(ledger: Ledger, writes: Sequence[Write]) -> None:
+    """A patient's key is made when they first come, not when a report is appended."""
+    for subject in {write.subject for write in writes if write.subject is not None}:
+        ledger.keys.key_of(subject, "results")
+
+
+def many_events_a_call(
+    ledger: Ledger, conninfo: str, *, events: int, rounds: int, seen: Callable[[], None]
+) -> dict[str, Any]:
+    """Events/s of `append` in calls of 1000, and of a bare COPY of equal rows that are ready in memory."""
+    day = Day(ledger, seed=3)
+    size = _stored_size(ledger, day)
+
+    def ours() -> float:
+        calls = [[day.report_only() for _ in range(CALL_EVENTS)] for _ in range(max(events // CALL_EVENTS, 1))]
+        for writes in calls:
+            open_keys(ledger, writes)
+        start = time.perf_counter()
+        for writes in calls:
+            ledger.append(*writes, circumstances=BY)
+        return len(calls) * CALL_EVENTS / (time.perf_counter() - start)
+
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(_BARE_TABLE)
+
+        def baseline() -> float:
+            calls = [_rows(CALL_EVENTS, size) for _ in range(max(events // CALL_EVENTS, 1))]
+            start = time.perf_counter()
+            for rows in calls:
+                _bare_copy(connection, rows)
+            return len(calls) * CALL_EVENTS / (time.perf_counter() - start)
+
+        ours(), baseline()
+        found = rounds_of(ours, baseline, rounds)
+    seen()
+    return {
+        "ours": found[0].figures(),
+        "baseline": found[1].figures(),
+        "ratio": found[0].median / found[1].median,
+        "stored_bytes": size,
+    }
+
+
+def _bare_copy(connection: psycopg.Connection[Any], rows: Sequence[Row]) -> None:
+    with connection.cursor().copy(_BARE_COPY) as copy:
+        copy.set_types(["uuid", "int8", "text", "bytea"])
+        for row in rows:
+            copy.write_row(row)
+
+
+def _stored_size(ledger: Ledger, day: Day) -> int:
+    """How many bytes one report takes in `state`."""
+    write = day.report_only()
+    position = ledger.append(write, circumstances=BY).last
+    return len(ledger.read_stored(after=position - 1, limit=1)[0][1].state)
+
+
+def _opaque(count: int, size: int) -> list[StoredEvent]:
+    """Rows of the size of ours that need no work: made before the clock starts."""
+    return [StoredEvent(uuid4(), 1, "ReportReceived", os.urandom(size)) for _ in range(count)]
+
+
+def _rows(count: int, size: int) -> list[Row]:
+    return [
+        (event.originator_id, Int8(event.originator_version), event.topic, event.state)
+        for event in _opaque(count, size)
+    ]
+
+
+@contextmanager
+def _stock(conninfo: str, callers: int) -> Iterator[PostgresApplicationRecorder]:
+    """The library's recorder as it comes, on a table of its own, with a connection for each caller."""
+    words = conninfo_to_dict(conninfo)
+    datastore = PostgresDatastore(
+        str(words["dbname"]),
+        str(words["host"]),
+        str(words["port"]),
+        str(words["user"]),
+        "",
+        pool_size=callers,
+    )
+    recorder = PostgresApplicationRecorder(datastore, events_table_name="stock_events")
+    try:
+        recorder.create_table()
+        yield recorder
+    finally:
+        datastore.close()
+
+
+def _rate(store: Callable[[Any], object], work: Sequence[Sequence[object]]) -> float:
+    """Calls a second of one thread for each list of work, from a common start to the last one's end."""
+    ready = Barrier(len(work) + 1)
+    errors: list[BaseException] = []
+
+    def call(items: Sequence[object]) -> None:
+        ready.wait()
+        try:
+            for item in items:
+                store(item)
+        except BaseException as error:
+            errors.append(error)  # raised again in the caller's thread
+
+    threads = [Thread(target=call, args=(items,)) for items in work]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    start = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - start
+    if errors:
+        raise errors[0]
+    return sum(map(len, work)) / seconds

@@ -1,0 +1,96 @@
+"""A laboratory's side: its keys as files, and envelopes as its system would make them.
+
+Used by `letopis lab` and `letopis ingest`, by the demo and by tests; the server never reads these keys.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from joserfc.jwk import OKPKey
+
+from api.envelope import seal
+from api.envelope_keys import generate_key, load_key, private_jwk
+from domain.laboratory import LaboratoryRegistered
+from domain.values import LaboratoryId
+from ledger import commands
+from ledger.codec import Circumstances
+from ledger.custody import create_file
+from ledger.store import Ledger
+
+OPERATOR = Circumstances(actor="operator:command-line")
+
+
+class LaboratoryKeyMissingError(Exception):
+    """There is no signing key of this laboratory on this machine: run `letopis lab add`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A laboratory that can sign: its handle, and its private key."""
+
+    handle: str
+    key: OKPKey
+
+    def envelope(self, content: bytes, *, envelope_id: str, audience: str, recipient_key: OKPKey) -> bytes:
+        """The content in an envelope for this system, signed now."""
+        return seal(
+            content,
+            content_type="application/fhir+json",
+            signing_key=self.key,
+            key_id=self.key.thumbprint(),
+            issuer=self.handle,
+            audience=audience,
+            envelope_id=envelope_id,
+            issued_at=datetime.now(UTC),
+            recipient_key=recipient_key,
+        )
+
+
+def envelope_id_of(content: bytes) -> str:
+    """The same file sent again is the same submission."""
+    return f"file-{hashlib.sha256(content).hexdigest()}"
+
+
+def add(ledger: Ledger, home: Path, registered: LaboratoryRegistered) -> tuple[LaboratoryId, Sender]:
+    """Register a laboratory with a new key, which is kept in its file under `home`."""
+    laboratory_id = commands.register_laboratory(ledger, registered, OPERATOR)
+    path = _path(home, registered.handle)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        create_file(path, private_jwk(generate_key("Ed25519")).encode())
+    sender = load(home, registered.handle)
+    commands.add_laboratory_key(
+        ledger,
+        registered.handle,
+        key_id=sender.key.thumbprint(),
+        public_key=str(sender.key.as_dict(private=False)["x"]),
+        by=OPERATOR,
+    )
+    return laboratory_id, sender
+
+
+def load(home: Path, handle: str) -> Sender:
+    try:
+        return Sender(handle, load_key(_path(home, handle).read_text(), "Ed25519", private=True))
+    except FileNotFoundError:
+        raise LaboratoryKeyMissingError(handle) from None
+
+
+def known(home: Path) -> Iterator[str]:
+    """The handles whose keys lie under `home`."""
+    for path in sorted((home / "laboratories").glob("*.jwk")):
+        yield path.stem
+
+
+def _path(home: Path, handle: str) -> Path:
+    if not handle.replace("-", "").replace("_", "").isalnum():
+        raise LaboratoryKeyMissingError(handle)
+    return home / "laboratories" / f"{handle}.jwk"
+
+
+def stranger(handle: str) -> Sender:
+    """Somebody who signs with a key that nobody registered."""
+    return Sender(handle, generate_key("Ed25519"))

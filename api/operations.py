@@ -1,0 +1,62 @@
+"""What operators and machines ask: is it alive, is it ready, how does it go, what does the log say."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.metrics import PARKED, POSITION, TREE_SIZE, VIEW_POSITION
+from api.node import Node
+from api.problems import ProblemError
+from projections import PROJECTIONS, transparency
+from projections.follow import parked, position_of
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", summary="The process is alive")
+def healthz() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+@router.get("/readyz", summary="The database answers and the views follow")
+def readyz(request: Request) -> Response:
+    """200 when the views are near the ledger's end and nothing is parked; 503 names what is not so."""
+    node: Node = request.app.state.node
+    last = node.ledger.last_position()
+    behind = {view.name: last - position_of(node.ledger, view.name) for view in PROJECTIONS}
+    aside = parked(node.ledger)
+    ready = max(behind.values()) < 10_000 and not aside
+    body = {"status": "ready" if ready else "degraded", "behind": behind, "parked": aside}
+    return JSONResponse(body, 200 if ready else 503)
+
+
+@router.get("/metrics", summary="Prometheus metrics")
+def metrics(request: Request) -> Response:
+    node: Node = request.app.state.node
+    POSITION.set(node.ledger.last_position())
+    aside = parked(node.ledger)
+    for view in PROJECTIONS:
+        VIEW_POSITION.labels(view.name).set(position_of(node.ledger, view.name))
+        PARKED.labels(view.name).set(aside.get(view.name, 0))
+    signed = transparency.latest(node.ledger)
+    TREE_SIZE.set(signed.tree_size if signed else 0)
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/v1/log/checkpoint", summary="The latest signed checkpoint")
+def checkpoint(request: Request) -> Response:
+    """A C2SP signed note: origin, tree size, root."""
+    node: Node = request.app.state.node
+    signed = transparency.latest(node.ledger)
+    if signed is None:
+        raise ProblemError("not-found")
+    return Response(signed.note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+
+
+@router.get("/v1/log/key", summary="The log's public key")
+def log_key(request: Request) -> dict[str, Any]:
+    """The vkey (C2SP signed-note) to pin."""
+    node: Node = request.app.state.node
+    return {"origin": node.ledger.origin, "vkey": transparency.log_signer(node.ledger).verifier.vkey}

@@ -1,0 +1,161 @@
+"""How a report is put into words: one line an observation, for the page and for `letopis report`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from api.pages import Locale, decimal_text
+from domain.report import Component, Observation, ReferenceRange, ReportContent, Subject, Value, ValueKind
+from domain.values import Coding, Concept, Quantity
+from projections.cabinet import FLAG_WORDS, flag_of, flag_word, title_of
+
+
+def patient_name(subject: Subject) -> str:
+    """The name as the laboratory wrote it."""
+    parts = [subject.family, *subject.given]
+    return " ".join(part for part in parts if part) or subject.name_text or "—"
+
+
+def text_of(concepts: Sequence[Concept]) -> str | None:
+    return "; ".join(word for concept in concepts if (word := title_of(concept))) or None
+
+
+def coding_of(concept: Concept) -> Coding:
+    """The coding that stands for the concept: the first one with a code."""
+    return next((coding for coding in concept.codings if coding.code), Coding())
+
+
+def value_text(value: Value | None) -> str | None:
+    """The value without its unit, digits exactly as sent."""
+    if value is None:
+        return None
+    match value.kind:
+        case ValueKind.QUANTITY:
+            return value.quantity.value if value.quantity else None
+        case ValueKind.CONCEPT:
+            return title_of(value.concept)
+        case ValueKind.RANGE:
+            return f"{_amount(value.low)}–{_amount(value.high)}"
+        case ValueKind.RATIO:
+            return f"{_amount(value.numerator)} : {_amount(value.denominator)}"
+        case _:
+            return value.text
+
+
+def unit_of(value: Value | None) -> str | None:
+    quantity = value.quantity if value else None
+    return (quantity.unit or quantity.code) if quantity else None
+
+
+def range_text(ranges: Sequence[ReferenceRange], locale: Locale) -> str | None:
+    """The first reference range in words."""
+    if not ranges:
+        return None
+    first = ranges[0]
+    low = decimal_text(first.low.value, locale=locale) if first.low and first.low.value else None
+    high = decimal_text(first.high.value, locale=locale) if first.high and first.high.value else None
+    if low and high:
+        return f"{low}–{high}"
+    if low:
+        return f"≥ {low}"
+    return f"≤ {high}" if high else first.text
+
+
+def shown_observations(content: ReportContent, locale: Locale) -> list[dict[str, Any]]:
+    """The rows of the page: panels, then their members one deeper, components one deeper still."""
+    members = {place for observation in content.observations for place in observation.members}
+    roots = [place for place in range(len(content.observations)) if place not in members]
+    seen: set[int] = set()
+    return [row for place in roots for row in _rows(content, place, 0, locale, seen)]
+
+
+def _rows(
+    content: ReportContent, place: int, depth: int, locale: Locale, seen: set[int]
+) -> Iterator[dict[str, Any]]:
+    if place in seen:
+        return
+    seen.add(place)
+    observation = content.observations[place]
+    is_panel = bool(observation.members) or (observation.value is None and bool(observation.components))
+    yield _row(observation, depth, locale) | {
+        "status": observation.status.value,
+        "notes": list(observation.notes),
+        "is_panel": is_panel,
+        "flag": flag_word(observation),
+    }
+    for component in observation.components:
+        yield _row(component, depth + 1, locale) | {
+            "status": observation.status.value,
+            "notes": [],
+            "is_panel": False,
+            "flag": FLAG_WORDS.get((flag_of(component.interpretation) or "").upper()),
+        }
+    for member in observation.members:
+        yield from _rows(content, member, depth + 1, locale, seen)
+
+
+def _row(observation: Observation | Component, depth: int, locale: Locale) -> dict[str, Any]:
+    coding = coding_of(observation.code)
+    quantity = observation.value.quantity if observation.value else None
+    return {
+        "depth": depth,
+        "name": title_of(observation.code) or "—",
+        "code": coding.code,
+        "code_system": coding.system,
+        "value": value_text(observation.value),
+        "unit": unit_of(observation.value),
+        "comparator": quantity.comparator if quantity else None,
+        "range_text": range_text(observation.reference_ranges, locale),
+        "absent_reason": title_of(observation.data_absent_reason),
+    }
+
+
+def as_json(content: ReportContent) -> list[dict[str, Any]]:
+    """The observations as `letopis report --json` prints them: decimals as strings, as sent."""
+    return [_as_json(observation) for observation in content.observations]
+
+
+def _as_json(observation: Observation) -> dict[str, Any]:
+    coding = coding_of(observation.code)
+    first = observation.reference_ranges[0] if observation.reference_ranges else ReferenceRange()
+    value = observation.value
+    concept = coding_of(value.concept) if value and value.concept else Coding()
+    quantity = value.quantity if value else None
+    return {
+        "code": coding.code,
+        "system": coding.system,
+        "display": coding.display or observation.code.text,
+        "value": concept.code or value_text(value),
+        "value_text": title_of(value.concept) if value and value.concept else None,
+        "value_system": concept.system,
+        "comparator": quantity.comparator if quantity else None,
+        "unit": unit_of(value),
+        "low": first.low.value if first.low else None,
+        "high": first.high.value if first.high else None,
+        "range_text": first.text,
+        "flag": flag_of(observation.interpretation),
+        "status": observation.status.value,
+        "data_absent": title_of(observation.data_absent_reason),
+        "panel": bool(observation.members) and value is None,
+        "components": [_component_as_json(component) for component in observation.components],
+    }
+
+
+def _component_as_json(component: Component) -> dict[str, Any]:
+    coding = coding_of(component.code)
+    value = component.value
+    concept = coding_of(value.concept) if value and value.concept else Coding()
+    return {
+        "code": coding.code,
+        "system": coding.system,
+        "display": coding.display or component.code.text,
+        "value": concept.code or value_text(value),
+        "unit": unit_of(value),
+        "comparator": value.quantity.comparator if value and value.quantity else None,
+        "data_absent": title_of(component.data_absent_reason),
+    }
+
+
+def _amount(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return ""
+    return f"{quantity.value or ''}{' ' + quantity.unit if quantity.unit else ''}"

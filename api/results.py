@@ -1,0 +1,180 @@
+"""Pages where a patient reads: reports, one report, who looked, what was sent. Each reading is recorded
+before the page leaves."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.problems import ProblemError
+from api.report_view import patient_name, shown_observations, text_of
+from api.web import Person, Visit
+from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
+from domain.report import ReportContent, ReportReceived, ReportRevised
+from ledger import commands
+from ledger.codec import RecordedEvent
+from projections import audit, cabinet, delivery, transparency
+from projections.cabinet import ReportRow, title_of
+
+router = APIRouter(include_in_schema=False)
+OWN = ReadingPurpose.OWN_CABINET
+_ACTIONS = {"ReportRead": "viewed", "ReportsListed": "listed", "AccessLogRead": "access-log-viewed"}
+
+
+@router.get("/reports")
+def reports_page(person: Person) -> Response:
+    patient_id = person.signed_in().patient_id
+    rows = [row for row in cabinet.reports_of(person.ledger, patient_id) if row.summary is not None]
+    reading = ReportsListed(patient_id=patient_id, count=len(rows), purpose=OWN)
+    commands.record_reading(person.ledger, reading, person.by())
+    names = _laboratory_names(person)
+    return person.page(
+        "reports.html",
+        new_count=sum(row.is_new for row in rows),
+        reports=[_listed(row, names) for row in rows],
+        next_step_href="/services",
+    )
+
+
+def _listed(row: ReportRow, names: dict[UUID, str]) -> dict[str, Any]:
+    summary = row.summary
+    assert summary is not None
+    return {
+        "id": str(row.report_id),
+        "title": summary.title or "—",
+        "laboratory": names.get(row.laboratory_id) or summary.laboratory or "—",
+        "status": row.status,
+        "issued_at": summary.issued_at,
+        "collected_at": summary.collected_at,
+        "received_at": row.received_at,
+        "is_new": row.is_new,
+        "flagged": summary.flagged,
+        "critical": summary.critical,
+        "observations": summary.observations,
+    }
+
+
+@router.get("/reports/{report_id}")
+def report_page(person: Person, report_id: UUID) -> Response:
+    patient_id = person.signed_in().patient_id
+    found = cabinet.report_of(person.ledger, patient_id, report_id)
+    if found is None:
+        raise ProblemError("not-found")
+    row, position = found
+    recorded = person.ledger.read_all(after=position - 1, limit=1)[0]
+    if not isinstance(recorded.event, ReportReceived | ReportRevised):
+        raise ProblemError("not-found")
+    content = recorded.event.content
+    reading = ReportRead(
+        patient_id=patient_id, report_id=report_id, report_version=row.version, purpose=OWN
+    )
+    commands.record_reading(person.ledger, reading, person.by())
+    return person.page(
+        "report.html",
+        report=_report(person, row, content),
+        observations=shown_observations(content, person.locale),
+        leaf=_leaf(person, recorded),
+    )
+
+
+def _report(person: Visit, row: ReportRow, content: ReportContent) -> dict[str, Any]:
+    names = _laboratory_names(person)
+    summary = cabinet.summarise(content)
+    kinds = [title_of(specimen.kind) for specimen in content.specimens]
+    return {
+        "id": str(row.report_id),
+        "title": summary.title or "—",
+        "laboratory": names.get(row.laboratory_id) or content.performer or "—",
+        "status": row.status,
+        "issued_at": content.issued_at,
+        "collected_at": summary.collected_at,
+        "received_at": row.received_at,
+        "specimen": ", ".join(dict.fromkeys(kind for kind in kinds if kind)) or None,
+        "conclusion": content.conclusion or text_of(content.conclusion_codes),
+        "notes": list(content.notes),
+        "version": row.version,
+        "versions": [
+            {"version": version.version, "status": version.status, "received_at": version.received_at}
+            for version in cabinet.versions_of(person.ledger, row.report_id)
+        ],
+        "patient": {"name": patient_name(content.subject), "birth_date": content.subject.birth_date},
+        "attachments": [
+            {"title": found.title, "content_type": found.content_type, "size_bytes": found.size_bytes}
+            for found in content.attachments
+        ],
+    }
+
+
+def _leaf(person: Visit, recorded: RecordedEvent) -> dict[str, Any] | None:
+    signed = transparency.latest(person.ledger)
+    index = transparency.leaf_index_of(person.ledger, recorded.event_id)
+    if signed is None or index is None or index >= signed.tree_size:
+        return None
+    return {"index": index, "tree_size": signed.tree_size, "event_id": str(recorded.event_id)}
+
+
+@router.get("/access")
+def access_page(person: Person) -> Response:
+    patient_id = person.signed_in().patient_id
+    commands.record_reading(
+        person.ledger, AccessLogRead(patient_id=patient_id, purpose=OWN), person.by()
+    )
+    titles = {
+        row.report_id: row.summary.title
+        for row in cabinet.reports_of(person.ledger, patient_id, limit=1000)
+        if row.summary is not None
+    }
+    patient = commands.load_patient(person.ledger, patient_id)
+    own_name = ""
+    if patient.profile is not None:
+        own_name = f"{patient.profile.family} {patient.profile.given}"
+    entries = [
+        {
+            "at": entry.recorded_at,
+            "who": own_name if entry.actor == f"patient:{patient_id}" else entry.actor,
+            "role_id": f"access.role.{entry.actor.partition(':')[0]}",
+            "action_id": f"access.action.{_ACTIONS[entry.name]}",
+            "what": (titles.get(entry.report_id) if entry.report_id else None) or "—",
+            "purpose_id": f"access.purpose.{entry.detail['purpose']}",
+            "consent_version": None,
+        }
+        for entry in audit.readings_of(person.ledger, patient_id)
+    ]
+    return person.page("access.html", entries=entries)
+
+
+@router.get("/notifications")
+def notifications_page(person: Person) -> Response:
+    patient_id = person.signed_in().patient_id
+    titles = {
+        row.report_id: row.summary.title
+        for row in cabinet.reports_of(person.ledger, patient_id, limit=1000)
+        if row.summary is not None
+    }
+    return person.page(
+        "notifications.html",
+        notifications=[
+            {
+                "at": row.changed_at,
+                "channel": row.channel,
+                "state_id": f"notification.state.{row.status}",
+                "what": titles.get(row.report_id) or "—",
+                "reason_id": _reason(row.reason),
+            }
+            for row in delivery.notifications_of(person.ledger, patient_id)
+        ],
+    )
+
+
+def _reason(reason: str | None) -> str | None:
+    if reason is None:
+        return None
+    if reason in ("consent-missing", "consent-withdrawn", "email-missing"):
+        return f"notification.reason.{reason}"
+    is_address = reason.startswith("smtp-5")
+    return f"notification.reason.{'address-refused' if is_address else 'channel-unavailable'}"
+
+
+def _laboratory_names(person: Visit) -> dict[UUID, str]:
+    return {row.laboratory_id: row.name for row in cabinet.laboratories(person.ledger, limit=1000)}

@@ -1,0 +1,279 @@
+"""Signing in: passwords, codes by SMS, sessions. Secrets and counters live in the schema `access`.
+
+Figures of reliability.md G16: a code has six digits, five tries, ten minutes, one use; a phone gets
+ten codes a day. Counters are raised in the database before anything is compared, so a burst of
+parallel guesses gets no free ones.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+from api.outcome import HandedOver
+from api.pages import Locale, phrase
+from api.problems import ProblemError
+from api.settings import Settings
+from api.sms import send_sms
+from domain.values import PatientId
+from ledger import commands, sealing
+from ledger.store import Ledger
+
+CODE_MINUTES = 10
+CODE_TRIES = 5
+CODES_A_DAY = 10
+PASSWORD_FAILURES = 5
+PASSWORD_LOCK_MINUTES = 15
+PASSWORD_MIN, PASSWORD_MAX = 15, 200
+SESSION_IDLE_MINUTES = 30
+SESSION_HOURS = 12
+
+Action = Literal["register", "sign-in", "policy"]
+
+# OWASP's second choice of parameters; the semaphore keeps a crowd at the door from taking all memory.
+_HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1)
+_HASHING = BoundedSemaphore(4)
+_NOBODYS_HASH = _HASHER.hash(secrets.token_hex(16))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open session of a patient; `csrf` is the token of its forms."""
+
+    session_id: UUID
+    patient_id: PatientId
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A challenge that was met: whom it was about, and what waited for it."""
+
+    subject: UUID | None
+    pending: bytes
+
+
+def phone_of(text: str) -> str:
+    """A Russian mobile number in E.164 form."""
+    digits = re.sub(r"\D", "", text)
+    if len(digits) == 11 and digits[0] in "78":
+        digits = digits[1:]
+    if not re.fullmatch("9[0-9]{9}", digits):
+        raise ProblemError("phone-malformed", "phone")
+    return f"+7{digits}"
+
+
+def hash_password(password: str) -> str:
+    if len(password) < PASSWORD_MIN:
+        raise ProblemError("password-too-short", "password")
+    if len(password) > PASSWORD_MAX:
+        raise ProblemError("password-too-long", "password")
+    with _HASHING:
+        return _HASHER.hash(password)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The way in, over one ledger."""
+
+    ledger: Ledger
+    settings: Settings
+
+    # Passwords
+
+    def set_password(self, patient_id: UUID, password_hash: str) -> None:
+        with self.ledger.pool.connection() as connection:
+            connection.execute(
+                "INSERT INTO access.credentials (patient_id, password_hash) VALUES (%s, %s)"
+                " ON CONFLICT (patient_id) DO UPDATE SET password_hash = excluded.password_hash,"
+                " failures = 0, locked_until = NULL",
+                (patient_id, password_hash),
+            )
+
+    def check_password(self, phone: str, password: str) -> PatientId:
+        """Whose phone and password these are. The answer to a wrong one takes as long and says as
+        much whether or not the phone has a cabinet."""
+        found = self.ledger.find("phone", phone)
+        row = self._count_try(found) if found else None
+        with _HASHING:
+            try:
+                _HASHER.verify(row[0] if row else _NOBODYS_HASH, password[:PASSWORD_MAX])
+                is_right = row is not None
+            except VerifyMismatchError:
+                is_right = False
+        if found is None or not is_right:
+            if found is not None:
+                commands.refuse_sign_in(self.ledger, PatientId(found), reason="password-wrong")
+            raise ProblemError("sign-in-refused", "form")
+        with self.ledger.pool.connection() as connection:
+            connection.execute(
+                "UPDATE access.credentials SET failures = 0, locked_until = NULL WHERE patient_id = %s",
+                (found,),
+            )
+        return PatientId(found)
+
+    def _count_try(self, patient_id: UUID) -> tuple[str] | None:
+        """The password's hash, if another try is allowed; the try is counted first."""
+        with self.ledger.pool.connection() as connection:
+            return connection.execute(
+                "UPDATE access.credentials SET"
+                " failures = CASE WHEN locked_until <= now() THEN 1 ELSE failures + 1 END,"
+                " locked_until = CASE WHEN locked_until <= now() THEN NULL WHEN failures + 1 >= %s"
+                " THEN now() + make_interval(mins => %s) END"
+                " WHERE patient_id = %s AND (locked_until IS NULL OR locked_until <= now())"
+                " RETURNING password_hash",
+                (PASSWORD_FAILURES, PASSWORD_LOCK_MINUTES, patient_id),
+            ).fetchone()
+
+    # Codes by SMS
+
+    def challenge(
+        self,
+        action: Action,
+        phone: str,
+        *,
+        locale: Locale,
+        subject: UUID | None = None,
+        pending: bytes = b"",
+        is_possible: bool = True,
+    ) -> UUID:
+        """Send a code to the phone; the id of the challenge. With `is_possible` False the code that is
+        sent opens nothing: the phone's owner is told why, and nobody else learns anything."""
+        challenge_id, code = uuid4(), f"{secrets.randbelow(10**6):06d}"
+        with self.ledger.pool.connection() as connection, connection.transaction():
+            mark = sealing.mark(self.ledger.custody.index_key, "phone", phone)
+            # One phone's challenges are counted one after another.
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (mark.hex(),))
+            sent = connection.execute(
+                "SELECT count(*) FROM access.challenges WHERE phone_mark = %s"
+                " AND created_at > now() - interval '1 day'",
+                (mark,),
+            ).fetchone()
+            if sent and sent[0] >= CODES_A_DAY:
+                raise ProblemError("codes-too-many", "phone", retry_after=3600)
+            # A new code ends the earlier ones of the same act.
+            connection.execute(
+                "UPDATE access.challenges SET tries_left = 0 WHERE phone_mark = %s AND action = %s",
+                (mark, action),
+            )
+            connection.execute(
+                "INSERT INTO access.challenges (challenge_id, action, phone_mark, subject, code_digest,"
+                " sealed, tries_left, expires_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, now() + make_interval(mins => %s))",
+                (
+                    challenge_id,
+                    action,
+                    mark,
+                    subject,
+                    self._digest(challenge_id, code) if is_possible else secrets.token_bytes(32),
+                    self._seal(challenge_id, pending),
+                    CODE_TRIES,
+                    CODE_MINUTES,
+                ),
+            )
+        text = phrase("sms.code" if is_possible else "sms.already-registered", locale=locale, code=code)
+        self._send(phone, text, reference=str(challenge_id))
+        return challenge_id
+
+    def pass_code(self, action: Action, challenge_id: UUID, code: str) -> Passed:
+        """Meet a challenge with the code that was sent. The try is counted before the code is looked at."""
+        with self.ledger.pool.connection() as connection:
+            row = connection.execute(
+                "UPDATE access.challenges SET tries_left = tries_left - 1 WHERE challenge_id = %s"
+                " AND action = %s AND tries_left > 0 AND used_at IS NULL AND expires_at > now()"
+                " RETURNING code_digest, subject, sealed",
+                (challenge_id, action),
+            ).fetchone()
+            if row is None:
+                raise ProblemError("code-expired", "code")
+            if not hmac.compare_digest(bytes(row[0]), self._digest(challenge_id, code.strip())):
+                raise ProblemError("code-wrong", "code")
+            used = connection.execute(
+                "UPDATE access.challenges SET used_at = now() WHERE challenge_id = %s AND used_at IS NULL"
+                " RETURNING challenge_id",
+                (challenge_id,),
+            ).fetchone()
+        if used is None:
+            raise ProblemError("code-expired", "code")
+        return Passed(row[1], self._unseal(challenge_id, bytes(row[2])))
+
+    def pending(self, action: Action, challenge_id: UUID) -> Passed:
+        """What waits for a challenge that is still open: to show the page, or to send the code again."""
+        with self.ledger.pool.connection() as connection:
+            row = connection.execute(
+                "SELECT subject, sealed FROM access.challenges WHERE challenge_id = %s AND action = %s"
+                " AND used_at IS NULL AND expires_at > now()",
+                (challenge_id, action),
+            ).fetchone()
+        if row is None:
+            raise ProblemError("code-expired", "code")
+        return Passed(row[0], self._unseal(challenge_id, bytes(row[1])))
+
+    def _send(self, phone: str, text: str, *, reference: str) -> None:
+        if self.settings.sms_gateway_url is None:
+            raise ProblemError("sms-unavailable", "phone")
+        outcome = send_sms(
+            gateway_url=self.settings.sms_gateway_url,
+            token=self.settings.sms_gateway_token,
+            phone=phone,
+            text=text,
+            reference=reference,
+            timeout_seconds=10,
+        )
+        if not isinstance(outcome, HandedOver):
+            raise ProblemError("sms-unavailable", "phone", retry_after=60)
+
+    def _digest(self, challenge_id: UUID, code: str) -> bytes:
+        return hmac.digest(self._key(b"code"), challenge_id.bytes + code.encode(), "sha256")
+
+    def _seal(self, challenge_id: UUID, pending: bytes) -> bytes:
+        return sealing.seal(self._key(b"pending"), about=challenge_id, header=b"pending", plaintext=pending)[0]
+
+    def _unseal(self, challenge_id: UUID, sealed: bytes) -> bytes:
+        return sealing.unseal(self._key(b"pending"), about=challenge_id, header=b"pending", body=sealed)
+
+    def _key(self, label: bytes) -> bytes:
+        return sealing.derive(self.ledger.custody.message_key, b"access", label)
+
+    # Sessions
+
+    def open_session(self, patient_id: PatientId, *, factors: tuple[str, ...]) -> str:
+        """The secret token of a new session: kept by the browser, never by us."""
+        token = secrets.token_urlsafe(32)
+        session_id = commands.open_session(self.ledger, patient_id, factors=factors)
+        with self.ledger.pool.connection() as connection:
+            connection.execute(
+                "INSERT INTO access.sessions (token_digest, session_id, patient_id, csrf)"
+                " VALUES (%s, %s, %s, %s)",
+                (_token_digest(token), session_id, patient_id, secrets.token_urlsafe(32)),
+            )
+        return token
+
+    def session(self, token: str) -> Session | None:
+        """The session of a token, if it is open; using it keeps it open."""
+        with self.ledger.pool.connection() as connection:
+            row: tuple[Any, ...] | None = connection.execute(
+                "UPDATE access.sessions SET seen_at = now() WHERE token_digest = %s"
+                " AND seen_at > now() - make_interval(mins => %s)"
+                " AND created_at > now() - make_interval(hours => %s)"
+                " RETURNING session_id, patient_id, csrf",
+                (_token_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS),
+            ).fetchone()
+        return Session(*row) if row else None
+
+    def close_session(self, session: Session, *, reason: str) -> None:
+        by = commands.by_patient(session.patient_id, session_id=session.session_id)
+        commands.close_session(self.ledger, session.session_id, reason=reason, by=by)
+        with self.ledger.pool.connection() as connection:
+            connection.execute("DELETE FROM access.sessions WHERE session_id = %s", (session.session_id,))
+
+
+def _token_digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,194 @@
+"""What every page needs: who asks, in which language, from where; and how an answer leaves."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from api.pages import Locale, render
+from api.problems import ProblemError, explain
+from api.settings import Settings
+from api.sign_in import Door, Session
+from ledger.codec import Circumstances
+from ledger.commands import by_patient
+from ledger.store import Ledger
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_NAV = ("reports", "services", "consents", "access", "notifications")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a person: the door they came by, their language, and their session if they
+    are signed in."""
+
+    request: Request
+    door: Door
+    locale: Locale
+    session: Session | None
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.door.ledger
+
+    @property
+    def settings(self) -> Settings:
+        return self.door.settings
+
+    def signed_in(self) -> Session:
+        if self.session is None:
+            raise ProblemError("sign-in-needed")
+        return self.session
+
+    def by(self) -> Circumstances:
+        """The patient acts for themselves in this session."""
+        session = self.signed_in()
+        return by_patient(session.patient_id, session_id=session.session_id)
+
+    def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        path = self.request.url.path
+        html = render(
+            template,
+            locale=self.locale,
+            time_zone=self.settings.time_zone,
+            csrf=self.session.csrf if self.session else "",
+            nav=[
+                {"href": f"/{name}", "label_id": f"nav.{name}", "current": path.startswith(f"/{name}")}
+                for name in _NAV
+                if self.session
+            ],
+            signed_in=self.session is not None,
+            notice=self._notice(),
+            path=path,
+            **context,
+        )
+        response = HTMLResponse(html, status_code=status)
+        response.headers["Cache-Control"] = "no-store"
+        if self.request.query_params.get("lang") == self.locale:
+            response.set_cookie("lang", self.locale, max_age=31_536_000, samesite="lax", httponly=True)
+        return response
+
+    def _notice(self) -> dict[str, str] | None:
+        """What the last act led to, named in the address by a word of a closed set."""
+        name = self.request.query_params.get("notice", "")
+        if name not in _NOTICES:
+            return None
+        kind = "warning" if name in ("session-ended", "consent-not-read") else "success"
+        return {"kind": kind, "text_id": f"notice.{name}"}
+
+
+_NOTICES = frozenset(
+    {
+        "signed-out",
+        "session-ended",
+        "code-sent",
+        "phone-confirmed",
+        "profile-saved",
+        "policy-linked",
+        "organisation-added",
+        "consent-granted",
+        "consent-withdrawn",
+        "consent-not-read",
+    }
+)
+
+
+def cookie_name(settings: Settings, name: str) -> str:
+    """Bound to the host and to TLS where there is TLS (`__Host-`, RFC 6265bis 4.1.3.2)."""
+    return f"__Host-{name}" if settings.is_https else name
+
+
+def set_cookie(response: Response, settings: Settings, name: str, value: str, *, seconds: int) -> None:
+    response.set_cookie(
+        cookie_name(settings, name),
+        value,
+        max_age=seconds,
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+        path="/",
+    )
+
+
+def go(path: str, *, notice: str | None = None) -> RedirectResponse:
+    """After a form, the page that shows what became of it."""
+    return RedirectResponse(f"{path}?notice={notice}" if notice else path, status_code=303)
+
+
+def locale_of(request: Request) -> Locale:
+    """The language asked for, remembered, or preferred; Russian otherwise."""
+    for wanted in (
+        request.query_params.get("lang"),
+        request.cookies.get("lang"),
+        request.headers.get("accept-language", "")[:2],
+    ):
+        if wanted == "ru":
+            return "ru"
+        if wanted == "en":
+            return "en"
+    return "ru"
+
+
+def require_same_site(request: Request, settings: Settings) -> None:
+    """A form of another site must not act here: browsers say where a request comes from."""
+    fetch_site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if fetch_site is not None:
+        is_ours = fetch_site in ("same-origin", "none")
+    else:
+        ours = urlsplit(settings.public_url)
+        is_ours = origin is not None and urlsplit(origin)[:2] == ours[:2]
+    if not is_ours:
+        raise ProblemError("cross-site")
+
+
+def visit(request: Request) -> Visit:
+    """Who asks. A form that is posted must come from our own page and carry the session's token."""
+    door: Door = request.app.state.door
+    token = request.cookies.get(cookie_name(door.settings, "session"))
+    return Visit(request, door, locale_of(request), door.session(token) if token else None)
+
+
+async def posted(request: Request) -> dict[str, str]:
+    """The fields of a posted form, as text; files are not taken here."""
+    require_same_site(request, request.app.state.door.settings)
+    form = await request.form(max_files=0, max_fields=50)
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def guarded(person: Annotated[Visit, Depends(visit)], form: Annotated[dict[str, str], Depends(posted)]) -> Visit:
+    """A signed-in person's act: the form's token must be the session's."""
+    session = person.signed_in()
+    if form.get("csrf") != session.csrf:
+        raise ProblemError("cross-site")
+    return person
+
+
+Person = Annotated[Visit, Depends(visit)]
+Actor = Annotated[Visit, Depends(guarded)]
+Form = Annotated[dict[str, str], Depends(posted)]
+
+
+def told(error: ProblemError, locale: Locale) -> dict[str, dict[str, str]]:
+    """The error as the forms show it: by field, with code and advice."""
+    language = 0 if locale == "ru" else 1
+    explanation = explain(error.code)
+    return {
+        error.field or "form": {
+            "code": error.code,
+            "text": explanation.title[language],
+            "advice": explanation.advice[language],
+        }
+    }

@@ -1,0 +1,152 @@
+"""What tests stand on: one real PostgreSQL for the whole run, and a fresh clone of a migrated database each."""
+
+import fcntl
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import settings
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from api.embedded_postgres import EmbeddedPostgres
+from api.migrate import migrate
+from ledger import custody as secrets
+from ledger.custody import Custody
+from ledger.store import Ledger
+from projections import PROJECTIONS
+from projections.follow import Follower
+
+ORIGIN = "letopis.test/log"
+
+# The machine is shared, so time is no verdict; and a run that fails must fail again.
+settings.register_profile("letopis", deadline=None, derandomize=True, database=None)
+settings.load_profile("letopis")
+
+
+@dataclass(slots=True)
+class Server:
+    """A PostgreSQL, and a database on it that is migrated and never used: every test clones it."""
+
+    conninfo: str
+    template: str
+    connection: psycopg.Connection
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def clone(self) -> str:
+        name = f"{self.template}_{os.getpid()}_{next(self.numbers)}"
+        self.connection.execute(
+            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(self.template))
+        )
+        return name
+
+    def drop(self, name: str) -> None:
+        self.connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+
+    def conninfo_of(self, name: str) -> str:
+        return make_conninfo(self.conninfo, dbname=name)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of a run: each worker's own is inside the run's."""
+    own = tmp_path_factory.getbasetemp()
+    found = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    found.mkdir(mode=0o700, exist_ok=True)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(shared_folder: Path, testrun_uid: str) -> Iterator[Server]:
+    """DATABASE_URL if it is set (PostgreSQL 15 or later, a user that may make databases and roles),
+    else the embedded server, which all workers of the run share."""
+    template = f"letopis_test_{testrun_uid[:8]}"
+    if "DATABASE_URL" in os.environ:
+        with _migrated(os.environ["DATABASE_URL"], template, shared_folder) as found:
+            yield found
+    else:
+        with (
+            EmbeddedPostgres(shared_folder / "postgres") as embedded,
+            _migrated(embedded.url, template, shared_folder) as found,
+        ):
+            yield found
+
+
+@contextmanager
+def _migrated(conninfo: str, template: str, folder: Path) -> Iterator[Server]:
+    """The first worker makes the template, the last one drops it."""
+    with (
+        psycopg.connect(conninfo, autocommit=True) as connection,
+        (folder / "users.lock").open("w") as users,
+        (folder / "template.lock").open("w") as making,
+    ):
+        fcntl.flock(users, fcntl.LOCK_SH)
+        fcntl.flock(making, fcntl.LOCK_EX)
+        found = Server(conninfo, template, connection)
+        known = connection.execute("SELECT FROM pg_database WHERE datname = %s", (template,)).fetchone()
+        if known is None:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(template)))
+            migrate(found.conninfo_of(template), origin=ORIGIN)
+        fcntl.flock(making, fcntl.LOCK_UN)
+        yield found
+        with suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.drop(template)
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The conninfo of a migrated, empty database of this test alone, as its owner."""
+    name = server.clone()
+    yield server.conninfo_of(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def sql(database: str) -> Iterator[psycopg.Connection]:
+    """A session of the database's owner, who may do anything that triggers allow."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def custody(tmp_path_factory: pytest.TempPathFactory) -> Custody:
+    folder = tmp_path_factory.mktemp("secrets")
+    secrets.create(folder)
+    return secrets.load(folder)
+
+
+@pytest.fixture
+def open_ledger(database: str, custody: Custody) -> Iterator[Callable[..., Ledger]]:
+    """Opens further ledgers on the test's database, as further processes would."""
+    opened: list[Ledger] = []
+
+    def open_one(*, conninfo: str = database, role: str = "letopis_app") -> Ledger:
+        opened.append(Ledger(conninfo, custody, role=role))
+        return opened[-1]
+
+    yield open_one
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(open_ledger: Callable[..., Ledger]) -> Ledger:
+    """The ledger as the application opens it."""
+    return open_ledger()
+
+
+@pytest.fixture
+def owner(open_ledger: Callable[..., Ledger], sql: psycopg.Connection) -> Ledger:
+    """The ledger as the owner of the database opens it, to rebuild views."""
+    return open_ledger(role=sql.info.user)
+
+
+@pytest.fixture
+def follower(ledger: Ledger) -> Follower:
+    return Follower(ledger, PROJECTIONS)

@@ -1,0 +1,55 @@
+"""A laboratory is registered once, and signs with keys that are added and revoked."""
+
+from domain import laboratory
+from domain.laboratory import (
+    LaboratoryAlreadyRegisteredError,
+    LaboratoryKeyAdded,
+    LaboratoryKeyRevoked,
+    LaboratoryKeyUnknownError,
+)
+from tests.examples import REGISTERED
+from tests.scenario import given
+
+OLD = LaboratoryKeyAdded(key_id="old", public_key="A" * 43)
+NEW = LaboratoryKeyAdded(key_id="new", public_key="B" * 43)
+OLD_REVOKED = LaboratoryKeyRevoked(key_id="old", reason="rotated")
+
+
+def test_a_laboratory_is_registered() -> None:
+    given().when(laboratory.register, REGISTERED).then(REGISTERED)
+
+
+def test_a_handle_is_registered_once() -> None:
+    given(REGISTERED).when(laboratory.register, REGISTERED).then_refused(LaboratoryAlreadyRegisteredError)
+
+
+def test_a_key_is_added() -> None:
+    given(REGISTERED).when(laboratory.add_key, key_id="old", public_key="A" * 43).then(OLD)
+
+
+def test_the_same_key_added_twice_changes_nothing() -> None:
+    given(REGISTERED, OLD).when(laboratory.add_key, key_id="old", public_key="A" * 43).then_nothing()
+
+
+def test_the_old_key_stays_in_force_beside_the_new_one() -> None:
+    given(REGISTERED, OLD).when(laboratory.add_key, key_id="new", public_key="B" * 43).then(NEW)
+    given(REGISTERED, OLD, NEW).when(laboratory.Laboratory.key, "old").then_answered("A" * 43)
+    given(REGISTERED, OLD, NEW).when(laboratory.Laboratory.key, "new").then_answered("B" * 43)
+
+
+def test_a_key_in_force_is_revoked() -> None:
+    given(REGISTERED, OLD).when(laboratory.revoke_key, key_id="old", reason="rotated").then(OLD_REVOKED)
+
+
+def test_a_revoked_key_is_out_of_force_and_the_other_is_not() -> None:
+    history = (REGISTERED, OLD, NEW, OLD_REVOKED)
+    given(*history).when(laboratory.Laboratory.key, "old").then_answered(None)
+    given(*history).when(laboratory.Laboratory.key, "new").then_answered("B" * 43)
+
+
+def test_a_key_that_is_not_in_force_cannot_be_revoked() -> None:
+    refused = LaboratoryKeyUnknownError
+    given(REGISTERED).when(laboratory.revoke_key, key_id="old", reason="lost").then_refused(refused)
+    given(REGISTERED, OLD, OLD_REVOKED).when(
+        laboratory.revoke_key, key_id="old", reason="lost"
+    ).then_refused(refused)

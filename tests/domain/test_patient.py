@@ -1,0 +1,96 @@
+"""A patient confirms the phone, says who they are, and links one policy, in this order."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain import patient
+from domain.patient import (
+    EmailStated,
+    PasswordSet,
+    PatientRegistered,
+    PhoneConfirmed,
+    PhoneNotConfirmedError,
+    PolicyAlreadyLinkedError,
+    PolicyLinked,
+    PolicyMissingError,
+    PolicyUnlinked,
+    ProfileMissingError,
+)
+from tests.examples import ENP, PROFILE
+from tests.scenario import given
+
+OTHER_ENP = "9900000000000010"
+REGISTERED = PatientRegistered(phone="+79990000001", locale="ru")
+CONFIRMED = (REGISTERED, PhoneConfirmed())
+NAMED = (*CONFIRMED, PROFILE)
+EMAIL = EmailStated(email="anna@example.test")
+
+
+def test_a_phone_is_confirmed_once() -> None:
+    given(REGISTERED).when(patient.confirm_phone).then(PhoneConfirmed())
+    given(*CONFIRMED).when(patient.confirm_phone).then_nothing()
+
+
+def test_a_patient_with_a_confirmed_phone_says_who_they_are() -> None:
+    given(*CONFIRMED).when(patient.state_profile, PROFILE).then(PROFILE)
+
+
+def test_saying_the_same_again_changes_nothing() -> None:
+    given(*NAMED).when(patient.state_profile, PROFILE).then_nothing()
+    given(*CONFIRMED, EMAIL).when(patient.state_email, EMAIL.email).then_nothing()
+
+
+def test_a_name_and_an_address_can_be_changed() -> None:
+    married = replace(PROFILE, family="Иванова")
+    given(*NAMED).when(patient.state_profile, married).then(married)
+    moved = EmailStated(email="anna@other.test")
+    given(*CONFIRMED, EMAIL).when(patient.state_email, moved.email).then(moved)
+
+
+def test_an_address_for_notices_is_given() -> None:
+    given(*CONFIRMED).when(patient.state_email, EMAIL.email).then(EMAIL)
+
+
+@pytest.mark.parametrize(
+    ("decide", "said"),
+    [
+        (patient.state_profile, PROFILE),
+        (patient.state_email, EMAIL.email),
+        (patient.link_policy, ENP),
+    ],
+)
+def test_nothing_is_said_before_the_phone_is_confirmed(decide: object, said: object) -> None:
+    assert callable(decide)
+    given(REGISTERED).when(decide, said).then_refused(PhoneNotConfirmedError)
+
+
+def test_a_named_patient_links_a_policy() -> None:
+    given(*NAMED).when(patient.link_policy, ENP).then(PolicyLinked(number=ENP))
+
+
+def test_a_policy_belongs_to_a_named_person() -> None:
+    given(*CONFIRMED).when(patient.link_policy, ENP).then_refused(ProfileMissingError)
+
+
+def test_linking_the_linked_policy_changes_nothing() -> None:
+    given(*NAMED, PolicyLinked(number=ENP)).when(patient.link_policy, ENP).then_nothing()
+
+
+def test_a_second_policy_is_refused_until_the_first_is_unlinked() -> None:
+    linked = (*NAMED, PolicyLinked(number=ENP))
+    given(*linked).when(patient.link_policy, OTHER_ENP).then_refused(PolicyAlreadyLinkedError)
+    given(*linked, PolicyUnlinked()).when(patient.link_policy, OTHER_ENP).then(PolicyLinked(number=OTHER_ENP))
+
+
+def test_what_needs_a_policy_is_refused_without_one() -> None:
+    given(*NAMED).when(patient.require_policy).then_refused(PolicyMissingError)
+    given(*NAMED, PolicyLinked(number=ENP), PolicyUnlinked()).when(patient.require_policy).then_refused(
+        PolicyMissingError
+    )
+    given(*NAMED, PolicyLinked(number=ENP)).when(patient.require_policy).then_answered(ENP)
+
+
+def test_a_new_password_changes_nothing_that_decisions_look_at() -> None:
+    state = patient.evolve(None, REGISTERED)
+    assert patient.evolve(state, PasswordSet()) == state

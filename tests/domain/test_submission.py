@@ -1,0 +1,45 @@
+"""An envelope id is used once: the same content again is a repeat, other content a replay."""
+
+from domain import submission
+from domain.submission import (
+    EnvelopeReplayedError,
+    ReportOutcome,
+    SubmissionAccepted,
+    SubmissionQuarantined,
+    SubmissionRefused,
+    SubmittedReport,
+)
+from tests.examples import MARK, REPORT, SUBMITTED
+from tests.scenario import given
+
+ACCEPTED = SubmissionAccepted(
+    reports=(SubmittedReport(report_id=REPORT, version=1, outcome=ReportOutcome.RECORDED),)
+)
+QUARANTINED = SubmissionQuarantined(code="not-json", field=None)
+REFUSED = SubmissionRefused(code="key-unknown", field="kid", size_bytes=10)
+
+
+def test_what_arrives_first_is_no_repeat() -> None:
+    given().when(submission.is_repeat, content_mark=MARK).then_answered(False)
+
+
+def test_the_same_content_again_is_a_repeat_whatever_became_of_it() -> None:
+    for outcome in (ACCEPTED, QUARANTINED):
+        given(SUBMITTED, outcome).when(submission.is_repeat, content_mark=MARK).then_answered(True)
+
+
+def test_other_content_under_a_used_id_is_a_replay() -> None:
+    given(SUBMITTED, ACCEPTED).when(submission.is_repeat, content_mark="00").then_refused(
+        EnvelopeReplayedError
+    )
+
+
+def test_a_refused_attempt_leaves_the_id_free() -> None:
+    given(REFUSED).when(submission.is_repeat, content_mark=MARK).then_answered(False)
+
+
+def test_the_state_says_what_became_of_the_submission() -> None:
+    state = submission.evolve(None, SUBMITTED)
+    assert submission.evolve(state, ACCEPTED).accepted == ACCEPTED.reports
+    assert submission.evolve(state, QUARANTINED).problem == ("not-json", None)
+    assert submission.evolve(None, REFUSED).problem == ("key-unknown", "kid")

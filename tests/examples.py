@@ -1,0 +1,237 @@
+"""One full and one minimal example of every event of the ledger, with synthetic people and numbers."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain import Event, consent, laboratory, linkage, notification, patient, reading, report, session
+from domain.submission import (
+    ReportOutcome,
+    StoredDocument,
+    SubmissionAccepted,
+    SubmissionQuarantined,
+    SubmissionReceived,
+    SubmissionRefused,
+    SubmittedReport,
+)
+from domain.values import Coding, Concept, Identifier, LaboratoryId, OrganisationId, PatientId, Quantity
+
+ANNA = PatientId(UUID("a0000000-0000-4000-8000-000000000001"))
+BORIS = PatientId(UUID("b0000000-0000-4000-8000-000000000001"))
+INVITRO = LaboratoryId(UUID("c0000000-0000-8000-8000-000000000001"))
+CLINIC = OrganisationId(INVITRO)
+REPORT = UUID("d0000000-0000-8000-8000-000000000001")
+OTHER_REPORT = UUID("d0000000-0000-8000-8000-000000000002")
+SUBMISSION = UUID("e0000000-0000-8000-8000-000000000001")
+NOTICE = UUID("f0000000-0000-8000-8000-000000000001")
+NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+LATER = datetime(2026, 11, 23, 12, 5, 0, 250000, tzinfo=UTC)
+ENP = "9911111111111112"
+SNILS = "11223344595"
+MARK = "5f" * 32
+
+# What a laboratory says.
+
+GLUCOSE = Concept(
+    codings=(Coding(system="http://loinc.org", code="14749-6", display="Глюкоза"),), text="Глюкоза в плазме"
+)
+LOW, HIGH = Quantity(value="4.10", unit="ммоль/л"), Quantity(value="6.10", unit="ммоль/л")
+MEASURED = Quantity(
+    value="7.20", unit="ммоль/л", comparator=">", system="http://unitsofmeasure.org", code="mmol/L"
+)
+FLAG_HIGH = Concept(codings=(Coding(code="H"),))
+SUBJECT = report.Subject(
+    family="Соколова",
+    given=("Анна", "Петровна"),
+    name_text="Соколова Анна Петровна",
+    birth_date="1984-02-29",
+    sex="female",
+    identifiers=(
+        Identifier(system="urn:oid:1.2.643.2.69.1.1.1.6.228", value=ENP, kind="NI"),
+        Identifier(system="urn:oid:1.2.643.100.3", value=SNILS),
+    ),
+)
+OBSERVATION = report.Observation(
+    code=GLUCOSE,
+    status=report.ObservationStatus.FINAL,
+    value=report.Value(
+        kind=report.ValueKind.RATIO,
+        quantity=MEASURED,
+        concept=GLUCOSE,
+        text="1:2",
+        low=LOW,
+        high=HIGH,
+        numerator=LOW,
+        denominator=HIGH,
+    ),
+    data_absent_reason=Concept(text="не хватило пробы"),
+    interpretation=(FLAG_HIGH,),
+    reference_ranges=(
+        report.ReferenceRange(
+            low=LOW, high=HIGH, kind=Concept(text="норма"), applies_to=(Concept(text="взрослые"),), text="4,1-6,1"
+        ),
+    ),
+    components=(
+        report.Component(
+            code=GLUCOSE,
+            value=report.Value(kind=report.ValueKind.BOOLEAN, text="false"),
+            data_absent_reason=Concept(text="нет"),
+            interpretation=(FLAG_HIGH,),
+            reference_ranges=(report.ReferenceRange(),),
+        ),
+    ),
+    members=(0, 2),
+    category=(Concept(text="биохимия"),),
+    effective_at="2026-11-22T08:15:00+03:00",
+    issued_at="2026-11-22T14:00:00+03:00",
+    method=Concept(text="гексокиназный"),
+    notes=("натощак",),
+    source_id="obs-1",
+)
+MINIMAL_CONTENT = report.ReportContent(status=report.ReportStatus.FINAL, subject=report.Subject())
+CONTENT = report.ReportContent(
+    status=report.ReportStatus.PRELIMINARY,
+    subject=SUBJECT,
+    identifiers=(Identifier(system="urn:lab:number", value="А-17"),),
+    code=Concept(text="Глюкоза"),
+    category=(Concept(codings=(Coding(system="v2-0074", code="LAB"),)),),
+    effective_at="2026-11-22",
+    issued_at="2026-11-22T14:00:00.5+03:00",
+    performer="Лаборатория № 1",
+    specimens=(
+        report.Specimen(
+            kind=Concept(text="плазма"), collected_at="2026-11-22T08:15:00+03:00", received_at="2026-11-22T09:00Z"
+        ),
+    ),
+    observations=(OBSERVATION,),
+    conclusion="Повышение глюкозы.",
+    conclusion_codes=(Concept(text="R73"),),
+    notes=("повторить",),
+    attachments=(
+        report.Attachment(content_type="application/pdf", title="Бланк", size_bytes=1024, source="/entry/3"),
+    ),
+    source_id="report-1",
+)
+FINAL_CONTENT = replace(CONTENT, status=report.ReportStatus.FINAL)
+
+PROFILE = patient.ProfileStated(
+    family="Соколова", given="Анна", patronymic="Петровна", birth_date="1984-02-29", sex="female", snils=SNILS
+)
+DOCUMENT = consent.ConsentDocument(
+    kind=consent.ConsentKind.RESULTS_TRANSFER, version=2, language="ru", sha256="ab" * 32
+)
+REGISTERED = laboratory.LaboratoryRegistered(
+    handle="invitro", name="Лаборатория Инвитро", inn="7707083893", ogrn="1027700132195"
+)
+RECEIVED = report.ReportReceived(
+    laboratory_id=INVITRO,
+    submission_id=SUBMISSION,
+    content=CONTENT,
+    content_mark=MARK,
+    patient_id=ANNA,
+    matched_by="enp",
+)
+HELD = report.ReportReceived(
+    laboratory_id=INVITRO, submission_id=SUBMISSION, content=MINIMAL_CONTENT, content_mark=MARK
+)
+REVISED = report.ReportRevised(
+    laboratory_id=INVITRO, submission_id=SUBMISSION, content=FINAL_CONTENT, content_mark="6f" * 32
+)
+SUBMITTED = SubmissionReceived(
+    laboratory_id=INVITRO,
+    key_id="thumbprint",
+    content_type="application/fhir+json",
+    content_mark=MARK,
+    document=StoredDocument(
+        document_id=UUID("e0000000-0000-4000-8000-00000000000d"), sealed_sha256="cd" * 32, size_bytes=4096
+    ),
+)
+REQUESTED = notification.NotificationRequested(
+    patient_id=ANNA,
+    report_id=REPORT,
+    report_version=1,
+    channel=notification.Channel.EMAIL,
+    consent_id=UUID("e0000000-0000-8000-8000-00000000000c"),
+    consent_version=3,
+)
+SUPPRESSED = notification.NotificationSuppressed(
+    patient_id=ANNA, report_id=REPORT, report_version=1, channel=notification.Channel.EMAIL, reason="email-missing"
+)
+ATTEMPTED = notification.NotificationAttempted(attempt=1, lease_until=LATER, consent_version=3)
+FAILED = notification.NotificationFailed(attempt=1, reason="mailbox-full", retry_at=LATER)
+UNKNOWN = notification.NotificationOutcomeUnknown(attempt=1, stage="worker-lost", retry_at=LATER)
+READ = reading.ReportRead(
+    patient_id=ANNA, report_id=REPORT, report_version=2, purpose=reading.ReadingPurpose.OWN_CABINET
+)
+
+
+def both(only: Event) -> tuple[Event, Event]:
+    """An event without optional fields: its full and its minimal example are one."""
+    return only, only
+
+
+# Stored name -> the full example, the minimal one.
+EXAMPLES: dict[str, tuple[Event, Event]] = {
+    "PatientRegistered": both(patient.PatientRegistered(phone="+79990000001", locale="ru")),
+    "PhoneConfirmed": both(patient.PhoneConfirmed()),
+    "PasswordSet": both(patient.PasswordSet()),
+    "ProfileStated": (PROFILE, replace(PROFILE, patronymic=None)),
+    "EmailStated": both(patient.EmailStated(email="anna@example.test")),
+    "PolicyLinked": both(patient.PolicyLinked(number=ENP)),
+    "PolicyUnlinked": both(patient.PolicyUnlinked()),
+    "SessionOpened": (
+        session.SessionOpened(patient_id=ANNA, factors=("password", "phone-code")),
+        session.SessionOpened(patient_id=ANNA, factors=()),
+    ),
+    "SessionClosed": both(session.SessionClosed(reason="signed-out")),
+    "SignInRefused": both(session.SignInRefused(patient_id=ANNA, reason="password-wrong")),
+    "OrganisationLinked": both(linkage.OrganisationLinked(patient_id=ANNA, organisation_id=CLINIC)),
+    "OrganisationUnlinked": both(linkage.OrganisationUnlinked(patient_id=ANNA, organisation_id=CLINIC)),
+    "ConsentGranted": (
+        consent.ConsentGranted(patient_id=ANNA, document=DOCUMENT, organisations=(CLINIC,)),
+        consent.ConsentGranted(patient_id=ANNA, document=DOCUMENT),
+    ),
+    "ConsentWithdrawn": both(
+        consent.ConsentWithdrawn(patient_id=ANNA, kind=consent.ConsentKind.RESULTS_TRANSFER)
+    ),
+    "LaboratoryRegistered": both(REGISTERED),
+    "LaboratoryKeyAdded": both(laboratory.LaboratoryKeyAdded(key_id="thumbprint", public_key="x" * 43)),
+    "LaboratoryKeyRevoked": both(laboratory.LaboratoryKeyRevoked(key_id="thumbprint", reason="rotated")),
+    "SubmissionReceived": both(SUBMITTED),
+    "SubmissionAccepted": (
+        SubmissionAccepted(
+            reports=(
+                SubmittedReport(
+                    report_id=REPORT, version=1, outcome=ReportOutcome.RECORDED, held="patient-unknown"
+                ),
+                SubmittedReport(report_id=OTHER_REPORT, version=2, outcome=ReportOutcome.DUPLICATE),
+            )
+        ),
+        SubmissionAccepted(reports=()),
+    ),
+    "SubmissionQuarantined": (
+        SubmissionQuarantined(code="field-missing", field="/entry/0/status"),
+        SubmissionQuarantined(code="not-json", field=None),
+    ),
+    "SubmissionRefused": (
+        SubmissionRefused(code="key-unknown", field="kid", size_bytes=512, laboratory_id=INVITRO),
+        SubmissionRefused(code="not-an-envelope", field=None, size_bytes=0),
+    ),
+    "ReportReceived": (RECEIVED, HELD),
+    "ReportRevised": (REVISED, replace(REVISED, content=MINIMAL_CONTENT)),
+    "ReportMatched": both(report.ReportMatched(patient_id=ANNA, matched_by="snils")),
+    "NotificationRequested": both(REQUESTED),
+    "NotificationSuppressed": (
+        replace(SUPPRESSED, consent_id=REQUESTED.consent_id, consent_version=4),
+        SUPPRESSED,
+    ),
+    "NotificationAttempted": both(ATTEMPTED),
+    "NotificationHandedOver": both(notification.NotificationHandedOver(attempt=1, remote_id="250 2.0.0 q1")),
+    "NotificationFailed": (FAILED, replace(FAILED, retry_at=None)),
+    "NotificationOutcomeUnknown": (UNKNOWN, replace(UNKNOWN, retry_at=None)),
+    "ReportRead": (READ, replace(READ, patient_id=None, purpose=reading.ReadingPurpose.OPERATION)),
+    "ReportsListed": both(
+        reading.ReportsListed(patient_id=ANNA, count=0, purpose=reading.ReadingPurpose.OWN_CABINET)
+    ),
+    "AccessLogRead": both(reading.AccessLogRead(patient_id=ANNA, purpose=reading.ReadingPurpose.AUDIT)),
+}
