@@ -317,7 +317,8 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
-    figures = benchmark.run(quick=quick, out=out)
+    sizes = [4_000, 20_000] if quick else [20_000, 200_000, 1_000_000]
+    figures = benchmark.run(events=sizes, quick=quick, out=out)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
 

@@ -4,6 +4,7 @@ Used by `letopis lab` and `letopis ingest`, by the demo and by tests; the server
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,3 +95,8 @@ def _path(home: Path, handle: str) -> Path:
 def stranger(handle: str) -> Sender:
     """Somebody who signs with a key that nobody registered."""
     return Sender(handle, generate_key("Ed25519"))
+
+
+def recipient_key(jwk: dict[str, str]) -> OKPKey:
+    """The intake's key, as `GET /v1/keys` gives it."""
+    return load_key(json.dumps(jwk), "X25519", private=False)

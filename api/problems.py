@@ -178,6 +178,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Отправьте application/fhir+json. Отправление сохранено в карантине.",
         "Send application/fhir+json. The submission is kept in quarantine.",
     ),
+    "subject-differs": _say(
+        422,
+        "Новая версия отчёта называет другого пациента, чем прежние версии.",
+        "A further version of a report names another patient than the versions before it.",
+        "Проверьте номер отчёта и номера пациента. Отправление сохранено в карантине.",
+        "Check the report's number and the patient's numbers. The submission is kept in quarantine.",
+    ),
     # Intake: whose it is. The report is recorded and waits.
     "patient-unknown": _say(
         202,

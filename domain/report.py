@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from domain.numbers import numbers_of
 from domain.values import Concept, Identifier, LaboratoryId, PatientId, Quantity
 
 # What a report says. FHIR DiagnosticReport and Observation name the parts; text is as sent.
@@ -246,7 +247,12 @@ def evolve(report: Report | None, event: ReportEvent) -> Report:
             assert_never(event)
 
 
-# Decisions.
+# Decisions: the rules.
+
+
+class SubjectDiffersError(Exception):
+    """A further version of a report names another patient than the versions before it: filing it with
+    them could show one person's results to another."""
 
 
 def receive(
@@ -260,7 +266,8 @@ def receive(
 ) -> tuple[ReportReceived | ReportRevised, ...]:
     """Record a report's first version or a further one; a version that was seen changes nothing.
 
-    `match` is the recognised patient and the identifier that recognised them."""
+    `match` is the recognised patient and the identifier that recognised them. SubjectDiffersError if
+    the new version is about somebody else."""
     if report is None:
         patient_id, matched_by = match or (None, None)
         return (
@@ -275,6 +282,8 @@ def receive(
         )
     if content_mark in report.marks:
         return ()
+    if numbers_of(content.subject.identifiers) != numbers_of(report.current.subject.identifiers):
+        raise SubjectDiffersError
     return (
         ReportRevised(
             laboratory_id=laboratory_id,

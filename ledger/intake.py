@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from domain import consent, linkage, matching, report, submission
 from domain.consent import Consent, ConsentKind
-from domain.matching import numbers_of
+from domain.numbers import numbers_of
 from domain.notification import Channel, NotificationRequested, NotificationSuppressed
 from domain.report import Report, ReportContent
 from domain.submission import (
@@ -92,7 +92,10 @@ def _accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | 
             Write(submission_id, 0, (received, quarantined)), circumstances=by, documents=(document,)
         )
         return Accepted(submission_id, (), read)
-    drafts = list(_drafts(ledger, envelope, submission_id, read))
+    try:
+        drafts = list(_drafts(ledger, envelope, submission_id, read))
+    except report.SubjectDiffersError:
+        return _accept(ledger, envelope, Problem("subject-differs", "subject.identifier"))
     reports = tuple(draft.submitted for draft in drafts)
     ledger.append(
         Write(submission_id, 0, (received, SubmissionAccepted(reports=reports))),

@@ -14,7 +14,7 @@ import orjson
 
 from domain.laboratory import LaboratoryRegistered
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
-from domain.matching import numbers_of
+from domain.numbers import numbers_of
 from domain.reading import ReadingPurpose, ReportRead
 from domain.report import Observation, ReportContent, ReportMatched, ReportReceived, ReportRevised
 from domain.values import Concept, PatientId

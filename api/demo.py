@@ -1,0 +1,413 @@
+"""The demo: the main job, end to end, through the same doors that people and laboratories use.
+
+Nothing in the summary is written by hand: every figure is read back from the ledger, from the mail
+server's folder, or from the pages.
+"""
+
+import json
+import re
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import orjson
+import uvicorn
+from rich.console import Console
+
+from api import laboratories
+from api.app import create_app
+from api.demo_peers import MailPeer, SmsPeer
+from api.node import Node, node
+from api.settings import Settings
+from domain.laboratory import LaboratoryRegistered
+from domain.values import CheckDigitError, PatientId, enp, snils
+from ledger import commands
+from projections import PROJECTIONS, audit, delivery, rebuild, transparency, verify
+from projections.follow import Follower, wait_for
+
+SAMPLES = Path(__file__).parent.parent / "tests" / "samples" / "fhir-json"
+SAMPLE = SAMPLES / "fhir__Bundle-ghp.json"
+LABORATORY = LaboratoryRegistered(
+    handle="demo-lab", name="Лаборатория «Пример»", inn="7830002293", ogrn="1027739054420"
+)
+PASSWORD = "пример длинной фразы для входа"
+
+
+class StepFailedError(Exception):
+    """A step of the demo did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """Whom the demo is about: made up, with check digits that fit."""
+
+    phone: str
+    enp: str
+    snils: str
+    email: str = "anna@patients.example"
+    family: str = "Образцова"
+    given: str = "Анна"
+    patronymic: str = "Ивановна"
+    birth_date: str = "1980-05-17"
+
+
+@dataclass(slots=True)
+class Story:
+    """What the demo has at hand while it runs."""
+
+    opened: Node
+    mail: MailPeer
+    sms: SmsPeer
+    sender: laboratories.Sender
+    who: Character
+    browser: httpx2.Client
+    machine: httpx2.Client
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+def run(folder: Path, *, port: int, once: bool, out: Console) -> bool:
+    """Run the main job; whether every step held. Then, unless `once`, serve until interrupted."""
+    port = port if not once else _free_port()
+    with ExitStack() as stack:
+        try:
+            story = _open(stack, folder, port, out)
+            for words, step in STEPS:
+                started = monotonic()
+                step(story)
+                out.print(f"  [green]✓[/green] {words} [dim]{(monotonic() - started) * 1000:.0f} ms[/dim]")
+        except (StepFailedError, AssertionError, httpx2.HTTPError) as error:
+            out.print(f"  [red]✗ {type(error).__name__}: {error}[/red]")
+            return False
+        _summarise(story, out)
+        if not once:
+            _serve_on(story, out)
+    return True
+
+
+def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
+    out.print("[bold]Letopis[/bold]: the main job, on real input")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    started = monotonic()
+    mail = stack.enter_context(MailPeer(folder / "mail"))
+    sms = stack.enter_context(SmsPeer(folder / "sms.jsonl", token="demo"))
+    settings = Settings(
+        home=folder,
+        host="127.0.0.1",
+        port=port,
+        public_url=f"http://127.0.0.1:{port}",
+        smtp_host="127.0.0.1",
+        smtp_port=mail.port,
+        sms_gateway_url=sms.url,
+        sms_gateway_token="demo",
+    )
+    opened = stack.enter_context(node(settings))
+    stack.enter_context(_serving(opened))
+    ms = (monotonic() - started) * 1000
+    out.print(f"  [green]✓[/green] PostgreSQL, migrations, mail and SMS servers, portal [dim]{ms:.0f} ms[/dim]")
+    origin = {"Origin": settings.public_url}
+    browser = stack.enter_context(
+        httpx2.Client(base_url=settings.public_url, headers=origin, follow_redirects=True)
+    )
+    machine = stack.enter_context(httpx2.Client(base_url=settings.public_url))
+    sender = _laboratory(opened)
+    return Story(opened, mail, sms, sender, _character(), browser, machine)
+
+
+def _laboratory(opened: Node) -> laboratories.Sender:
+    home = opened.settings.home
+    if LABORATORY.handle in laboratories.known(home):
+        return laboratories.load(home, LABORATORY.handle)
+    return laboratories.add(opened.ledger, home, LABORATORY)[1]
+
+
+# The steps
+
+
+def _register(story: Story) -> None:
+    page = story.browser.post("/register", data={"phone": story.who.phone, "password": PASSWORD})
+    _expect("code" in str(page.url), "the code is asked for")
+    page = story.browser.post("/register/code", data={"code": _code(story)})
+    _expect(str(page.url).split("?")[0].endswith("/services"), "the cabinet is open")
+
+
+def _profile(story: Story) -> None:
+    who = story.who
+    year, month, day = who.birth_date.split("-")
+    page = _post(
+        story,
+        "/services/profile",
+        family=who.family,
+        given=who.given,
+        patronymic=who.patronymic,
+        birth_date=f"{day}.{month}.{year}",
+        sex="female",
+        snils=who.snils,
+        email=who.email,
+    )
+    _expect(str(page.url).split("?")[0].endswith("/services"), "the profile is saved")
+
+
+def _policy(story: Story) -> None:
+    _post(story, "/services/policy", number=story.who.enp)
+    page = _post(story, "/services/policy/code", code=_code(story))
+    _expect(page.url.query == b"notice=policy-linked", "the policy is linked")
+
+
+def _organisation(story: Story) -> None:
+    wait_for(story.opened.ledger, story.opened.ledger.last_position(), PROJECTIONS, seconds=10)
+    page = story.browser.get("/services/organisations", params={"q": "Пример"})
+    found = re.search(r'name="organisation" value="([^"]+)"', page.text)
+    _expect(found is not None, "the laboratory is found by name")
+    assert found is not None
+    _post(story, "/services/organisations", organisation=found[1])
+
+
+def _consents(story: Story) -> None:
+    for kind in ("personal-data", "results-transfer", "notifications"):
+        page = story.browser.get("/consents")
+        version = re.search(rf'action="/consents/{kind}/grant".*?name="version" value="(\d+)"', page.text, re.S)
+        _expect(version is not None, f"the consent {kind} is offered")
+        assert version is not None
+        _post(story, f"/consents/{kind}/grant", read="yes", version=version[1])
+    _expect(story.browser.get("/consents").text.count("badge-done") == 3, "three consents are in force")
+
+
+def _submit(story: Story) -> None:
+    content = addressed(SAMPLE.read_bytes(), story.who, number=f"DEMO-{secrets.token_hex(6)}")
+    key = story.machine.get("/v1/keys").json()
+    envelope = story.sender.envelope(
+        content,
+        envelope_id=str(uuid4()),
+        audience=key["audience"],
+        recipient_key=laboratories.recipient_key(key["keys"][0]),
+    )
+    answer = story.machine.post("/v1/submissions", content=envelope)
+    _expect(answer.status_code == 201, f"the submission is accepted: {answer.text[:300]}")
+    reports = answer.json()["reports"]
+    _expect(reports and all(report["held"] is None for report in reports), "the patient is recognised")
+    repeat = story.machine.post("/v1/submissions", content=envelope)
+    _expect(repeat.content == answer.content, "the same envelope again gets the same answer")
+    story.found["report_id"] = reports[0]["id"]
+
+
+def _appears(story: Story) -> None:
+    position = story.opened.ledger.last_position()
+    started = monotonic()
+    wait_for(story.opened.ledger, position, PROJECTIONS, seconds=1.0)
+    story.found["seconds"] = monotonic() - started
+
+
+def _mail(story: Story) -> None:
+    give_up = monotonic() + 10
+    while not story.mail.accepted and monotonic() < give_up:
+        sleep(0.02)
+    sleep(0.3)
+    _expect(len(story.mail.accepted) == 1, "one e-mail arrived")
+    path = max((story.opened.settings.home / "mail").glob("*.eml"), key=lambda found: found.stat().st_mtime)
+    message = message_from_bytes(path.read_bytes(), policy=policy.default)
+    body = message.get_body(("plain",))
+    text = body.get_content() if body else ""
+    _expect(story.opened.settings.public_url in text, "the e-mail has the link")
+    secret = re.compile("haemoglobin|гемоглобин|анализ|лаборатор|g/L|Образцова", re.IGNORECASE)
+    _expect(not secret.search(str(message["subject"]) + text), "the e-mail says nothing about health")
+    story.found["mail"] = path
+    story.found["subject"] = str(message["subject"])
+
+
+def _sign_in(story: Story) -> None:
+    _post(story, "/sign-out")
+    story.browser.post("/sign-in", data={"phone": story.who.phone, "password": PASSWORD})
+    page = story.browser.post("/sign-in/code", data={"code": _code(story)})
+    _expect(str(page.url).endswith("/reports"), "the patient is signed in")
+    _expect("Новые результаты" in page.text, "the list says that there are new results")
+
+
+def _read(story: Story) -> None:
+    page = story.browser.get(f"/reports/{story.found['report_id']}")
+    _expect(page.status_code == 200 and "Haemoglobin" in page.text, "the report is shown")
+    _expect("135–180" in page.text and "g/L" in page.text, "with units and reference ranges")
+    story.found["values"] = page.text.count('role="rowheader"')
+    story.found["flags"] = page.text.count('class="flag ')
+
+
+def _access_log(story: Story) -> None:
+    wait_for(story.opened.ledger, story.opened.ledger.last_position(), PROJECTIONS, seconds=10)
+    page = story.browser.get("/access")
+    _expect("Просмотр" in page.text and story.who.family in page.text, "the access log shows the reading")
+
+
+def _audit(story: Story) -> None:
+    ledger = story.opened.ledger
+    follower = Follower(ledger, PROJECTIONS)
+    wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=10)
+    follower.sign(at_once=True)
+    result = verify.verify(story.opened.conninfo, log=transparency.log_signer(ledger).verifier)
+    _expect(result.finding is None, f"the log verifies: {result.finding}")
+    story.found["verification"] = result
+    with story.opened.as_owner() as owner:
+        for view in PROJECTIONS:
+            compared = rebuild.check(owner, view)
+            _expect(compared.is_equal, f"the rebuilt {view.name} equals the live one")
+
+
+STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
+    ("a patient registers and confirms the phone by SMS", _register),
+    ("fills in the profile", _profile),
+    ("links the OMS policy, confirmed by SMS", _policy),
+    ("links a medical organisation", _organisation),
+    ("grants three consents", _consents),
+    ("a laboratory submits a signed and encrypted FHIR R4 bundle", _submit),
+    ("the result is in the cabinet", _appears),
+    ("one e-mail goes out, with no health data in it", _mail),
+    ("the patient signs in with two factors and sees «Новые результаты»", _sign_in),
+    ("opens the report: values, units, reference ranges, flags", _read),
+    ("the access log shows that reading", _access_log),
+    ("the auditor replays every view and verifies the log", _audit),
+)
+
+
+def addressed(bundle: bytes, who: Character, *, number: str) -> bytes:
+    """The sample as the laboratory would send it for this patient: its own number of the report, and
+    the patient by name, birth date and policy. Every measured value stays as it is, to the digit."""
+    content = json.loads(bundle, parse_float=orjson.Fragment)
+    patient = {
+        "resourceType": "Patient",
+        "id": "demo",
+        "identifier": [
+            {"system": "urn:oid:1.2.643.2.69.1.1.1.6.228", "value": who.enp},
+            {"system": "urn:oid:1.2.643.100.3", "value": who.snils},
+        ],
+        "name": [{"family": who.family, "given": [who.given, who.patronymic]}],
+        "birthDate": who.birth_date,
+        "gender": "female",
+    }
+    for entry in content["entry"]:
+        resource = entry["resource"]
+        if resource["resourceType"] in ("DiagnosticReport", "Observation", "Specimen"):
+            resource["subject"] = {"reference": "Patient/demo"}
+        if resource["resourceType"] == "DiagnosticReport":
+            resource["identifier"] = [{"system": "urn:example:demo-lab", "value": number}]
+    content["entry"].append({"fullUrl": "urn:example:demo-lab/Patient/demo", "resource": patient})
+    return orjson.dumps(content)
+
+
+# Help for the steps
+
+
+def _post(story: Story, path: str, **form: str) -> httpx2.Response:
+    """Post a form as its page would: with the token of the session."""
+    page = story.browser.get("/services")
+    token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    _expect(token is not None, "the session is open")
+    assert token is not None
+    answer = story.browser.post(path, data=form | {"csrf": token[1]})
+    _expect(answer.status_code < 400, f"{path} answers {answer.status_code}")
+    return answer
+
+
+def _code(story: Story) -> str:
+    """The code in the latest SMS."""
+    found = re.search(r"\b(\d{6})\b", story.sms.accepted[-1].text)
+    _expect(found is not None, "an SMS with a code arrived")
+    assert found is not None
+    return found[1]
+
+
+def _expect(held: object, words: str) -> None:
+    if not held:
+        raise StepFailedError(words)
+
+
+def _character() -> Character:
+    """New numbers at each run, so that the demo can run again on the same data."""
+    return Character(
+        phone="+79" + "".join(secrets.choice("0123456789") for _ in range(9)),
+        enp=_fitting(enp, "99" + "".join(secrets.choice("0123456789") for _ in range(13))),
+        snils=_fitting(snils, "9" + "".join(secrets.choice("0123456789") for _ in range(8))),
+    )
+
+
+def _fitting(check: Callable[[str], str], digits: str) -> str:
+    """The digits with the check digits that fit."""
+    for tail in range(100):
+        for width in (1, 2):
+            try:
+                return check(f"{digits}{tail:0{width}d}")
+            except CheckDigitError:
+                continue
+    raise StepFailedError("no check digit fits")
+
+
+@contextmanager
+def _serving(opened: Node) -> Iterator[None]:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(opened),
+            host=opened.settings.host,
+            port=opened.settings.port,
+            log_level="warning",
+            server_header=False,
+        )
+    )
+    thread = Thread(target=server.run, name="portal", daemon=True)
+    thread.start()
+    give_up = monotonic() + 20
+    while not server.started:
+        if not thread.is_alive() or monotonic() > give_up:
+            raise StepFailedError(f"the portal does not start on port {opened.settings.port}: is it taken?")
+        sleep(0.02)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=15)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _summarise(story: Story, out: Console) -> None:
+    from api.__main__ import verdict
+
+    ledger, result = story.opened.ledger, story.found["verification"]
+    patient_id = ledger.find("phone", story.who.phone)
+    assert patient_id is not None
+    patient = commands.load_patient(ledger, PatientId(patient_id))
+    notices = delivery.notifications_of(ledger, PatientId(patient_id))
+    out.print("\n[bold]Summary[/bold]")
+    out.print(f"  events recorded    {result.events}")
+    out.print(f"  report shown       {story.found['report_id']}: {story.found['values']} rows,"
+              f" {story.found['flags']} flags, in the cabinet after {story.found['seconds'] * 1000:.0f} ms")
+    out.print(f"  e-mail received    «{story.found['subject']}», {notices[0].status}: {story.found['mail']}",
+              soft_wrap=True)
+    out.print(f"  audit entries      {audit.count(ledger)}, of them {len(audit.readings_of(ledger, PatientId(patient_id)))} readings of this patient's data")
+    out.print(f"  {verdict(result)}", soft_wrap=True, highlight=False)
+    assert patient.policy is not None
+
+
+def _serve_on(story: Story, out: Console) -> None:
+    """Serve until Ctrl+C, and show the codes that people would read on their phones."""
+    out.print(f"\n[bold]The portal[/bold]  {story.opened.settings.public_url}")
+    out.print(f"  sign in with phone {story.who.phone} and password «{PASSWORD}»; the SMS code appears here")
+    out.print("  Ctrl+C stops it\n")
+    shown = len(story.sms.accepted)
+    try:
+        while True:
+            for message in story.sms.accepted[shown:]:
+                out.print(f"  SMS to {message.to}: {message.text}")
+            shown = len(story.sms.accepted)
+            sleep(0.2)
+    except (KeyboardInterrupt, SystemExit):
+        out.print("  stopping …")
