@@ -282,7 +282,7 @@ def receive(
         )
     if content_mark in report.marks:
         return ()
-    if numbers_of(content.subject.identifiers) != numbers_of(report.current.subject.identifiers):
+    if not is_same_subject(content.subject, report.current.subject):
         raise SubjectDiffersError
     return (
         ReportRevised(
@@ -292,6 +292,28 @@ def receive(
             content_mark=content_mark,
         ),
     )
+
+
+def is_further_version(report: Report, content: ReportContent) -> bool:
+    """Whether the content may be another version of the report. Laboratories reuse numbers: content that
+    shares no measured code with the current version is another report under the same number."""
+    before, after = _codes(report.current), _codes(content)
+    return not before or not after or bool(before & after)
+
+
+def _codes(content: ReportContent) -> set[tuple[str | None, str | None]]:
+    return {
+        (coding.system, coding.code)
+        for observation in content.observations
+        for coding in observation.code.codings
+    }
+
+
+def is_same_subject(one: Subject, other: Subject) -> bool:
+    """Whether two versions may be about the same person: the recognising numbers agree, and of name and
+    birth date at most one was changed, as a correction would."""
+    numbers = numbers_of(one.identifiers) == numbers_of(other.identifiers)
+    return numbers and (one.birth_date == other.birth_date or one.family == other.family)
 
 
 def match(report: Report, *, patient_id: PatientId, matched_by: str) -> tuple[ReportMatched, ...]:

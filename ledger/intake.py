@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from uuid import UUID, uuid4
 
 from domain import consent, linkage, matching, report, submission
@@ -19,7 +20,7 @@ from domain.submission import (
     SubmissionRefused,
     SubmittedReport,
 )
-from domain.values import LaboratoryId, OrganisationId, PatientId, Purpose
+from domain.values import Coding, Concept, LaboratoryId, OrganisationId, PatientId, Purpose
 from ledger.codec import Circumstances, to_data
 from ledger.commands import consent_stream, decide_again, linkage_stream, load_patient
 from ledger.recorder import Document, Guard
@@ -133,11 +134,11 @@ class _Draft:
 def _drafts(
     ledger: Ledger, envelope: Envelope, submission_id: UUID, contents: Sequence[ReportContent]
 ) -> Iterator[_Draft]:
-    """Each report decided on its stream; two versions of one report in a submission follow each other."""
-    states: dict[UUID, tuple[Report | None, int]] = {}
-    for place, content in enumerate(contents):
-        report_id = _report_id(ledger, envelope, content, place)
-        state, version = states.get(report_id) or ledger.load(report_id, report.evolve)
+    """Each report decided on its own stream."""
+    taken: set[UUID] = set()
+    for content in contents:
+        report_id, state, version = _report_of(ledger, envelope, content, taken)
+        taken.add(report_id)
         match = match_of(ledger, OrganisationId(envelope.laboratory_id), content) if state is None else None
         events = report.receive(
             state,
@@ -150,7 +151,6 @@ def _drafts(
         after = state
         for event in events:
             after = report.evolve(after, event)
-        states[report_id] = (after, version + len(events))
         yield _draft(ledger, report_id, (state, version), after, events, match)
 
 
@@ -181,17 +181,32 @@ def _draft(  # noqa: PLR0913 - one report before and after
     return _Draft(submitted, tuple(writes), tuple(guards))
 
 
-def _report_id(ledger: Ledger, envelope: Envelope, content: ReportContent, place: int) -> UUID:
-    """The stream of the report: the laboratory and its own number of it. Without any number each
-    envelope's report is a report of its own."""
-    number = next(iter(content.identifiers), None)
-    if number is not None:
-        parts = ("number", number.system or "", number.value)
-    elif content.source_id is not None:
-        parts = ("source", content.source_id, "")
-    else:
-        parts = ("envelope", envelope.envelope_id, str(place))
-    return ledger.stream_id("report", str(envelope.laboratory_id), *parts)
+def _report_of(
+    ledger: Ledger, envelope: Envelope, content: ReportContent, taken: set[UUID]
+) -> tuple[UUID, Report | None, int]:
+    """The stream that the report belongs to, with its state: the first under its key that is free, or
+    of which the content is a further version. `taken` are those of the same submission."""
+    key = _key_of(ledger, content)
+    for order in count(1):
+        parts = (*key, str(order)) if order > 1 else key
+        report_id = ledger.stream_id("report", str(envelope.laboratory_id), *parts)
+        state, version = ledger.load(report_id, report.evolve)
+        if report_id not in taken and (state is None or report.is_further_version(state, content)):
+            return report_id, state, version
+    raise AssertionError
+
+
+def _key_of(ledger: Ledger, content: ReportContent) -> tuple[str, ...]:
+    """By what a laboratory's report is known again: its numbers and what it is of, for one number may
+    stand on several reports of an order; else the sender's own name of it; else the content itself."""
+    coding = next(iter(content.code.codings), Coding()) if content.code else Coding()
+    what = f"{coding.system or ''}|{coding.code}" if coding.code else (content.code or Concept()).text or ""
+    if content.identifiers:
+        numbers = sorted(f"{number.system or ''}|{number.value}" for number in content.identifiers)
+        return ("numbers", *numbers, what)
+    if content.source_id is not None:
+        return ("source", content.source_id, what)
+    return ("content", ledger.content_mark(to_data_of(content)))
 
 
 def to_data_of(content: ReportContent) -> bytes:
