@@ -23,8 +23,9 @@ from api import laboratories
 from api.app import create_app
 from api.embedded_postgres import EmbeddedPostgresError
 from api.intake import Answer, submit
+from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
-from api.node import Node, SecretsLostError, database, node
+from api.node import Node, database, node, secrets_of
 from api.problems import explain
 from api.report_view import as_json
 from api.settings import Settings
@@ -33,7 +34,7 @@ from domain.laboratory import LaboratoryAlreadyRegisteredError, LaboratoryRegist
 from domain.reading import ReadingPurpose, ReportRead
 from domain.values import CheckDigitError, inn, ogrn
 from ledger import commands, custody, note
-from ledger.store import NotMigratedError
+from ledger.store import ForeignSecretsError, NotMigratedError
 from projections import PROJECTIONS, rebuild, transparency, verify
 from projections.export import export_log
 from projections.follow import Follower
@@ -48,6 +49,14 @@ lab = typer.Typer(no_args_is_help=True, help="Laboratories that may submit.")
 cli.add_typer(lab, name="lab")
 out = Console()
 err = Console(stderr=True)
+_MISCONFIGURED = (
+    EmbeddedPostgresError,
+    custody.SecretMissingError,
+    ForeignSecretsError,
+    NotMigratedError,
+    MigrationChangedError,
+    OriginDiffersError,
+)
 _HANDLE = typer.Option("--lab", help="The laboratory's short name, as given to `letopis lab add`.")
 
 
@@ -67,7 +76,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         cli()
-    except (EmbeddedPostgresError, SecretsLostError, custody.SecretMissingError, NotMigratedError) as error:
+    except _MISCONFIGURED as error:
         err.print(f"[red]letopis:[/red] {(type(error).__doc__ or '').strip()}\n{error}")
         sys.exit(2)
 
@@ -96,7 +105,8 @@ def migrate() -> None:
     """Bring the database up to date."""
     settings = Settings()
     with database(settings) as conninfo:
-        applied = apply_migrations(conninfo, origin=settings.origin)
+        held = secrets_of(settings)
+        applied = apply_migrations(conninfo, origin=settings.origin, fingerprint=held.fingerprint)
     out.print("\n".join(applied) or "up to date")
 
 

@@ -56,8 +56,9 @@ def migrations(folder: Path = FOLDER) -> Iterator[Migration]:
         )
 
 
-def migrate(conninfo: str, *, origin: str) -> list[str]:
-    """Bring the database up to date; the names of what was applied."""
+def migrate(conninfo: str, *, origin: str, fingerprint: bytes) -> list[str]:
+    """Bring the database up to date; the names of what was applied. A new ledger is given its name and
+    the fingerprint of its secrets, for ever."""
     applied = []
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
@@ -76,12 +77,15 @@ def migrate(conninfo: str, *, origin: str) -> list[str]:
                     (migration.version, migration.sha256),
                 )
             applied.append(migration.name)
-        _name(connection, origin)
+        _name(connection, origin, fingerprint)
     return applied
 
 
-def _name(connection: psycopg.Connection[Any], origin: str) -> None:
-    connection.execute("INSERT INTO ledger.identity (origin) VALUES (%s) ON CONFLICT DO NOTHING", (origin,))
+def _name(connection: psycopg.Connection[Any], origin: str, fingerprint: bytes) -> None:
+    connection.execute(
+        "INSERT INTO ledger.identity (origin, secrets) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (origin, fingerprint),
+    )
     row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
     if row is None or row[0] != origin:
         raise OriginDiffersError(row[0] if row else "")

@@ -17,11 +17,6 @@ from ledger import custody
 from ledger.store import Ledger
 
 
-class SecretsLostError(Exception):
-    """The database holds keys, but the folder of secrets is gone: restore it from its backup.
-    New secrets would open nothing of what is stored."""
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
     """What every command needs. `conninfo` is the owner's connection; the ledger works as the
@@ -52,11 +47,10 @@ def node(settings: Settings) -> Iterator[Node]:
     """Everything open, migrated and ready."""
     with ExitStack() as stack:
         conninfo = stack.enter_context(database(settings))
-        migrate(conninfo, origin=settings.origin)
-        secrets = settings.home / "secrets"
-        _create_secrets(secrets, conninfo)
-        ledger = stack.enter_context(Ledger(conninfo, custody.load(secrets)))
-        yield Node(settings, conninfo, ledger, _intake_key(secrets))
+        held = secrets_of(settings)
+        migrate(conninfo, origin=settings.origin, fingerprint=held.fingerprint)
+        ledger = stack.enter_context(Ledger(conninfo, held))
+        yield Node(settings, conninfo, ledger, _intake_key(held.folder))
 
 
 def owner_of(conninfo: str) -> str:
@@ -65,18 +59,14 @@ def owner_of(conninfo: str) -> str:
         return connection.info.user or str(conninfo_to_dict(conninfo).get("user", "postgres"))
 
 
-def _create_secrets(secrets: Path, conninfo: str) -> None:
-    """New secrets for a new ledger only."""
-    if not secrets.exists():
-        with psycopg.connect(conninfo) as connection:
-            row = connection.execute("SELECT EXISTS (SELECT FROM ledger.data_keys)").fetchone()
-        if row and row[0]:
-            raise SecretsLostError(secrets)
-    custody.create(secrets)
-    intake = secrets / "intake.jwk"
-    if not intake.exists():
-        custody.create_file(intake, private_jwk(generate_key("X25519")).encode())
+def secrets_of(settings: Settings) -> custody.Custody:
+    """The secrets under `home`, made if there are none at all. That they belong to the database, the
+    ledger checks when it is opened."""
+    custody.create(settings.home / "secrets")
+    return custody.load(settings.home / "secrets")
 
 
 def _intake_key(secrets: Path) -> OKPKey:
-    return load_key((secrets / "intake.jwk").read_text(), "X25519", private=True)
+    path = secrets / "intake.jwk"
+    custody.create_file(path, private_jwk(generate_key("X25519")).encode())
+    return load_key(path.read_text(), "X25519", private=True)

@@ -26,7 +26,7 @@ def readyz(request: Request) -> Response:
     node: Node = request.app.state.node
     last = node.ledger.last_position()
     behind = {view.name: last - position_of(node.ledger, view.name) for view in PROJECTIONS}
-    aside = parked(node.ledger)
+    aside = parked(node.ledger, PROJECTIONS)
     ready = max(behind.values()) < 10_000 and not aside
     body = {"status": "ready" if ready else "degraded", "behind": behind, "parked": aside}
     return JSONResponse(body, 200 if ready else 503)
@@ -36,7 +36,7 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     node: Node = request.app.state.node
     POSITION.set(node.ledger.last_position())
-    aside = parked(node.ledger)
+    aside = parked(node.ledger, PROJECTIONS)
     for view in PROJECTIONS:
         VIEW_POSITION.labels(view.name).set(position_of(node.ledger, view.name))
         PARKED.labels(view.name).set(aside.get(view.name, 0))

@@ -174,7 +174,7 @@ def send_policy_code(person: Actor, form: Form) -> Response:
             raise ProblemError("profile-missing", "number")
         challenge_id = person.door.challenge(
             "policy",
-            patient.phone,
+            patient.phone or "",
             locale=person.locale,
             subject=person.signed_in().patient_id,
             pending=dumps({"phone": patient.phone, "number": number}),
@@ -257,7 +257,7 @@ def _policy_code_page(person: Visit, error: ProblemError | None = None) -> Respo
         "code.html",
         status=explain(error.code).status if error else 200,
         action="/services/policy/code",
-        phone_tail=patient.phone[-4:],
+        phone_tail=(patient.phone or "")[-4:],
         minutes=CODE_MINUTES,
         errors=told(error, person.locale) if error else {},
         values={},

@@ -8,15 +8,22 @@ from typing import assert_never
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientRegistered:
-    """Somebody asked for a cabinet. `phone` is in E.164 form and is not confirmed yet."""
+    """A cabinet was opened. Nothing personal is here: the cabinet's history stays readable when what is
+    personal in it is erased."""
 
-    phone: str
     locale: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneStated:
+    """The patient gave a phone number, in E.164 form."""
+
+    phone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneConfirmed:
-    """The code sent to the phone came back."""
+    """The code sent to the phone that was stated last came back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,7 @@ class PolicyUnlinked:
 
 PatientEvent = (
     PatientRegistered
+    | PhoneStated
     | PhoneConfirmed
     | PasswordSet
     | ProfileStated
@@ -70,10 +78,10 @@ PatientEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """A cabinet's owner. `policy` is the linked number, or None."""
+    """A cabinet's owner. What was never stated, or was erased, is None; `policy` is the linked number."""
 
-    phone: str
     locale: str
+    phone: str | None = None
     phone_confirmed: bool = False
     profile: ProfileStated | None = None
     email: str | None = None
@@ -83,9 +91,11 @@ class Patient:
 def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
     """Replay one event. Never refuses: the event has already happened."""
     if isinstance(event, PatientRegistered):
-        return Patient(phone=event.phone, locale=event.locale)
+        return Patient(locale=event.locale)
     assert patient is not None
     match event:
+        case PhoneStated():
+            return replace(patient, phone=event.phone, phone_confirmed=False)
         case PhoneConfirmed():
             return replace(patient, phone_confirmed=True)
         case PasswordSet():

@@ -174,17 +174,12 @@ class ReportContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportReceived:
-    """A laboratory issued a report. `content_mark` (hex) is a keyed digest of the content.
-
-    With no `patient_id` nobody of ours was recognised and the report waits; `matched_by` names the
-    identifier that recognised the patient."""
+    """A laboratory issued a report. Whose it is, another event says: a report has no patient until one
+    was recognised."""
 
     laboratory_id: LaboratoryId
     submission_id: UUID
     content: ReportContent
-    content_mark: str
-    patient_id: PatientId | None = None
-    matched_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,12 +189,11 @@ class ReportRevised:
     laboratory_id: LaboratoryId
     submission_id: UUID
     content: ReportContent
-    content_mark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportMatched:
-    """A report that waited belongs to this patient."""
+    """The report is this patient's; `matched_by` is the kind of number that recognised them."""
 
     patient_id: PatientId
     matched_by: str
@@ -212,12 +206,11 @@ ReportEvent = ReportReceived | ReportRevised | ReportMatched
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`versions` are the contents in order of arrival; `marks` their keyed digests."""
+    """`versions` are the contents in order of arrival."""
 
     laboratory_id: LaboratoryId
     patient_id: PatientId | None
     versions: tuple[ReportContent, ...]
-    marks: tuple[str, ...]
 
     @property
     def current(self) -> ReportContent:
@@ -227,20 +220,11 @@ class Report:
 def evolve(report: Report | None, event: ReportEvent) -> Report:
     """Replay one event. Never refuses."""
     if isinstance(event, ReportReceived):
-        return Report(
-            laboratory_id=event.laboratory_id,
-            patient_id=event.patient_id,
-            versions=(event.content,),
-            marks=(event.content_mark,),
-        )
+        return Report(laboratory_id=event.laboratory_id, patient_id=None, versions=(event.content,))
     assert report is not None
     match event:
         case ReportRevised():
-            return replace(
-                report,
-                versions=(*report.versions, event.content),
-                marks=(*report.marks, event.content_mark),
-            )
+            return replace(report, versions=(*report.versions, event.content))
         case ReportMatched():
             return replace(report, patient_id=event.patient_id)
         case _:
@@ -256,42 +240,19 @@ class SubjectDiffersError(Exception):
 
 
 def receive(
-    report: Report | None,
-    *,
-    laboratory_id: LaboratoryId,
-    submission_id: UUID,
-    content: ReportContent,
-    content_mark: str,
-    match: tuple[PatientId, str] | None,
+    report: Report | None, *, laboratory_id: LaboratoryId, submission_id: UUID, content: ReportContent
 ) -> tuple[ReportReceived | ReportRevised, ...]:
     """Record a report's first version or a further one; a version that was seen changes nothing.
 
-    `match` is the recognised patient and the identifier that recognised them. SubjectDiffersError if
-    the new version is about somebody else."""
+    SubjectDiffersError if the new version is about somebody else."""
     if report is None:
-        patient_id, matched_by = match or (None, None)
-        return (
-            ReportReceived(
-                laboratory_id=laboratory_id,
-                submission_id=submission_id,
-                content=content,
-                content_mark=content_mark,
-                patient_id=patient_id,
-                matched_by=matched_by,
-            ),
-        )
-    if content_mark in report.marks:
+        received = ReportReceived(laboratory_id=laboratory_id, submission_id=submission_id, content=content)
+        return (received,)
+    if content in report.versions:
         return ()
     if not is_same_subject(content.subject, report.current.subject):
         raise SubjectDiffersError
-    return (
-        ReportRevised(
-            laboratory_id=laboratory_id,
-            submission_id=submission_id,
-            content=content,
-            content_mark=content_mark,
-        ),
-    )
+    return (ReportRevised(laboratory_id=laboratory_id, submission_id=submission_id, content=content),)
 
 
 def is_further_version(report: Report, content: ReportContent) -> bool:

@@ -12,17 +12,20 @@ from domain.values import LaboratoryId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDocument:
-    """Bytes that lie sealed beside the events; `sealed_sha256` (hex) is over the sealed bytes."""
+    """Bytes that lie sealed beside the events. `sealed_sha256` (hex) is over the sealed bytes,
+    `commitment` (hex) a keyed digest of the `size_bytes` bytes that were sealed under `key_id`."""
 
     document_id: UUID
+    key_id: UUID
     sealed_sha256: str
+    commitment: str
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionReceived:
-    """A laboratory's signed envelope is stored. `content_mark` (hex) is a keyed digest of the content:
-    the same content has the same mark, and nobody without the key can guess what it was.
+    """A laboratory's signed envelope is stored. `content_commitment` (hex) is a digest of the content
+    under the submission's own data key: it tells a repeat, and can tell nothing once the key is erased.
 
     The envelope's own id is not here: a laboratory may have put a patient's number in it. It is in the
     sealed document, and, keyed, in the stream's id."""
@@ -30,7 +33,7 @@ class SubmissionReceived:
     laboratory_id: LaboratoryId
     key_id: str
     content_type: str
-    content_mark: str
+    content_commitment: str
     document: StoredDocument
 
 
@@ -109,10 +112,12 @@ class EnvelopeReplayedError(Exception):
     """An envelope with this id has arrived before, with other content."""
 
 
-def is_repeat(submission: Submission | None, *, content_mark: str) -> bool:
-    """Whether this very content has arrived under this envelope id; another content is a replay."""
+def is_repeat(submission: Submission | None, *, content_commitment: str | None) -> bool:
+    """Whether this very content has arrived under this envelope id; another content is a replay.
+
+    With no commitment the key was erased, and the envelope's id alone decides."""
     if submission is None or submission.received is None:
         return False
-    if submission.received.content_mark != content_mark:
+    if content_commitment not in (None, submission.received.content_commitment):
         raise EnvelopeReplayedError
     return True

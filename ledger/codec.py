@@ -1,20 +1,25 @@
 """Events to stored bytes and back. The only file that knows stored names.
 
-Stored bytes of an event are its leaf, an empty line, one line of circumstances (JSON), and the body:
-the event's data as JSON, sealed when it is personal.
+Stored bytes of an event are its leaf, an empty line, a random salt (base64), one line of circumstances
+(JSON), and the body: the event's data as JSON, sealed when it is personal. The leaf's first eight lines,
+the salt and the circumstances are associated data of the seal.
+
+Fields at their default are not stored, so a default, the order of fields, and a field's type are part
+of the format: whoever changes one of them raises the schema version and adds an upcast step.
 """
 
 import base64
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 from uuid import UUID
 
 import orjson
 from eventsourcing.persistence import Mapper, StoredEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import domain.consent as consent
 import domain.laboratory as laboratory
@@ -28,7 +33,7 @@ import domain.submission as submission
 from domain import Event
 from domain.values import Purpose
 from ledger import leaf, sealing
-from ledger.keys import DataKeys, KeyLostError
+from ledger.keys import DataKeys, KeyLostError, MintedKeys
 from ledger.upcast import UpcastMissingError, upcast
 
 
@@ -42,7 +47,8 @@ class EventType(NamedTuple):
 
 # Stored name -> how it is stored. Append only: a name is never reused, never changed.
 EVENT_TYPES: dict[str, EventType] = {
-    "PatientRegistered": EventType(patient.PatientRegistered, purpose=Purpose.CONTACTS),
+    "PatientRegistered": EventType(patient.PatientRegistered),
+    "PhoneStated": EventType(patient.PhoneStated, purpose=Purpose.CONTACTS),
     "PhoneConfirmed": EventType(patient.PhoneConfirmed),
     "PasswordSet": EventType(patient.PasswordSet),
     "ProfileStated": EventType(patient.ProfileStated, purpose=Purpose.IDENTITY),
@@ -76,6 +82,21 @@ EVENT_TYPES: dict[str, EventType] = {
     "ReportsListed": EventType(reading.ReportsListed),
     "AccessLogRead": EventType(reading.AccessLogRead),
 }
+
+
+def _forbid_unknown(stored: Any) -> None:
+    """Data with a field that its class does not know, or of another type, is not read as if it fitted."""
+    for kind in (stored, *get_args(stored)):
+        if is_dataclass(kind) and not hasattr(kind, "__pydantic_config__"):
+            setattr(kind, "__pydantic_config__", ConfigDict(extra="forbid", strict=True))  # noqa: B010
+            for hint in get_type_hints(kind).values():
+                _forbid_unknown(hint)
+        elif kind is not stored:
+            _forbid_unknown(kind)
+
+
+for _stored in EVENT_TYPES.values():
+    _forbid_unknown(_stored.event_class)
 
 NAMES: Mapping[type, str] = {stored.event_class: name for name, stored in EVENT_TYPES.items()}
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
@@ -160,16 +181,19 @@ class EventMapper(Mapper[UUID]):
         self._origin = origin
         self._keys = keys
 
-    def to_stored_event(self, recorded: RecordedEvent) -> StoredEvent:  # type: ignore[override]
-        """The stored event: leaf, circumstances, body."""
+    def to_stored_event(  # type: ignore[override]
+        self, recorded: RecordedEvent, minted: MintedKeys | None = None
+    ) -> StoredEvent:
+        """The stored event: leaf, salt, circumstances, body. Keys of new subjects are added to `minted`,
+        to be stored with the event."""
         name = NAMES[type(recorded.event)]
         stored = EVENT_TYPES[name]
-        plaintext = _ADAPTERS[name].dump_json(recorded.event, exclude_defaults=True)
+        plaintext = to_data(recorded.event) if not isinstance(recorded.event, Erased | Unreadable) else b""
         key = None
         if stored.purpose is not None:
             if recorded.subject is None:
                 raise SubjectMissingError(name)
-            key = self._keys.key_of(recorded.subject, stored.purpose)
+            key = self._keys.key_of(recorded.subject, stored.purpose, minted)
         head = leaf.header(
             origin=self._origin,
             event_id=recorded.event_id,
@@ -180,13 +204,13 @@ class EventMapper(Mapper[UUID]):
             recorded_at=recorded.recorded_at,
             key_id=key.key_id if key else None,
         )
-        circumstances = orjson.dumps(recorded.circumstances)
+        salted = _salt() + b"\n" + orjson.dumps(recorded.circumstances)
         body, commitment = plaintext, None
         if key is not None:
             body, commitment = sealing.seal(
-                key.secret, about=recorded.event_id, header=head + circumstances, plaintext=plaintext
+                key.secret, about=recorded.event_id, header=head + salted, plaintext=plaintext
             )
-        rest = circumstances + b"\n" + body
+        rest = salted + b"\n" + body
         state = leaf.complete(head, rest=rest, commitment=commitment) + b"\n" + rest
         return StoredEvent(recorded.stream_id, recorded.version, name, state)
 
@@ -197,12 +221,14 @@ class EventMapper(Mapper[UUID]):
     def to_recorded_events(self, rows: Sequence[tuple[StoredEvent, int | None]]) -> list[RecordedEvent]:
         """Many at once: their keys are looked up by one query. UnreadableEventError names the first
         that can't be read."""
-        opened = [_open(stored, position) for stored, position in rows]
+        opened = [_open(self._origin, stored, position) for stored, position in rows]
         try:
-            secrets = self._keys.find_all([entry.key_id for entry in opened if entry.key_id is not None])
+            opened_keys = self._keys.find_all(
+                [entry.key_id for entry in opened if entry.key_id is not None]
+            )
         except KeyLostError as error:
             raise UnreadableEventError(f"data key {error} is lost") from error
-        return [entry.decode(secrets) for entry in opened]
+        return [entry.decode(opened_keys) for entry in opened]
 
     def to_readable(self, rows: Sequence[tuple[StoredEvent, int | None]]) -> list[RecordedEvent]:
         """As `to_recorded_events`, for a reader that must not stop: what can't be read is `Unreadable`."""
@@ -242,37 +268,37 @@ class _Opened(NamedTuple):
     recorded_at: datetime
     key_id: UUID | None
     commitment: bytes
-    circumstances: bytes
+    salted: bytes
     body: bytes
 
-    def decode(self, secrets: Mapping[UUID, bytes | None]) -> RecordedEvent:
+    def decode(self, keys: Mapping[UUID, bytes | None]) -> RecordedEvent:
         return RecordedEvent(
-            event=self._readable_event(secrets),
+            event=self._readable_event(keys),
             event_id=self.event_id,
             stream_id=self.stream_id,
             version=self.version,
             recorded_at=self.recorded_at,
-            circumstances=_circumstances(self.circumstances),
+            circumstances=_circumstances(self.salted.partition(b"\n")[2]),
             position=self.position,
             key_id=self.key_id,
             leaf=self.leaf,
         )
 
-    def _readable_event(self, secrets: Mapping[UUID, bytes | None]) -> Event | Erased:
+    def _readable_event(self, keys: Mapping[UUID, bytes | None]) -> Event | Erased:
         try:
-            return self._event(secrets)
+            return self._event(keys)
         except (sealing.NotUnsealedError, UpcastMissingError, ValidationError) as error:
             # The cause may quote personal data: it is not chained.
             raise UnreadableEventError(f"event {self.event_id}: {type(error).__name__}") from None
 
-    def _event(self, secrets: Mapping[UUID, bytes | None]) -> Event | Erased:
+    def _event(self, keys: Mapping[UUID, bytes | None]) -> Event | Erased:
         plaintext = self.body
         if self.key_id is not None:
-            secret = secrets[self.key_id]
+            secret = keys[self.key_id]
             if secret is None:
                 return Erased(self.name, self.key_id)
             plaintext = sealing.unseal(
-                secret, about=self.event_id, header=self.head + self.circumstances, body=self.body
+                secret, about=self.event_id, header=self.head + self.salted, body=self.body
             )
             commitment = sealing.commit(secret, about=self.event_id, plaintext=plaintext)
             if base64.b64encode(commitment) != self.commitment:
@@ -280,7 +306,11 @@ class _Opened(NamedTuple):
         return from_data(self.name, plaintext, schema_version=self.schema_version)
 
 
-def _open(stored: StoredEvent, position: int | None) -> _Opened:
+def _salt() -> bytes:
+    return base64.b64encode(secrets.token_bytes(16))
+
+
+def _open(origin: str, stored: StoredEvent, position: int | None) -> _Opened:
     """Take stored bytes apart and see that the leaf agrees with the columns and the digest.
 
     This is the fast reading of trusted layout; `leaf.parse` is the strict one, for verification."""
@@ -291,13 +321,14 @@ def _open(stored: StoredEvent, position: int | None) -> _Opened:
     lines = entry.split(b"\n")
     name, _, schema_version = lines[5].decode().partition("@")
     if (
-        name != stored.topic
+        lines[1].decode() != origin
+        or name != stored.topic
         or lines[3].decode() != str(stored.originator_id)
         or int(lines[4]) != stored.originator_version
         or base64.b64encode(hashlib.sha256(rest).digest()) != lines[8]
     ):
         raise StoredBytesDifferError(stored.originator_id, stored.originator_version)
-    circumstances, _, body = rest.partition(b"\n")
+    salt, circumstances, body = rest.split(b"\n", 2)
     return _Opened(
         name=name,
         position=position,
@@ -310,7 +341,7 @@ def _open(stored: StoredEvent, position: int | None) -> _Opened:
         recorded_at=datetime.fromisoformat(lines[6].decode()),
         key_id=None if lines[7] == b"-" else UUID(lines[7].decode()),
         commitment=lines[9],
-        circumstances=circumstances,
+        salted=salt + b"\n" + circumstances,
         body=body,
     )
 
@@ -328,7 +359,7 @@ def _circumstances(line: bytes) -> Circumstances:
 
 def to_data(event: Event) -> bytes:
     """The event's data as the JSON that is stored, before sealing."""
-    return bytes(_ADAPTERS[NAMES[type(event)]].dump_json(event, exclude_defaults=True))
+    return _ADAPTERS[NAMES[type(event)]].dump_json(event, exclude_defaults=True, warnings="error")
 
 
 def from_data(name: str, data: bytes, *, schema_version: int) -> Event:
@@ -340,4 +371,4 @@ def from_data(name: str, data: bytes, *, schema_version: int) -> Event:
     if schema_version == current:
         return adapter.validate_json(data)  # type: ignore[no-any-return]
     lifted = upcast(name, orjson.loads(data), stored=schema_version, current=current)
-    return adapter.validate_python(lifted)  # type: ignore[no-any-return]
+    return adapter.validate_json(orjson.dumps(lifted))  # type: ignore[no-any-return]

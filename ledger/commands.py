@@ -46,6 +46,7 @@ def _change(
     *,
     subject: UUID | None = None,
     marks: Sequence[Mark] = (),
+    released: Sequence[Mark] = (),
 ) -> Position:
     """One decision on one stream."""
 
@@ -54,7 +55,8 @@ def _change(
         events = tuple(decide(state))
         if not events:
             return Position(0, ())
-        return ledger.append(Write(stream_id, version, events, subject), circumstances=by, marks=marks)
+        write = Write(stream_id, version, events, subject)
+        return ledger.append(write, circumstances=by, marks=marks, released=released)
 
     return decide_again(act)
 
@@ -69,7 +71,8 @@ def register_patient(ledger: Ledger, *, patient_id: PatientId, phone: str, local
             patient_id,
             0,
             (
-                PatientRegistered(phone=phone, locale=locale),
+                PatientRegistered(locale=locale),
+                patient.PhoneStated(phone=phone),
                 patient.PhoneConfirmed(),
                 patient.PasswordSet(),
             ),
@@ -97,6 +100,8 @@ def state_profile(ledger: Ledger, patient_id: PatientId, profile: ProfileStated,
     current = load_patient(ledger, patient_id).profile
     is_new = current is None or current.snils != profile.snils
     marks = (ledger.mark("snils", profile.snils, patient_id),) if is_new else ()
+    # A number that was corrected recognises nobody any more.
+    released = (ledger.mark("snils", current.snils, patient_id),) if current and is_new else ()
     return _change(
         ledger,
         patient_id,
@@ -105,6 +110,7 @@ def state_profile(ledger: Ledger, patient_id: PatientId, profile: ProfileStated,
         by,
         subject=patient_id,
         marks=marks,
+        released=released,
     )
 
 

@@ -4,6 +4,8 @@ Each secret is one file of mode 0600 in one folder. They are made once, by `crea
 anew by accident: a ledger whose secrets are lost must say so, not start with fresh ones.
 """
 
+import fcntl
+import hmac
 import os
 import secrets
 from dataclasses import dataclass
@@ -26,17 +28,26 @@ class KeyNotUnwrappedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """Secrets of one ledger. `wrapping_keys` are by epoch; new keys are wrapped by the latest."""
+    """Secrets of one ledger. `wrapping_keys` are by epoch; new keys are wrapped by the latest.
+    `index_key` makes marks, which can be made anew under another key; `stream_key` makes stream ids,
+    which are for ever; `log_seed` signs checkpoints; `message_key` serves codes and Message-IDs."""
 
     folder: Path
     wrapping_keys: dict[int, bytes]
     index_key: bytes
+    stream_key: bytes
     log_seed: bytes
     message_key: bytes
 
     @property
     def epoch(self) -> int:
         return max(self.wrapping_keys)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """By which a ledger knows its own secrets again, without telling anything of them."""
+        keys = self.stream_key + self.log_seed + self.message_key
+        return hmac.digest(self.stream_key, b"letopis/secrets@v1" + keys, "sha256")
 
     def wrap(self, key: bytes, *, about: bytes) -> bytes:
         """The key sealed under the current epoch; it opens only with the same `about`."""
@@ -54,10 +65,14 @@ class Custody:
 
 
 def create(folder: Path) -> None:
-    """Make the secrets that are not there yet. Safe when several processes start together."""
+    """Make all secrets in a folder that has none. A folder that has some is left as it is: a secret that
+    is missing there was lost, and a fresh one in its place would open nothing."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("kek-1", "index", "log", "message"):
-        create_file(folder / f"{name}.key", secrets.token_bytes(KEY_BYTES))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not any(folder.glob("*.key")):
+            for name in ("index", "stream", "log", "message", "kek-1"):
+                create_file(folder / f"{name}.key", secrets.token_bytes(KEY_BYTES))
 
 
 def load(folder: Path) -> Custody:
@@ -69,6 +84,7 @@ def load(folder: Path) -> Custody:
         folder=folder,
         wrapping_keys=epochs,
         index_key=_read(folder / "index.key"),
+        stream_key=_read(folder / "stream.key"),
         log_seed=_read(folder / "log.key"),
         message_key=_read(folder / "message.key"),
     )
@@ -91,6 +107,17 @@ def create_file(path: Path, content: bytes) -> None:
         pass
     finally:
         draft.unlink()
+    _make_durable(path.parent)
+
+
+def _make_durable(folder: Path) -> None:
+    """A new name in a folder is on the disk only when the folder is: a key lost to a power cut after
+    the data that it wraps was stored would be lost for good."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

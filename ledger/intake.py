@@ -1,11 +1,11 @@
 """Taking in what laboratories submit: everything that arrives leaves an event, all of it or none."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from uuid import UUID, uuid4
 
-from domain import consent, linkage, matching, report, submission
+from domain import consent, linkage, matching, patient, report, submission
 from domain.consent import Consent, ConsentKind
 from domain.numbers import numbers_of
 from domain.notification import Channel, NotificationRequested, NotificationSuppressed
@@ -21,10 +21,12 @@ from domain.submission import (
     SubmittedReport,
 )
 from domain.values import Coding, Concept, LaboratoryId, OrganisationId, PatientId, Purpose
-from ledger.codec import Circumstances, to_data
+from ledger import sealing
+from ledger.codec import Circumstances
 from ledger.commands import consent_stream, decide_again, linkage_stream, load_patient
+from ledger.keys import MintedKeys
 from ledger.recorder import Document, Guard
-from ledger.store import Ledger, Write
+from ledger.store import Ledger, StreamErasedError, Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,47 +79,69 @@ def refuse(ledger: Ledger, problem: Problem, *, size_bytes: int, claimed: Labora
 
 def _accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | Problem) -> Accepted:
     submission_id = ledger.stream_id("submission", str(envelope.laboratory_id), envelope.envelope_id)
-    known: Submission | None
-    known, _ = ledger.load(submission_id, submission.evolve)
-    mark = ledger.content_mark(envelope.content)
-    if submission.is_repeat(known, content_mark=mark):
-        assert known is not None
+    known = _known(ledger, submission_id, envelope)
+    if known is not None:
         problem = Problem(*known.problem) if known.problem else None
         return Accepted(submission_id, known.accepted, problem, is_repeat=True)
-    document = ledger.seal_document(submission_id, Purpose.RESULTS, envelope.signed)
-    received = _received(envelope, mark, document)
-    by = Circumstances(actor=f"laboratory:{envelope.laboratory_id}", correlation_id=submission_id)
-    if isinstance(read, Problem):
-        quarantined = SubmissionQuarantined(code=read.code, field=read.field)
-        ledger.append(
-            Write(submission_id, 0, (received, quarantined)), circumstances=by, documents=(document,)
-        )
-        return Accepted(submission_id, (), read)
-    try:
-        drafts = list(_drafts(ledger, envelope, submission_id, read))
-    except report.SubjectDiffersError:
-        return _accept(ledger, envelope, Problem("subject-differs", "subject.identifier"))
+    drafts: list[_Draft] = []
+    if not isinstance(read, Problem):
+        try:
+            drafts = list(_drafts(ledger, envelope, submission_id, read))
+        except report.SubjectDiffersError:
+            read = Problem("subject-differs", "subject.identifier")
     reports = tuple(draft.submitted for draft in drafts)
+    outcome = (
+        SubmissionQuarantined(code=read.code, field=read.field)
+        if isinstance(read, Problem)
+        else SubmissionAccepted(reports=reports)
+    )
+    submitted = Write(submission_id, 0, (), submission_id)
+    writes = [write for draft in drafts for write in draft.writes]
+    keys = ledger.new_keys(submitted, *writes)
+    document = ledger.seal_document(submission_id, envelope.signed, keys)
+    received = _received(ledger, envelope, submission_id, document, keys)
     ledger.append(
-        Write(submission_id, 0, (received, SubmissionAccepted(reports=reports))),
-        *(write for draft in drafts for write in draft.writes),
-        circumstances=by,
+        replace(submitted, events=(received, outcome)),
+        *writes,
+        circumstances=Circumstances(
+            actor=f"laboratory:{envelope.laboratory_id}", correlation_id=submission_id
+        ),
         documents=(document,),
+        keys=keys,
         guards=[guard for draft in drafts for guard in draft.guards],
     )
-    return Accepted(submission_id, reports)
+    return Accepted(submission_id, reports, read if isinstance(read, Problem) else None)
 
 
-def _received(envelope: Envelope, mark: str, document: Document) -> SubmissionReceived:
+def _known(ledger: Ledger, submission_id: UUID, envelope: Envelope) -> Submission | None:
+    """The submission, if this envelope has arrived before."""
+    known: Submission | None
+    known, _ = ledger.load(submission_id, submission.evolve)
+    if known is None or known.received is None:
+        return None
+    secret = ledger.keys.find_all([known.received.document.key_id])[known.received.document.key_id]
+    commitment = None
+    if secret is not None:
+        commitment = sealing.commit(secret, about=submission_id, plaintext=envelope.content).hex()
+    return known if submission.is_repeat(known, content_commitment=commitment) else None
+
+
+def _received(
+    ledger: Ledger, envelope: Envelope, submission_id: UUID, document: Document, keys: MintedKeys
+) -> SubmissionReceived:
+    key = ledger.keys.key_of(submission_id, Purpose.RESULTS, keys)
+    commitment = sealing.commit(key.secret, about=submission_id, plaintext=envelope.content)
     return SubmissionReceived(
         laboratory_id=envelope.laboratory_id,
         key_id=envelope.key_id,
         content_type=envelope.content_type,
-        content_mark=mark,
+        content_commitment=commitment.hex(),
         document=StoredDocument(
             document_id=document.document_id,
+            key_id=document.key_id,
             sealed_sha256=document.sha256,
-            size_bytes=len(envelope.content),
+            commitment=document.commitment.hex(),
+            size_bytes=document.size_bytes,
         ),
     )
 
@@ -136,69 +160,74 @@ def _drafts(
 ) -> Iterator[_Draft]:
     """Each report decided on its own stream."""
     taken: set[UUID] = set()
-    for content in contents:
-        report_id, state, version = _report_of(ledger, envelope, content, taken)
+    for place, content in enumerate(contents):
+        key = _key_of(content) or ("envelope", str(submission_id), str(place))
+        report_id, state, version = _report_of(ledger, envelope, content, key, taken)
         taken.add(report_id)
-        match = match_of(ledger, OrganisationId(envelope.laboratory_id), content) if state is None else None
         events = report.receive(
-            state,
-            laboratory_id=envelope.laboratory_id,
-            submission_id=submission_id,
-            content=content,
-            content_mark=ledger.content_mark(to_data_of(content)),
-            match=(match.patient_id, match.matched_by) if match and match.patient_id else None,
+            state, laboratory_id=envelope.laboratory_id, submission_id=submission_id, content=content
         )
-        after = state
-        for event in events:
-            after = report.evolve(after, event)
-        yield _draft(ledger, report_id, (state, version), after, events, match)
+        if state is None:
+            match = match_of(ledger, OrganisationId(envelope.laboratory_id), content)
+            yield _first_version(ledger, report_id, events, match)
+        else:
+            yield _further_version(ledger, report_id, state, version, events)
 
 
-def _draft(  # noqa: PLR0913 - one report before and after
+def _first_version(
+    ledger: Ledger, report_id: UUID, events: Sequence[report.ReportReceived | report.ReportRevised], match: "Match"
+) -> _Draft:
+    submitted = SubmittedReport(
+        report_id=report_id, version=1, outcome=ReportOutcome.RECORDED, held=match.held
+    )
+    if match.patient_id is None:
+        return _Draft(submitted, (Write(report_id, 0, events, report_id),), match.guards)
+    matched = report.ReportMatched(patient_id=match.patient_id, matched_by=match.matched_by)
+    announced, guard = announcement(ledger, match.patient_id, report_id, 1)
+    writes = (Write(report_id, 0, (*events, matched), report_id), announced)
+    return _Draft(submitted, writes, (*match.guards, guard))
+
+
+def _further_version(
     ledger: Ledger,
     report_id: UUID,
-    before: tuple[Report | None, int],
-    after: Report | None,
+    state: Report,
+    version: int,
     events: Sequence[report.ReportReceived | report.ReportRevised],
-    match: "Match | None",
 ) -> _Draft:
-    assert after is not None
-    _, version = before
-    held = match.held if match else None
-    number = len(after.versions)
+    number = len(state.versions) + len(events)
+    outcome = ReportOutcome.RECORDED if events else ReportOutcome.DUPLICATE
+    submitted = SubmittedReport(report_id=report_id, version=number, outcome=outcome)
     if not events:
-        duplicate = SubmittedReport(report_id=report_id, version=number, outcome=ReportOutcome.DUPLICATE)
-        return _Draft(duplicate, (), ())
-    submitted = SubmittedReport(
-        report_id=report_id, version=number, outcome=ReportOutcome.RECORDED, held=held
-    )
-    writes = [Write(report_id, version, events, after.patient_id or report_id)]
-    guards = list(match.guards) if match else []
-    if after.patient_id is not None:
-        write, guard = announcement(ledger, after.patient_id, report_id, number)
-        writes.append(write)
-        guards.append(guard)
-    return _Draft(submitted, tuple(writes), tuple(guards))
+        return _Draft(submitted, (), ())
+    revised = Write(report_id, version, events, report_id)
+    if state.patient_id is None:
+        return _Draft(submitted, (revised,), ())
+    announced, guard = announcement(ledger, state.patient_id, report_id, number)
+    return _Draft(submitted, (revised, announced), (guard,))
 
 
 def _report_of(
-    ledger: Ledger, envelope: Envelope, content: ReportContent, taken: set[UUID]
+    ledger: Ledger, envelope: Envelope, content: ReportContent, key: tuple[str, ...], taken: set[UUID]
 ) -> tuple[UUID, Report | None, int]:
     """The stream that the report belongs to, with its state: the first under its key that is free, or
-    of which the content is a further version. `taken` are those of the same submission."""
-    key = _key_of(ledger, content)
+    of which the content is a further version. `taken` are those of the same submission; a stream whose
+    content was erased is passed by."""
     for order in count(1):
         parts = (*key, str(order)) if order > 1 else key
         report_id = ledger.stream_id("report", str(envelope.laboratory_id), *parts)
-        state, version = ledger.load(report_id, report.evolve)
+        try:
+            state, version = ledger.load(report_id, report.evolve)
+        except StreamErasedError:
+            continue
         if report_id not in taken and (state is None or report.is_further_version(state, content)):
             return report_id, state, version
     raise AssertionError
 
 
-def _key_of(ledger: Ledger, content: ReportContent) -> tuple[str, ...]:
+def _key_of(content: ReportContent) -> tuple[str, ...] | None:
     """By what a laboratory's report is known again: its numbers and what it is of, for one number may
-    stand on several reports of an order; else the sender's own name of it; else the content itself."""
+    stand on several reports of an order; else the sender's own name of it; else nothing."""
     coding = next(iter(content.code.codings), Coding()) if content.code else Coding()
     what = f"{coding.system or ''}|{coding.code}" if coding.code else (content.code or Concept()).text or ""
     if content.identifiers:
@@ -206,16 +235,7 @@ def _key_of(ledger: Ledger, content: ReportContent) -> tuple[str, ...]:
         return ("numbers", *numbers, what)
     if content.source_id is not None:
         return ("source", content.source_id, what)
-    return ("content", ledger.content_mark(to_data_of(content)))
-
-
-def to_data_of(content: ReportContent) -> bytes:
-    """One form of a report's content, for telling whether it was seen before."""
-    nobody = LaboratoryId(UUID(int=0))
-    event = report.ReportRevised(
-        laboratory_id=nobody, submission_id=UUID(int=0), content=content, content_mark=""
-    )
-    return to_data(event)
+    return None
 
 
 # Recognising the patient
@@ -252,12 +272,15 @@ def barrier_of(
     """What keeps the organisation's reports out of the patient's cabinet, and what that rests on."""
     linkage_id = linkage_stream(ledger, patient_id, organisation_id)
     linked, linkage_version = ledger.load(linkage_id, linkage.evolve)
+    # The patient's numbers and e-mail address are looked at too.
+    _, patient_version = ledger.load(patient_id, patient.evolve)
     personal_data, personal_data_guard = _consent(ledger, patient_id, ConsentKind.PERSONAL_DATA)
     transfer, transfer_guard = _consent(ledger, patient_id, ConsentKind.RESULTS_TRANSFER)
     barrier = matching.barrier(
         organisation_id=organisation_id, linkage=linked, personal_data=personal_data, transfer=transfer
     )
-    return barrier, (Guard(linkage_id, linkage_version), personal_data_guard, transfer_guard)
+    looked_at = (Guard(linkage_id, linkage_version), Guard(patient_id, patient_version))
+    return barrier, (*looked_at, personal_data_guard, transfer_guard)
 
 
 def _consent(ledger: Ledger, patient_id: PatientId, kind: ConsentKind) -> tuple[Consent | None, Guard]:
@@ -281,7 +304,7 @@ def match_held(ledger: Ledger, report_id: UUID, patient_id: PatientId, *, matche
             return False
         write, guard = announcement(ledger, patient_id, report_id, len(state.versions))
         ledger.append(
-            Write(report_id, version, events, patient_id),
+            Write(report_id, version, events),
             write,
             circumstances=Circumstances(actor="system:matcher", correlation_id=report_id),
             guards=(*guards, guard),

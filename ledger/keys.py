@@ -6,7 +6,7 @@ everything sealed under it unreadable, in the ledger and in every view.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from ledger.custody import KEY_BYTES, Custody
+from ledger.custody import KEY_BYTES, Custody, KeyNotUnwrappedError
 
 # An erased key must not live on in a process's memory: keys are looked up again after this.
 CACHE_SECONDS = 60.0
@@ -27,13 +27,36 @@ class KeyErasedError(Exception):
 
 
 class KeyLostError(Exception):
-    """The data key is not in the key table and was never erased: restore the table."""
+    """The data key is not in the key table and was never erased, or its row was changed: restore it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
     key_id: UUID
     secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A row of the key table that is stored in the same transaction as what it seals."""
+
+    key_id: UUID
+    subject: UUID
+    purpose: str
+    epoch: int
+    wrapped: bytes
+
+
+@dataclass(slots=True)
+class MintedKeys:
+    """The keys made for one append: `subjects` are those that begin with it and can have none yet."""
+
+    subjects: frozenset[UUID]
+    keys: dict[tuple[UUID, str], tuple[DataKey, NewKey]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> tuple[NewKey, ...]:
+        return tuple(row for _, row in self.keys.values())
 
 
 class DataKeys:
@@ -47,8 +70,15 @@ class DataKeys:
         self._by_id: dict[UUID, tuple[float, bytes | None]] = {}
         self._by_subject: dict[tuple[UUID, str], tuple[float, DataKey]] = {}
 
-    def key_of(self, subject: UUID, purpose: str) -> DataKey:
-        """The live key of the subject for the purpose; made if there is none."""
+    def key_of(self, subject: UUID, purpose: str, minted: MintedKeys | None = None) -> DataKey:
+        """The live key of the subject for the purpose; made if there is none.
+
+        A subject that begins with this append gets its key in `minted`, stored with the append or not
+        at all; another's is stored at once."""
+        if minted is not None and subject in minted.subjects:
+            if (subject, purpose) not in minted.keys:
+                minted.keys[subject, purpose] = self._mint(subject, purpose)
+            return minted.keys[subject, purpose][0]
         entry = self._by_subject.get((subject, purpose))
         if entry is not None and entry[0] > monotonic():
             return entry[1]
@@ -59,6 +89,10 @@ class DataKeys:
             self._by_subject[subject, purpose] = (monotonic() + CACHE_SECONDS, key)
         self._remember({key.key_id: key.secret})
         return key
+
+    def remember(self, minted: MintedKeys) -> None:
+        """Keys that were stored with an append need not be looked up again."""
+        self._remember({key.key_id: key.secret for key, _ in minted.keys.values()})
 
     def open(self, key_id: UUID) -> bytes:
         """The secret of a key. KeyErasedError if it was erased, KeyLostError if it is nowhere."""
@@ -112,21 +146,24 @@ class DataKeys:
         )
         row = connection.execute(select, (subject, purpose)).fetchone()
         if row is None:
-            key_id, secret = uuid4(), secrets.token_bytes(KEY_BYTES)
-            wrapped = self._custody.wrap(
-                secret, about=_about(key_id, subject, purpose, self._custody.epoch)
-            )
+            _, new = self._mint(subject, purpose)
             # Two processes may meet here; the index on live keys lets one of them win.
             connection.execute(
                 "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
                 " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (key_id, subject, purpose, self._custody.epoch, wrapped),
+                (new.key_id, new.subject, new.purpose, new.epoch, new.wrapped),
             )
             row = connection.execute(select, (subject, purpose)).fetchone()
         assert row is not None
         opened = self._unwrap(*row)
         assert isinstance(row[0], UUID) and opened is not None
         return DataKey(row[0], opened)
+
+    def _mint(self, subject: UUID, purpose: str) -> tuple[DataKey, NewKey]:
+        key = DataKey(uuid4(), secrets.token_bytes(KEY_BYTES))
+        epoch = self._custody.epoch
+        wrapped = self._custody.wrap(key.secret, about=_about(key.key_id, subject, purpose, epoch))
+        return key, NewKey(key.key_id, subject, purpose, epoch, wrapped)
 
     def _unwrap(self, key_id: object, subject: object, purpose: object, epoch: object, wrapped: object) -> (
         bytes | None
@@ -136,7 +173,10 @@ class DataKeys:
         if wrapped is None:
             return None
         assert isinstance(wrapped, bytes)
-        return self._custody.unwrap(wrapped, epoch=epoch, about=_about(key_id, subject, purpose, epoch))
+        try:
+            return self._custody.unwrap(wrapped, epoch=epoch, about=_about(key_id, subject, purpose, epoch))
+        except KeyNotUnwrappedError:
+            raise KeyLostError(key_id) from None
 
     def _remember(self, secrets_by_id: dict[UUID, bytes] | dict[UUID, bytes | None]) -> None:
         until = monotonic() + CACHE_SECONDS

@@ -11,8 +11,10 @@
     <base64 of SHA-256 over the rest of the stored bytes>
     <base64 of the keyed commitment to the plaintext, or ->
 
-The first eight lines are also the associated data of the seal. The leaf is the beginning of the
-stored bytes of its event, so it is hashed as it lies and never written a second time.
+The first eight lines are also associated data of the seal. The leaf is the beginning of the stored
+bytes of its event, so it is hashed as it lies and never written a second time. The rest of the stored
+bytes begins with a random salt: leaves are public, and without it a digest of clear data could be
+guessed and confirmed by trying.
 """
 
 import base64
@@ -23,6 +25,7 @@ from uuid import UUID
 
 FIRST_LINE = "letopis/leaf@v1"
 LINES = 10
+_BEGINNING = f"{FIRST_LINE}\n".encode()
 
 
 class LeafMalformedError(Exception):
@@ -72,7 +75,7 @@ def complete(head: bytes, *, rest: bytes, commitment: bytes | None) -> bytes:
 def split(state: bytes) -> tuple[bytes, bytes]:
     """The leaf of stored bytes, and the rest: an empty line is between them."""
     place = state.find(b"\n\n")
-    if place < 0 or not state.startswith(FIRST_LINE.encode()):
+    if place < 0 or not state.startswith(_BEGINNING):
         raise LeafMalformedError
     return state[: place + 1], state[place + 2 :]
 

@@ -20,6 +20,8 @@ from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, 
 from psycopg.rows import dict_row, tuple_row
 from psycopg.types.numeric import Int8
 
+from ledger.keys import NewKey
+
 SCHEMA = "ledger"
 # A caller's events go in one statement up to this many; more are copied.
 COPY_FROM = 200
@@ -36,8 +38,13 @@ _INSERT_EVENTS = (
 _INSERT_ALL = (
     "WITH marked AS (INSERT INTO ledger.blind_index (kind, mark, subject)"
     " SELECT * FROM unnest(%b::text[], %b::bytea[], %b::uuid[])),"
+    " released AS (DELETE FROM ledger.blind_index b"
+    " USING unnest(%b::text[], %b::bytea[], %b::uuid[]) AS r (kind, mark, subject)"
+    " WHERE (b.kind, b.mark, b.subject) = (r.kind, r.mark, r.subject)),"
     " stored AS (INSERT INTO ledger.documents (document_id, key_id, sealed)"
-    " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[])) " + _INSERT_EVENTS
+    " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[])),"
+    " keyed AS (INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
+    " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::bytea[])) " + _INSERT_EVENTS
 )
 # The lock that the trigger takes (migration 0001): taken before looking, what is seen then stays true.
 _TAKE_LOCK = "SELECT pg_advisory_xact_lock(7597119)"
@@ -51,7 +58,7 @@ class StreamConflictError(Exception):
 
 
 class MarkTakenError(Exception):
-    """The phone, policy or other number belongs to somebody else already; `kind` says which number."""
+    """The phone, policy or other number has an owner already; `kind` says which number."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -74,11 +81,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Sealed bytes that are stored together with the events that name them."""
+    """Sealed bytes that are stored together with the events that name them. `commitment` is a keyed
+    digest of the `size_bytes` bytes that were sealed."""
 
     document_id: UUID
     key_id: UUID
     sealed: bytes
+    commitment: bytes
+    size_bytes: int
 
     @property
     def sha256(self) -> str:
@@ -101,6 +111,8 @@ class _Append:
 
     events: Sequence[StoredEvent]
     marks: Sequence[Mark] = ()
+    released: Sequence[Mark] = ()
+    keys: Sequence[NewKey] = ()
     documents: Sequence[Document] = ()
     guards: Sequence[Guard] = ()
     positions: Sequence[int] | None = None
@@ -110,6 +122,10 @@ class _Append:
     @property
     def is_decided(self) -> bool:
         return self.positions is not None or self.error is not None
+
+    @property
+    def has_more_than_events(self) -> bool:
+        return bool(self.marks or self.released or self.keys or self.documents)
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
@@ -127,6 +143,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
             max_size=pool_size,
             open=True,
             check=ConnectionPool.check_connection,
+            timeout=5.0,
         )
         super().__init__(datastore, events_table_name="events")
         # A batch has one leader, the caller who found nobody leading; the others wait to be woken.
@@ -148,7 +165,11 @@ class LedgerRecorder(PostgresApplicationRecorder):
             if not leads:
                 request.wake.acquire()
         if not leads:
-            request.wake.acquire()
+            try:
+                request.wake.acquire()
+            except BaseException:
+                self._leave(request)
+                raise
             leads = not request.is_decided
         if leads:
             self._lead()
@@ -169,13 +190,29 @@ class LedgerRecorder(PostgresApplicationRecorder):
                     request.error = OutcomeUnknownError(type(error).__name__)
             raise
         finally:
-            with self._queue_lock:
-                successor = self._queue[0] if self._queue else None
-                self._is_led = successor is not None
-            if successor is not None:
-                successor.wake.release()
+            self._appoint()
             for request in batch[1:]:
                 request.wake.release()
+
+    def _appoint(self) -> None:
+        """Whoever is first in the queue leads next; if nobody is there, the next caller."""
+        with self._queue_lock:
+            successor = self._queue[0] if self._queue else None
+            self._is_led = successor is not None
+        if successor is not None:
+            successor.wake.release()
+
+    def _leave(self, request: _Append) -> None:
+        """A caller was interrupted while it waited: it must not be appointed, or nobody would lead."""
+        with self._queue_lock:
+            is_queued = request in self._queue
+            was_first = is_queued and self._queue[0] is request
+            if is_queued:
+                self._queue.remove(request)
+        if was_first and not request.wake.acquire(blocking=False):
+            return
+        if was_first:
+            self._appoint()
 
     def _take(self) -> list[_Append]:
         """The head of the queue, and those after it that fit in one transaction with it."""
@@ -200,20 +237,22 @@ class LedgerRecorder(PostgresApplicationRecorder):
                 else:
                     positions = _insert(connection, batch)
         except psycopg.Error:
+            give_up = monotonic() + RECONNECT_SECONDS
             for request in batch:
-                self._store_alone(request)
+                self._store_alone(request, give_up)
             return
         given = iter(positions)
         for request in batch:
             request.positions = [next(given) for _ in request.events]
 
-    def _store_alone(self, request: _Append) -> None:
+    def _store_alone(self, request: _Append, give_up: float) -> None:
         """One caller's events, after something failed. Whatever the failure was, look first whether
-        they are stored: a reply may have been lost after the commit (reliability.md, 0.3)."""
-        give_up = monotonic() + RECONNECT_SECONDS
+        they are stored: a reply may have been lost after the commit (reliability.md, 0.3). All of a
+        batch give up at the same time, so that nobody waits for the waits of others."""
         while True:
+            patience = max(0.05, give_up - monotonic())
             try:
-                with self.datastore.pool.connection() as connection, connection.transaction():
+                with self.datastore.pool.connection(patience) as connection, connection.transaction():
                     connection.execute(_TAKE_LOCK)
                     request.positions = _stored_positions(connection, request)
                     if request.positions is None and _fitting(connection, [request]):
@@ -247,6 +286,8 @@ def _fitting(connection: psycopg.Connection[Any], batch: Sequence[_Append]) -> l
     """Those of the batch whose guards hold, under the append lock; the others are told of the conflict."""
     connection.execute(_TAKE_LOCK)
     guards = [guard for request in batch for guard in request.guards]
+    if not guards:
+        return list(batch)
     cursor = connection.cursor(row_factory=tuple_row)
     cursor.execute(
         "SELECT originator_id FROM ledger.events WHERE (originator_id, originator_version)"
@@ -254,44 +295,60 @@ def _fitting(connection: psycopg.Connection[Any], batch: Sequence[_Append]) -> l
         ([guard.stream_id for guard in guards], [Int8(guard.version + 1) for guard in guards]),
     )
     moved = {row[0] for row in cursor.fetchall()}
+    fitting = []
     for request in batch:
         if any(guard.stream_id in moved for guard in request.guards):
             request.error = StreamConflictError(request.events[0].topic)
-    return [request for request in batch if request.error is None]
+            continue
+        fitting.append(request)
+        # Those behind in the same batch are recorded after it, so they must see what it changes.
+        moved.update(UUID(str(event.originator_id)) for event in request.events)
+    return fitting
 
 
 def _insert(connection: psycopg.Connection[Any], batch: Sequence[_Append]) -> list[int]:
     """The positions of the batch's events, in their order. One statement, so one round trip and,
     outside a transaction block, one transaction."""
     events = [event for request in batch for event in request.events]
-    marks = [mark for request in batch for mark in request.marks]
-    documents = [document for request in batch for document in request.documents]
+    has_more = any(request.has_more_than_events for request in batch)
+    if len(events) > COPY_FROM and not has_more:
+        return _copy(connection, events)
     columns = (
         [event.originator_id for event in events],
         [Int8(event.originator_version) for event in events],
         [event.topic for event in events],
         [event.state for event in events],
     )
-    if len(events) > COPY_FROM and not marks and not documents:
-        return _copy(connection, events)
     cursor = connection.cursor(row_factory=tuple_row)
-    if not marks and not documents:
-        cursor.execute(_INSERT_EVENTS, columns, prepare=True)
+    if has_more:
+        cursor.execute(_INSERT_ALL, (*_more_columns(batch), *columns), prepare=True)
     else:
-        cursor.execute(
-            _INSERT_ALL,
-            (
-                [mark.kind for mark in marks],
-                [mark.mark for mark in marks],
-                [mark.subject for mark in marks],
-                [document.document_id for document in documents],
-                [document.key_id for document in documents],
-                [document.sealed for document in documents],
-                *columns,
-            ),
-            prepare=True,
-        )
+        cursor.execute(_INSERT_EVENTS, columns, prepare=True)
     return [row[0] for row in cursor.fetchall()]
+
+
+def _more_columns(batch: Sequence[_Append]) -> tuple[list[Any], ...]:
+    """Marks, released marks, documents and keys of the batch, a list a column."""
+    marks = [mark for request in batch for mark in request.marks]
+    released = [mark for request in batch for mark in request.released]
+    documents = [document for request in batch for document in request.documents]
+    keys = [key for request in batch for key in request.keys]
+    return (
+        [mark.kind for mark in marks],
+        [mark.mark for mark in marks],
+        [mark.subject for mark in marks],
+        [mark.kind for mark in released],
+        [mark.mark for mark in released],
+        [mark.subject for mark in released],
+        [document.document_id for document in documents],
+        [document.key_id for document in documents],
+        [document.sealed for document in documents],
+        [key.key_id for key in keys],
+        [key.subject for key in keys],
+        [key.purpose for key in keys],
+        [key.epoch for key in keys],
+        [key.wrapped for key in keys],
+    )
 
 
 def _copy(connection: psycopg.Connection[Any], events: Sequence[StoredEvent]) -> list[int]:

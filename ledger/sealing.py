@@ -69,10 +69,10 @@ def mark(index_key: bytes, kind: str, text: str | bytes) -> bytes:
     return hmac.digest(index_key, kind.encode() + b"\x00" + raw, hashlib.sha256)
 
 
-def stream_id(index_key: bytes, kind: str, *parts: str) -> UUID:
+def stream_id(stream_key: bytes, kind: str, *parts: str) -> UUID:
     """The stream of a natural key, as a UUID of version 8 (RFC 9562, 5.8) that tells nothing of it."""
     raw = "\x00".join(str(len(part)) + ":" + part for part in parts)
-    number = int.from_bytes(mark(index_key, "stream/" + kind, raw)[:16], "big")
+    number = int.from_bytes(mark(stream_key, kind, raw)[:16], "big")
     number = number & ~(0xF << 76) | 0x8 << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=number)

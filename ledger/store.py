@@ -12,10 +12,11 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
 from domain import Event
+from domain.values import Purpose
 from ledger import sealing
 from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
 from ledger.custody import Custody
-from ledger.keys import DataKeys
+from ledger.keys import DataKeys, MintedKeys
 from ledger.recorder import Document, Guard, LedgerRecorder, Mark
 
 S = TypeVar("S")
@@ -23,6 +24,11 @@ S = TypeVar("S")
 
 class NotMigratedError(Exception):
     """The database has no ledger yet: run `letopis migrate`."""
+
+
+class ForeignSecretsError(Exception):
+    """The secrets belong to another ledger than the database: with them nothing would open, and what is
+    written would be lost. Point LETOPIS_HOME at the right folder, or restore it from its backup."""
 
 
 class StreamErasedError(Exception):
@@ -84,17 +90,21 @@ class Ledger:
         *writes: Write,
         circumstances: Circumstances,
         marks: Sequence[Mark] = (),
+        released: Sequence[Mark] = (),
         documents: Sequence[Document] = (),
+        keys: MintedKeys | None = None,
         guards: Sequence[Guard] = (),
     ) -> Position:
-        """Store the events of all writes together, or none of them. `guards` are further streams that
-        the decision looked at: they must not have moved on.
+        """Store the events of all writes together, or none of them. `marks` are entered in the blind
+        index and `released` taken out of it; `documents` and the new `keys` that sealed them are stored
+        beside; `guards` are further streams that the decision looked at: they must not have moved on.
 
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
         or, with the last, nobody knows."""
         now = datetime.now(UTC)
         stored: list[StoredEvent] = []
         event_ids = []
+        minted = keys or self.new_keys(*writes)
         for write in writes:
             for version, event in enumerate(write.events, write.expected_version + 1):
                 event_ids.append(uuid4())
@@ -107,31 +117,47 @@ class Ledger:
                     circumstances=circumstances,
                     subject=write.subject,
                 )
-                stored.append(self.mapper.to_stored_event(recorded))
-        positions = self.recorder.insert_events(stored, marks=marks, documents=documents, guards=guards)
+                stored.append(self.mapper.to_stored_event(recorded, minted))
+        positions = self.recorder.insert_events(
+            stored, marks=marks, released=released, keys=minted.rows, documents=documents, guards=guards
+        )
+        self.keys.remember(minted)
         return Position(positions[-1] if positions else 0, tuple(event_ids))
 
-    def seal_document(self, subject: UUID, purpose: str, content: bytes) -> Document:
-        """Sealed bytes to be stored with an append."""
-        key = self.keys.key_of(subject, purpose)
-        document_id = uuid4()
-        sealed, _ = sealing.seal(
-            key.secret, about=document_id, header=self._document_header(document_id), plaintext=content
+    def new_keys(self, *writes: Write) -> MintedKeys:
+        """Where an append's new keys are made: for subjects whose own stream begins with it."""
+        return MintedKeys(
+            frozenset(w.stream_id for w in writes if w.expected_version == 0 and w.subject == w.stream_id)
         )
-        return Document(document_id, key.key_id, sealed)
+
+    def seal_document(self, subject: UUID, content: bytes, keys: MintedKeys) -> Document:
+        """Sealed bytes to be stored with an append, under the subject's key for results."""
+        key = self.keys.key_of(subject, Purpose.RESULTS, keys)
+        document_id = uuid4()
+        sealed, commitment = sealing.seal(
+            key.secret,
+            about=document_id,
+            header=self._document_header(document_id, key.key_id),
+            plaintext=content,
+        )
+        return Document(document_id, key.key_id, sealed, commitment, len(content))
 
     # Reading
 
     def load(self, stream_id: UUID, evolve: Callable[[S | None, Any], S]) -> tuple[S | None, int]:
-        """The state that a stream folds into, and its version: None and 0 for a stream that is not."""
+        """The state that a stream folds into, and its version: None and 0 for a stream that is not.
+
+        What was erased is left out; a stream whose beginning was erased has no state any more."""
         state: S | None = None
         version = 0
         for recorded in self.read(stream_id):
+            version = recorded.version
             if isinstance(recorded.event, Erased):
-                raise StreamErasedError(stream_id)
+                if state is None:
+                    raise StreamErasedError(stream_id)
+                continue
             assert not isinstance(recorded.event, Unreadable)
             state = evolve(state, recorded.event)
-            version = recorded.version
         return state, version
 
     def read(self, stream_id: UUID) -> Iterator[RecordedEvent]:
@@ -170,7 +196,7 @@ class Ledger:
             ).fetchone()
         if row is None:
             raise KeyError(document_id)
-        header = self._document_header(document_id)
+        header = self._document_header(document_id, row[0])
         return sealing.unseal(self.keys.open(row[0]), about=document_id, header=header, body=row[1])
 
     # Finding by a number that must not be seen
@@ -189,22 +215,21 @@ class Ledger:
 
     def stream_id(self, kind: str, *parts: str) -> UUID:
         """The stream of a natural key: the same parts give the same stream, and tell nothing."""
-        return sealing.stream_id(self.custody.index_key, kind, *parts)
+        return sealing.stream_id(self.custody.stream_key, kind, *parts)
 
-    def content_mark(self, content: bytes) -> str:
-        """A keyed digest (hex): the same content has the same mark."""
-        return sealing.mark(self.custody.index_key, "content", content).hex()
-
-    def _document_header(self, document_id: UUID) -> bytes:
-        return f"letopis/document@v1\n{self.origin}\n{document_id}\n".encode()
+    def _document_header(self, document_id: UUID, key_id: UUID) -> bytes:
+        return f"letopis/document@v1\n{self.origin}\n{document_id}\n{key_id}\n".encode()
 
     def _read_origin(self) -> str:
         try:
             with self.pool.connection() as connection:
-                row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
+                row = connection.execute("SELECT origin, secrets FROM ledger.identity").fetchone()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             row = None
         if row is None:
             self.close()
             raise NotMigratedError
+        if row[1] != self.custody.fingerprint:
+            self.close()
+            raise ForeignSecretsError
         return str(row[0])

@@ -17,9 +17,11 @@ $$;
 
 CREATE SCHEMA ledger;
 
--- One row: the name of this log. It is in every leaf and every checkpoint, and never changes.
+-- One row: the name of this log, which is in every leaf and every checkpoint and never changes, and the
+-- fingerprint of the secrets that belong to it.
 CREATE TABLE ledger.identity (
-    origin text NOT NULL CHECK (origin ~ '^[^\s+]+$'),
+    origin text NOT NULL CHECK (origin ~ '^[A-Za-z0-9._/-]{1,200}$'),
+    secrets bytea NOT NULL,
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row)
 );
 
@@ -92,9 +94,12 @@ CREATE TRIGGER identity_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledge
 
 GRANT USAGE ON SCHEMA ledger TO letopis_app, letopis_auditor;
 GRANT SELECT ON ledger.identity TO letopis_app, letopis_auditor;
-GRANT SELECT, INSERT ON ledger.events, ledger.documents TO letopis_app;
+-- Not the position: only the sequence gives it.
+GRANT SELECT ON ledger.events, ledger.documents TO letopis_app;
+GRANT INSERT (originator_id, originator_version, topic, state) ON ledger.events TO letopis_app;
+GRANT INSERT ON ledger.documents TO letopis_app;
 GRANT USAGE ON SEQUENCE ledger.events_notification_id_seq TO letopis_app;
-GRANT SELECT, INSERT, UPDATE ON ledger.data_keys TO letopis_app;
+GRANT SELECT, INSERT, UPDATE (epoch, wrapped, erased_at) ON ledger.data_keys TO letopis_app;
 GRANT SELECT, INSERT, DELETE ON ledger.blind_index TO letopis_app;
 GRANT SELECT ON ledger.events, ledger.documents TO letopis_auditor;
 GRANT SELECT (key_id, subject, purpose, epoch, erased_at) ON ledger.data_keys TO letopis_auditor;

@@ -1,24 +1,20 @@
 -- Views: each projection has a schema of its own, so that a rebuilt one can take its place by a rename.
+-- Beside its rows it keeps how far it came (tracking) and the events that it could not take (parked).
 
 -- migrate:up
-
--- What one loop keeps for all projections: events that one of them could not take.
-CREATE SCHEMA follower;
-CREATE TABLE follower.parked (
-    projection text NOT NULL,
-    position bigint NOT NULL,
-    stream_id uuid NOT NULL,
-    reason text NOT NULL,
-    parked_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (projection, position)
-);
-CREATE INDEX parked_stream_idx ON follower.parked (projection, stream_id);
 
 CREATE SCHEMA cabinet;
 CREATE TABLE cabinet.tracking (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL
 );
+INSERT INTO cabinet.tracking (position) VALUES (0);
+CREATE TABLE cabinet.parked (
+    position bigint PRIMARY KEY,
+    stream_id uuid NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX parked_stream_idx ON cabinet.parked (stream_id);
 CREATE TABLE cabinet.laboratories (
     laboratory_id uuid PRIMARY KEY,
     handle text NOT NULL,
@@ -70,6 +66,13 @@ CREATE TABLE audit.tracking (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL
 );
+INSERT INTO audit.tracking (position) VALUES (0);
+CREATE TABLE audit.parked (
+    position bigint PRIMARY KEY,
+    stream_id uuid NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX parked_stream_idx ON audit.parked (stream_id);
 CREATE TABLE audit.entries (
     position bigint PRIMARY KEY,
     event_id uuid NOT NULL,
@@ -91,6 +94,13 @@ CREATE TABLE delivery.tracking (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL
 );
+INSERT INTO delivery.tracking (position) VALUES (0);
+CREATE TABLE delivery.parked (
+    position bigint PRIMARY KEY,
+    stream_id uuid NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX parked_stream_idx ON delivery.parked (stream_id);
 CREATE TABLE delivery.notifications (
     notification_id uuid PRIMARY KEY,
     patient_id uuid NOT NULL,
@@ -108,12 +118,11 @@ CREATE INDEX notifications_due_idx ON delivery.notifications (due_at NULLS FIRST
     WHERE status IN ('requested', 'waiting', 'attempted');
 CREATE INDEX notifications_patient_idx ON delivery.notifications (patient_id, requested_at DESC);
 
-GRANT USAGE ON SCHEMA follower, cabinet, audit, delivery TO letopis_app, letopis_auditor;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA follower, cabinet, audit, delivery TO letopis_app;
-GRANT SELECT ON ALL TABLES IN SCHEMA follower, cabinet, audit, delivery TO letopis_auditor;
+GRANT USAGE ON SCHEMA cabinet, audit, delivery TO letopis_app, letopis_auditor;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cabinet, audit, delivery TO letopis_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA cabinet, audit, delivery TO letopis_auditor;
 
 -- migrate:down
 DROP SCHEMA delivery CASCADE;
 DROP SCHEMA audit CASCADE;
 DROP SCHEMA cabinet CASCADE;
-DROP SCHEMA follower CASCADE;

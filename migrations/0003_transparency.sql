@@ -6,6 +6,12 @@ CREATE TABLE transparency.tracking (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     position bigint NOT NULL
 );
+INSERT INTO transparency.tracking (position) VALUES (0);
+CREATE TABLE transparency.parked (
+    position bigint PRIMARY KEY,
+    stream_id uuid NOT NULL,
+    reason text NOT NULL
+);
 -- Dense from 0: the leaf index is never the position, which has gaps.
 CREATE TABLE transparency.leaves (
     leaf_index bigint PRIMARY KEY,

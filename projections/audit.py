@@ -22,7 +22,7 @@ from domain.notification import (
 )
 from domain.patient import PatientEvent
 from domain.reading import AccessLogRead, ReportRead, ReportsListed
-from domain.report import ReportMatched, ReportReceived
+from domain.report import ReportMatched, ReportReceived, ReportRevised
 from domain.session import SessionClosed, SessionOpened, SignInRefused
 from domain.submission import SubmissionQuarantined, SubmissionReceived, SubmissionRefused
 from domain.values import PatientId
@@ -81,8 +81,8 @@ def _about(recorded: RecordedEvent) -> tuple[UUID | None, UUID | None, dict[str,
     match event:
         case Erased():
             return None, None, {"erased_key": str(event.key_id)}
-        case ReportReceived():
-            return event.patient_id, recorded.stream_id, {"laboratory": str(event.laboratory_id)}
+        case ReportReceived() | ReportRevised():
+            return None, recorded.stream_id, {}
         case ReportMatched():
             return event.patient_id, recorded.stream_id, {"matched_by": event.matched_by}
         case ReportRead():

@@ -103,10 +103,9 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
 
 def _report_received(rows: Rows, recorded: RecordedEvent, event: ReportReceived, ledger: Ledger) -> None:
     rows.execute(
-        "INSERT INTO reports VALUES (%s, %s, %s, 1, %s, %s, %s, %s, %s)",
+        "INSERT INTO reports VALUES (%s, NULL, %s, 1, %s, %s, %s, %s, %s)",
         (
             recorded.stream_id,
-            event.patient_id,
             event.laboratory_id,
             event.content.status,
             recorded.recorded_at,
@@ -119,10 +118,10 @@ def _report_received(rows: Rows, recorded: RecordedEvent, event: ReportReceived,
         "INSERT INTO versions VALUES (%s, 1, %s, %s, %s)",
         (recorded.stream_id, event.content.status, recorded.recorded_at, recorded.position),
     )
-    if event.patient_id is None:
-        for kind, number in numbers_of(event.content.subject.identifiers).good:
-            mark = sealing.mark(ledger.custody.index_key, kind, number)
-            rows.execute("INSERT INTO held VALUES (%s, %s, %s)", (recorded.stream_id, kind, mark))
+    # It is held until it is matched, which may be the very next event.
+    for kind, number in numbers_of(event.content.subject.identifiers).good:
+        mark = sealing.mark(ledger.custody.index_key, kind, number)
+        rows.execute("INSERT INTO held VALUES (%s, %s, %s)", (recorded.stream_id, kind, mark))
 
 
 def _report_revised(rows: Rows, recorded: RecordedEvent, event: ReportRevised, ledger: Ledger) -> None:

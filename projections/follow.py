@@ -56,8 +56,9 @@ class Follower:
                         if not self.step():
                             self.hint.wait(POLL_SECONDS)
                             self.hint.clear()
-            except psycopg.Error as error:
-                log.warning("follower.database-lost", error=type(error).__name__)
+            except Exception as error:
+                # The edge of the loop: whatever happened, views must go on being followed.
+                log.error("follower.interrupted", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
 
     def catch_up(self) -> bool:
@@ -72,17 +73,16 @@ class Follower:
     def step(self) -> int:
         """Take the next events into every projection that lacks them; how many events were read."""
         awake = [view for view in self.projections if self.stalled.get(view.name, 0) < monotonic()]
-        positions = {view.name: position_of(self.ledger, view.name) for view in awake}
-        if not awake:
-            return 0
-        stored = self.ledger.read_stored(after=min(positions.values()), limit=BATCH)
-        events = self.ledger.mapper.to_readable([(event, position) for position, event in stored])
-        for view in awake:
-            missing = [recorded for recorded in events if (recorded.position or 0) > positions[view.name]]
-            if missing:
-                self._take(view, missing)
+        read = 0
+        # Views that stand together are read for once; one that lags behind holds back nobody.
+        for position, views in _by_position(self.ledger, awake).items():
+            stored = self.ledger.read_stored(after=position, limit=BATCH)
+            events = self.ledger.mapper.to_readable([(event, place) for place, event in stored])
+            for view in views if events else ():
+                self._take(view, events)
+            read += len(events)
         self.sign()
-        return len(stored)
+        return read
 
     def sign(self, *, at_once: bool = False) -> None:
         """Sign the log if it grew, at most twice a second."""
@@ -93,13 +93,16 @@ class Follower:
             transparency.publish(self.ledger)
         except transparency.ForkError as error:
             log.critical("log.fork", detail=str(error))
-            self.stalled["checkpoint"] = monotonic() + STALLED_SECONDS
+            self.published_at = monotonic() + STALLED_SECONDS
 
     def _take(self, view: Projection, events: Sequence[RecordedEvent]) -> None:
         try:
             take(self.ledger, view, events)
-        except transparency.LeafMissingError as error:
-            log.critical("projection.stalled", projection=view.name, position=str(error))
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            # A view that can't set events aside stops; the others go on.
+            log.critical("projection.stalled", projection=view.name, error=type(error).__name__)
             self.stalled[view.name] = monotonic() + STALLED_SECONDS
 
     @contextmanager
@@ -119,44 +122,55 @@ def take(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], sche
     one that can't be taken and to park it."""
     schema = schema or view.name
     try:
-        if view.parks and (_has_parked(ledger, view) or any(_is_unreadable(event) for event in events)):
-            _take_each(ledger, view, events, schema)
-        else:
-            with _rows(ledger, schema) as rows:
-                fresh = _not_taken(rows, events)
-                if fresh:
-                    view.apply(rows, fresh, ledger)
-                    _track(rows, fresh[-1])
-    except (psycopg.OperationalError, transparency.LeafMissingError):
+        with _rows(ledger, schema) as rows:
+            fresh = _not_taken(rows, events)
+            if view.parks and (_has_parked(rows) or any(_is_unreadable(event) for event in fresh)):
+                raise _OneByOneError
+            if fresh:
+                view.apply(rows, fresh, ledger)
+                _track(rows, fresh[-1])
+    except psycopg.OperationalError:
         raise
     except Exception:
         # The edge of one projection: whatever its rule raised must not stop the others.
         if not view.parks:
             raise
-        _take_each(ledger, view, events, schema)
+        for recorded in events:
+            _take_alone(ledger, view, recorded, schema)
 
 
-def _take_each(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], schema: str) -> None:
-    for recorded in events:
-        reason = recorded.event.reason if isinstance(recorded.event, Unreadable) else None
-        if reason is None and _is_stream_parked(ledger, view, recorded):
-            reason = "earlier-event-parked"
-        if reason is None:
-            try:
-                with _rows(ledger, schema) as rows:
-                    if _not_taken(rows, [recorded]):
-                        view.apply(rows, [recorded], ledger)
-                        _track(rows, recorded)
-            except psycopg.OperationalError:
-                raise
-            except Exception as error:
-                reason = type(error).__name__
-        if reason is not None:
-            log.error("projection.parked", projection=view.name, position=recorded.position, reason=reason)
-            with _rows(ledger, schema) as rows:
-                if _not_taken(rows, [recorded]):
-                    _park(rows, view, recorded, reason)
-                    _track(rows, recorded)
+class _OneByOneError(Exception):
+    """Some event of the batch has to be parked: nothing of it is taken together."""
+
+
+def _take_alone(ledger: Ledger, view: Projection, recorded: RecordedEvent, schema: str) -> None:
+    try:
+        with _rows(ledger, schema) as rows:
+            if not _not_taken(rows, [recorded]):
+                return
+            reason = _why_parked(rows, recorded)
+            if reason is None:
+                view.apply(rows, [recorded], ledger)
+            else:
+                _park(rows, view, recorded, reason)
+            _track(rows, recorded)
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:
+        # As above: the rule's own failure becomes the reason.
+        with _rows(ledger, schema) as rows:
+            if _not_taken(rows, [recorded]):
+                _park(rows, view, recorded, type(error).__name__)
+                _track(rows, recorded)
+
+
+def _why_parked(rows: Rows, recorded: RecordedEvent) -> str | None:
+    if isinstance(recorded.event, Unreadable):
+        return recorded.event.reason
+    earlier = rows.execute(
+        "SELECT EXISTS (SELECT FROM parked WHERE stream_id = %s)", (recorded.stream_id,)
+    ).fetchone()
+    return "earlier-event-parked" if earlier and earlier[0] else None
 
 
 @contextmanager
@@ -175,32 +189,28 @@ def _not_taken(rows: Rows, events: Sequence[RecordedEvent]) -> list[RecordedEven
 
 
 def _track(rows: Rows, last: RecordedEvent) -> None:
-    rows.execute(
-        "INSERT INTO tracking (position) VALUES (%s)"
-        " ON CONFLICT (only_row) DO UPDATE SET position = excluded.position",
-        (last.position,),
-    )
+    rows.execute("UPDATE tracking SET position = %s", (last.position,))
 
 
 def _park(rows: Rows, view: Projection, recorded: RecordedEvent, reason: str) -> None:
-    rows.execute(
-        "INSERT INTO follower.parked (projection, position, stream_id, reason) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (view.name, recorded.position, recorded.stream_id, reason),
-    )
+    log.error("projection.parked", projection=view.name, position=recorded.position, reason=reason)
+    rows.execute("INSERT INTO parked VALUES (%s, %s, %s)", (recorded.position, recorded.stream_id, reason))
+
+
+def _has_parked(rows: Rows) -> bool:
+    row = rows.execute("SELECT EXISTS (SELECT FROM parked)").fetchone()
+    return bool(row and row[0])
 
 
 def _is_unreadable(recorded: RecordedEvent) -> bool:
     return isinstance(recorded.event, Unreadable)
 
 
-def _has_parked(ledger: Ledger, view: Projection) -> bool:
-    return bool(_ask(ledger, "SELECT EXISTS (SELECT FROM follower.parked WHERE projection = %s)", view.name))
-
-
-def _is_stream_parked(ledger: Ledger, view: Projection, recorded: RecordedEvent) -> bool:
-    query = "SELECT EXISTS (SELECT FROM follower.parked WHERE projection = %s AND stream_id = %s)"
-    return bool(_ask(ledger, query, view.name, recorded.stream_id))
+def _by_position(ledger: Ledger, views: Sequence[Projection]) -> dict[int, list[Projection]]:
+    found: dict[int, list[Projection]] = {}
+    for view in views:
+        found.setdefault(position_of(ledger, view.name), []).append(view)
+    return found
 
 
 def position_of(ledger: Ledger, schema: str) -> int:
@@ -209,11 +219,14 @@ def position_of(ledger: Ledger, schema: str) -> int:
     return int(_ask(ledger, query) or 0)
 
 
-def parked(ledger: Ledger) -> dict[str, int]:
-    """How many events each projection has parked: the alarm."""
-    with ledger.pool.connection() as connection:
-        found = connection.execute("SELECT projection, count(*) FROM follower.parked GROUP BY 1").fetchall()
-    return {name: count for name, count in found}
+def parked(ledger: Ledger, projections: Sequence[Projection]) -> dict[str, int]:
+    """How many events each projection has parked, of those that have: any is an alarm."""
+    counted = {}
+    for view in projections:
+        query = psycopg.sql.SQL("SELECT count(*) FROM {}.parked").format(psycopg.sql.Identifier(view.name))
+        if count := int(_ask(ledger, query)):
+            counted[view.name] = count
+    return counted
 
 
 def wait_for(ledger: Ledger, position: int, projections: Sequence[Projection], *, seconds: float) -> None:

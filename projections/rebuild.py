@@ -40,7 +40,6 @@ def rebuild(owner: Ledger, view: Projection, *, seen: SEEN = lambda _: None) -> 
 
     `owner` is the ledger opened as the owner of the database: tables are made and renamed."""
     with _beside(owner, view) as schema:
-        _unpark(owner, view, until=owner.last_position())
         _fill(owner, view, schema, until=owner.last_position(), seen=seen)
         with owner.pool.connection() as connection, connection.transaction():
             live, old = Identifier(view.name), Identifier(f"{view.name}_old")
@@ -69,7 +68,7 @@ def check(owner: Ledger, view: Projection, *, seen: SEEN = lambda _: None) -> Co
 def digests(connection: psycopg.Connection[Any], view: Projection, schema: str) -> dict[str, str]:
     """The digest of each table, over its rows in the order of its key."""
     found = {}
-    for table, order in view.tables.items():
+    for table, order in {"parked": "position", **view.tables}.items():
         digest = hashlib.sha256()
         query = SQL("COPY (SELECT * FROM {} ORDER BY {}) TO STDOUT").format(
             Identifier(schema, table), SQL(order)
@@ -90,12 +89,15 @@ def _beside(owner: Ledger, view: Projection) -> Iterator[str]:
         # A rebuild that was killed may have left its schema behind.
         connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
         connection.execute(SQL("CREATE SCHEMA {}").format(schema))
-        for table in ("tracking", *view.tables):
+        for table in ("tracking", "parked", *view.tables):
             connection.execute(
                 SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
                     Identifier(name, table), Identifier(view.name, table)
                 )
             )
+        connection.execute(
+            SQL("INSERT INTO {} (position) VALUES (0)").format(Identifier(name, "tracking"))
+        )
         for grant in (
             "GRANT USAGE ON SCHEMA {} TO letopis_app, letopis_auditor",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO letopis_app",
@@ -120,14 +122,6 @@ def _fill(owner: Ledger, view: Projection, schema: str, *, until: int, seen: SEE
         take(owner, view, events, schema)
         done = stored[-1][0]
         seen(done)
-
-
-def _unpark(owner: Ledger, view: Projection, *, until: int) -> None:
-    """What was set aside is tried again by the rebuild."""
-    with owner.pool.connection() as connection:
-        connection.execute(
-            "DELETE FROM follower.parked WHERE projection = %s AND position <= %s", (view.name, until)
-        )
 
 
 def _position(connection: psycopg.Connection[Any], schema: str) -> int:

@@ -4,8 +4,10 @@ Positions have gaps and leaf indexes have none, so the two are never the same nu
 the only writer, and assigns indexes in position order in the transaction that records how far it came.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +15,15 @@ import psycopg
 
 from ledger import checkpoint, merkle, note, proof, tiles
 from ledger.checkpoint import Checkpoint
-from ledger.codec import RecordedEvent
-from ledger.leaf import FIRST_LINE, split
+from ledger.codec import RecordedEvent, Unreadable
+from ledger.leaf import split
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
 
 
 class LeafMissingError(Exception):
-    """A stored event has no leaf: its row was damaged. Run `letopis verify`; nothing more is signed."""
+    """A stored event does not agree with its leaf: its row was damaged. Run `letopis verify`; nothing
+    more is signed until the row is restored."""
 
 
 class ForkError(Exception):
@@ -37,7 +40,9 @@ class NotIntegratedError(Exception):
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:  # noqa: ARG001 - one shape
     for recorded in events:
-        if not recorded.leaf.startswith(FIRST_LINE.encode()):
+        # What does not agree with its own leaf was damaged after it was written: to sign it now would
+        # make the damage part of the log.
+        if isinstance(recorded.event, Unreadable) and recorded.event.reason == "StoredBytesDifferError":
             raise LeafMissingError(recorded.position)
     size = _size(rows)
     hashes = [merkle.leaf_hash(recorded.leaf) for recorded in events]
@@ -90,26 +95,62 @@ def log_signer(ledger: Ledger) -> note.Signer:
     return note.Signer(ledger.origin, ledger.custody.log_seed)
 
 
+# Publishers take turns, whatever process they are in.
+PUBLISH_LOCK = 7597102
+
+
 def publish(ledger: Ledger) -> Checkpoint | None:
-    """Sign the tree as it stands, if it grew; ForkError if it does not extend the last checkpoint."""
+    """Sign the tree as it stands, if it grew. ForkError if it does not extend what was signed before,
+    here or according to the file outside the database: a restored or changed database is not signed."""
     with ledger.pool.connection() as connection, connection.transaction():
         rows = connection.cursor()
         rows.execute("SET LOCAL search_path TO transparency")
+        rows.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
+        # No follower changes the tree while it is read: its transactions begin with this row.
+        rows.execute("SELECT position FROM tracking FOR SHARE")
         size = _size(rows)
         read = tiles.subtree_reader(size, lambda *tile: _read_tile(rows, *tile))
-        last = rows.execute(
+        stored = rows.execute(
             "SELECT tree_size, root_hash FROM log.checkpoints ORDER BY tree_size DESC LIMIT 1"
         ).fetchone()
-        if last is not None and (last[0] > size or merkle.read_root(last[0], read) != bytes(last[1])):
-            raise ForkError(f"signed {last[0]}, now {size}")
-        if last is not None and last[0] == size:
+        last = (stored[0], bytes(stored[1])) if stored else (0, merkle.EMPTY_ROOT)
+        for tree_size, root_hash in (last, _remembered(ledger)):
+            if tree_size > size or merkle.read_root(tree_size, read) != root_hash:
+                raise ForkError(f"signed {tree_size}, now {size}")
+        if last[0] == size:
             return None
         signed = Checkpoint(ledger.origin, size, merkle.read_root(size, read))
+        signed_note = checkpoint.sign(signed, log_signer(ledger))
+        _remember(ledger, signed_note)
         rows.execute(
             "INSERT INTO log.checkpoints (tree_size, root_hash, note) VALUES (%s, %s, %s)",
-            (size, signed.root_hash, checkpoint.sign(signed, log_signer(ledger))),
+            (size, signed.root_hash, signed_note),
         )
         return signed
+
+
+def _remembered(ledger: Ledger) -> tuple[int, bytes]:
+    """Size and root of the last checkpoint that was signed with these secrets."""
+    try:
+        signed_note = _memory(ledger).read_bytes()
+    except FileNotFoundError:
+        return 0, merkle.EMPTY_ROOT
+    signed = checkpoint.verify(signed_note, log_signer(ledger).verifier)
+    return signed.tree_size, signed.root_hash
+
+
+def _remember(ledger: Ledger, signed_note: bytes) -> None:
+    """On the disk before anybody can see it: a crash in between signs the same size and root again."""
+    draft = _memory(ledger).with_suffix(".draft")
+    with draft.open("wb") as file:
+        file.write(signed_note)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(_memory(ledger))
+
+
+def _memory(ledger: Ledger) -> Path:
+    return ledger.custody.folder / "last-checkpoint"
 
 
 # Queries.

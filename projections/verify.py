@@ -151,23 +151,25 @@ class _Reading:
 
     def _read_documents(self, rows: Sequence[Row]) -> None:
         """Every submission's document is there and is the one that the event names."""
-        named = {}
+        named: dict[str, tuple[tuple[str, str], int, int | None]] = {}
         for position, _, _, name, state, leaf_index, _ in rows:
             if name == "SubmissionReceived":
                 body = state[state.rindex(b"\n{") + 1 :]
                 document = orjson.loads(body)["document"]
-                named[document["document_id"]] = (document["sealed_sha256"], position, leaf_index)
+                said = (document["key_id"], document["sealed_sha256"])
+                named[document["document_id"]] = (said, position, leaf_index)
         if not named:
             return
         self.documents += len(named)
         found = self.connection.execute(
-            "SELECT document_id::text, sealed FROM ledger.documents WHERE document_id = ANY(%s::uuid[])",
+            "SELECT document_id::text, key_id::text, sealed FROM ledger.documents"
+            " WHERE document_id = ANY(%s::uuid[])",
             (list(named),),
             binary=True,
         )
-        digests = {row[0]: hashlib.sha256(row[1]).hexdigest() for row in found}
-        for document_id, (digest, position, leaf_index) in named.items():
-            if digests.get(document_id) != digest:
+        stored = {row[0]: (row[1], hashlib.sha256(row[2]).hexdigest()) for row in found}
+        for document_id, (said, position, leaf_index) in named.items():
+            if stored.get(document_id) != said:
                 what = "a stored document is missing or was changed"
                 raise _FoundError(what, leaf_index=leaf_index, position=position)
 

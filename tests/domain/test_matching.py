@@ -7,7 +7,8 @@ import pytest
 from domain import consent, linkage, matching
 from domain.consent import Consent, ConsentGranted, ConsentKind, ConsentWithdrawn
 from domain.linkage import Linkage, OrganisationLinked, OrganisationUnlinked
-from domain.matching import ENP_SYSTEMS, SNILS_SYSTEMS, Numbers, barrier, numbers_of, unrecognised
+from domain.matching import barrier, unrecognised
+from domain.numbers import ENP_SYSTEMS, SNILS_SYSTEMS, Numbers, numbers_of
 from domain.values import Identifier, OrganisationId
 from tests.examples import ANNA, BORIS, CLINIC, DOCUMENT, ENP, REPORT, SNILS
 
