@@ -167,16 +167,8 @@ def verify_log(
         }
         print(json.dumps(body))
     else:
-        print(verdict(result))
+        print(result.sentence)
     sys.exit(0 if result.finding is None else 1)
-
-
-def verdict(result: verify.Verification) -> str:
-    """One line for people."""
-    if result.finding is None:
-        return f"verify: OK, tree size {result.tree_size}, root {b64encode(result.root_hash).decode()}"
-    finding = result.finding
-    return f"verify: FAILED, {finding.what}; first bad index {finding.leaf_index}, position {finding.position}"
 
 
 @cli.command()

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from api import bench_append, bench_replay
 from api.bench_events import Day
-from api.bench_machine import facts
+from api.bench_machine import facts, spread
 from api.bench_replay import History
 from api.embedded_postgres import EmbeddedPostgres
 from api.migrate import migrate
@@ -63,14 +63,19 @@ QUICK = Effort(calls=160, bulk_events=2_000, rounds=3, reading_rounds=2)
 
 def run(*, events: list[int], quick: bool, out: Console) -> dict[str, Any]:
     """Measure everything at these sizes (in events, growing), print it, and return it."""
-    effort = QUICK if quick else THOROUGH
-    sizes = sorted(set(events)) or list(QUICK_SIZES if quick else SIZES)
+    sizes = events or (QUICK_SIZES if quick else SIZES)
+    return {"quick": quick} | measure(events=sizes, effort=QUICK if quick else THOROUGH, out=out)
+
+
+def measure(*, events: Sequence[int], effort: Effort, out: Console) -> dict[str, Any]:
+    """As `run`, with as much effort as is said."""
+    sizes = sorted(set(events))
     with tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder, EmbeddedPostgres(
         Path(folder) / "postgres"
     ) as server:
         custody.create(Path(folder) / "secrets")
         secrets = custody.load(Path(folder) / "secrets")
-        found: dict[str, Any] = {"machine": facts(server.url), "sizes": sizes, "quick": quick}
+        found: dict[str, Any] = {"machine": facts(server.url), "sizes": sizes}
         with _progress(out) as progress:
             bench = _Bench(server, secrets, effort, progress)
             found |= bench.append()
@@ -133,7 +138,7 @@ class _Bench:
                 bench_append.append_rate(ledger, day, callers=16, calls=calls)
                 for _ in range(self.effort.rounds + 1)
             ]
-        return bench_append.spread(rates[1:]).figures()
+        return spread(rates[1:]).figures()
 
     def _read(self, history: History, size: int, name: str) -> dict[str, Any]:
         rounds = self.effort.reading_rounds
@@ -149,7 +154,7 @@ class _Bench:
     def _database(self, name: str) -> str:
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        migrate(self.server.url_of(name), origin=ORIGIN)
+        migrate(self.server.url_of(name), origin=ORIGIN, fingerprint=self.secrets.fingerprint)
         return self.server.url_of(name)
 
     def _steps(self, words: str, total: int) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from psycopg.types.numeric import Int8
 from api.bench_events import Day
 from api.bench_machine import Spread, spread
 from ledger.codec import Circumstances
-from ledger.store import Ledger, Write
+from ledger.store import Ledger
 
 CALLERS = (1, 4, 16)
 CALL_EVENTS = 1000
@@ -74,15 +74,7 @@ def one_event_a_call(
 def append_rate(ledger: Ledger, day: Day, *, callers: int, calls: int) -> float:
     """Events a second when so many callers append one report each, again and again."""
     work = [[day.report_only() for _ in range(calls)] for _ in range(callers)]
-    for writes in work:
-        open_keys(ledger, writes)
     return _rate(lambda write: ledger.append(write, circumstances=BY), work)
-
-
-def open_keys(ledger: Ledger, writes: Sequence[Write]) -> None:
-    """A patient's key is made when they first come, not when a report is appended."""
-    for subject in {write.subject for write in writes if write.subject is not None}:
-        ledger.keys.key_of(subject, "results")
 
 
 def many_events_a_call(
@@ -94,8 +86,6 @@ def many_events_a_call(
 
     def ours() -> float:
         calls = [[day.report_only() for _ in range(CALL_EVENTS)] for _ in range(max(events // CALL_EVENTS, 1))]
-        for writes in calls:
-            open_keys(ledger, writes)
         start = time.perf_counter()
         for writes in calls:
             ledger.append(*writes, circumstances=BY)

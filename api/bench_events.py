@@ -1,6 +1,7 @@
 """The events that the benchmark stores: a laboratory's ordinary day, the same one for the same seed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -17,6 +18,7 @@ from domain.report import (
     ObservationStatus,
     ReferenceRange,
     ReportContent,
+    ReportMatched,
     ReportReceived,
     ReportStatus,
     Specimen,
@@ -24,15 +26,22 @@ from domain.report import (
     Value,
     ValueKind,
 )
-from domain.submission import ReportOutcome, StoredDocument, SubmissionAccepted, SubmissionReceived, SubmittedReport
-from domain.values import Coding, Concept, Identifier, LaboratoryId, PatientId, Purpose, Quantity
+from domain.submission import (
+    ReportOutcome,
+    StoredDocument,
+    SubmissionAccepted,
+    SubmissionReceived,
+    SubmittedReport,
+)
+from domain.values import Coding, Concept, Identifier, LaboratoryId, PatientId, Quantity
+from ledger.keys import MintedKeys
 from ledger.recorder import Document
 from ledger.store import Ledger, Write
 
-# Every report brings these: submission received and accepted, report received, notification requested,
-# attempted and handed over, list shown, report shown.
-EVENTS_PER_REPORT = 8
-# A patient of the cabinet has a few reports; each patient has a data key of their own.
+# Every report brings these: submission received and accepted, report received and matched, notification
+# requested, attempted and handed over, list shown, report shown.
+EVENTS_PER_REPORT = 9
+# A patient of the cabinet has a few reports; each report and each submission has a data key of its own.
 REPORTS_PER_PATIENT = 5
 # Making a report takes longer than storing one: so many different ones are made and used again and again.
 CONTENTS = 200
@@ -79,10 +88,7 @@ def sample_report() -> ReportReceived:
     return ReportReceived(
         laboratory_id=LaboratoryId(nobody),
         submission_id=nobody,
-        content=content(Random(0)),  # noqa: S311
-        content_mark=bytes(32).hex(),
-        patient_id=PatientId(nobody),
-        matched_by="enp",
+        content=content(Random(0)),
     )
 
 
@@ -103,62 +109,79 @@ def _observation(random: Random, code: str, words: str, unit: str, low: int, hig
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What one append of several reports needs."""
+
+    writes: list[Write]
+    documents: list[Document]
+    keys: MintedKeys
+
+
 class Day:
     """Reports as they come, each with what follows from it."""
 
     def __init__(self, ledger: Ledger, *, seed: int = 1) -> None:
         self._ledger = ledger
-        self._random = Random(seed)  # noqa: S311 - the same day each time, no secret
+        self._random = Random(seed)
         self._laboratories = [LaboratoryId(self._uuid()) for _ in range(20)]
         self._contents = [content(self._random) for _ in range(CONTENTS)]
         self._patient = PatientId(self._uuid())
         self._reports = 0
 
     def report_only(self) -> Write:
-        """One report of the next patient, and nothing else."""
-        patient_id = self._next_patient()
-        return Write(self._uuid(), 0, (self._report(patient_id, self._laboratory(), self._uuid()),), patient_id)
+        """One report, and nothing else."""
+        report_id = self._uuid()
+        return Write(report_id, 0, (self._report(self._laboratory(), self._uuid()),), report_id)
 
-    def report_and_all(self) -> tuple[list[Write], Document]:
-        """One report with its submission, its notification and its reading; the submission's document."""
-        patient_id, report_id, notification_id = self._next_patient(), self._uuid(), self._uuid()
-        laboratory_id, submission_id = self._laboratory(), self._uuid()
-        document = self._ledger.seal_document(
-            patient_id, Purpose.RESULTS, self._random.randbytes(ENVELOPE_BYTES)
+    def taken_in(self, reports: int) -> TakenIn:
+        """Reports with their submissions, notifications and readings, as one append stores them."""
+        submissions = [self._uuid() for _ in range(reports)]
+        report_ids = [self._uuid() for _ in range(reports)]
+        keys = self._ledger.new_keys(
+            *(Write(stream_id, 0, (), stream_id) for stream_id in (*submissions, *report_ids))
         )
+        taken = TakenIn([], [], keys)
+        for submission_id, report_id in zip(submissions, report_ids, strict=True):
+            envelope = self._random.randbytes(ENVELOPE_BYTES)
+            document = self._ledger.seal_document(submission_id, envelope, keys)
+            taken.documents.append(document)
+            taken.writes.extend(self._all_of(submission_id, report_id, document))
+        return taken
+
+    def _all_of(self, submission_id: UUID, report_id: UUID, document: Document) -> Sequence[Write]:
+        patient_id, laboratory_id = self._next_patient(), self._laboratory()
         received = SubmissionReceived(
             laboratory_id=laboratory_id,
             key_id="bench",
             content_type="application/fhir+json",
-            content_mark=self._random.randbytes(32).hex(),
+            content_commitment=self._random.randbytes(32).hex(),
             document=StoredDocument(
                 document_id=document.document_id,
+                key_id=document.key_id,
                 sealed_sha256=document.sha256,
-                size_bytes=ENVELOPE_BYTES,
+                commitment=document.commitment.hex(),
+                size_bytes=document.size_bytes,
             ),
         )
         outcome = SubmittedReport(report_id=report_id, version=1, outcome=ReportOutcome.RECORDED)
+        matched = ReportMatched(patient_id=patient_id, matched_by="enp")
         own = ReadingPurpose.OWN_CABINET
-        return [
+        listed = ReportsListed(patient_id=patient_id, count=1, purpose=own)
+        read = ReportRead(patient_id=patient_id, report_id=report_id, report_version=1, purpose=own)
+        return (
             Write(submission_id, 0, (received, SubmissionAccepted(reports=(outcome,)))),
-            Write(report_id, 0, (self._report(patient_id, laboratory_id, submission_id),), patient_id),
-            Write(notification_id, 0, self._announced(patient_id, report_id)),
-            Write(self._uuid(), 0, (ReportsListed(patient_id=patient_id, count=1, purpose=own),)),
-            Write(
-                self._uuid(),
-                0,
-                (ReportRead(patient_id=patient_id, report_id=report_id, report_version=1, purpose=own),),
-            ),
-        ], document
+            Write(report_id, 0, (self._report(laboratory_id, submission_id), matched), report_id),
+            Write(self._uuid(), 0, self._announced(patient_id, report_id)),
+            Write(self._uuid(), 0, (listed,)),
+            Write(self._uuid(), 0, (read,)),
+        )
 
-    def _report(self, patient_id: PatientId, laboratory_id: LaboratoryId, submission_id: UUID) -> ReportReceived:
+    def _report(self, laboratory_id: LaboratoryId, submission_id: UUID) -> ReportReceived:
         return ReportReceived(
             laboratory_id=laboratory_id,
             submission_id=submission_id,
             content=self._random.choice(self._contents),
-            content_mark=self._random.randbytes(32).hex(),
-            patient_id=patient_id,
-            matched_by="enp",
         )
 
     def _announced(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from api.bench_append import BY, CALL_EVENTS, open_keys
+from api.bench_append import BY, CALL_EVENTS
 from api.bench_events import EVENTS_PER_REPORT, Day, sample_report
 from api.bench_machine import Clock, Shares, spread
 from ledger import sealing
@@ -60,20 +60,13 @@ def fill(history: History, events: int, *, seen: Seen) -> None:
 
 
 def _append_mixed(ledger: Ledger, day: Day, count: int) -> int:
-    reports = max(count // EVENTS_PER_REPORT, 1)
-    taken_in = [day.report_and_all() for _ in range(reports)]
-    ledger.append(
-        *(write for writes, _ in taken_in for write in writes),
-        circumstances=BY,
-        documents=[document for _, document in taken_in],
-    )
-    return reports * EVENTS_PER_REPORT
+    taken = day.taken_in(max(count // EVENTS_PER_REPORT, 1))
+    ledger.append(*taken.writes, circumstances=BY, documents=taken.documents, keys=taken.keys)
+    return sum(len(write.events) for write in taken.writes)
 
 
 def _append_reports(ledger: Ledger, day: Day, count: int) -> int:
-    writes = [day.report_only() for _ in range(count)]
-    open_keys(ledger, writes)
-    ledger.append(*writes, circumstances=BY)
+    ledger.append(*(day.report_only() for _ in range(count)), circumstances=BY)
     return count
 
 
@@ -86,7 +79,8 @@ def measure_rebuild(history: History, *, rounds: int, seen: Seen) -> dict[str, A
             clock = Clock(history.conninfo)
             rebuild.rebuild(owner, CABINET, seen=seen)
             found.append(clock.read())
-    return _figures(found, _count(history, "SELECT count(*) FROM ledger.events"), sealed * _seconds_a_report())
+    events = _count(history, "SELECT count(*) FROM ledger.events")
+    return _figures(found, events, sealed * _seconds_a_report())
 
 
 def measure_verify(history: History, *, rounds: int, seen: Seen) -> dict[str, Any]:
@@ -134,7 +128,7 @@ def _figures(found: list[Shares], events: int, crypto: float) -> dict[str, Any]:
 
 
 def _seconds_a_report() -> float:
-    """What a rebuild does with one report's bytes: open, check the commitment and the digest, seal the row."""
+    """What a rebuild does with one report's bytes: open, check commitment and digest, seal the row."""
     plaintext = to_data(sample_report())
     secret, about, header, summary = bytes(32), UUID(int=0), bytes(HEADER_BYTES), bytes(SUMMARY_BYTES)
     body, _ = sealing.seal(secret, about=about, header=header, plaintext=plaintext)

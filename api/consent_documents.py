@@ -23,7 +23,8 @@ class ConsentText:
 def current(kind: ConsentKind, language: str) -> ConsentText:
     """The latest version of a kind in a language."""
     versions = {
-        int(path.name.split(".")[1].removeprefix("v")): path for path in FOLDER.glob(f"{kind}.v*.{language}.txt")
+        int(path.name.split(".")[1].removeprefix("v")): path
+        for path in FOLDER.glob(f"{kind}.v*.{language}.txt")
     }
     version = max(versions)
     raw = versions[version].read_bytes()

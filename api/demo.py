@@ -112,7 +112,9 @@ def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
     opened = stack.enter_context(node(settings))
     stack.enter_context(_serving(opened))
     ms = (monotonic() - started) * 1000
-    out.print(f"  [green]✓[/green] PostgreSQL, migrations, mail and SMS servers, portal [dim]{ms:.0f} ms[/dim]")
+    out.print(
+        f"  [green]✓[/green] PostgreSQL, migrations, mail and SMS servers, portal [dim]{ms:.0f} ms[/dim]"
+    )
     origin = {"Origin": settings.public_url}
     browser = stack.enter_context(
         httpx2.Client(base_url=settings.public_url, headers=origin, follow_redirects=True)
@@ -174,7 +176,9 @@ def _organisation(story: Story) -> None:
 def _consents(story: Story) -> None:
     for kind in ("personal-data", "results-transfer", "notifications"):
         page = story.browser.get("/consents")
-        version = re.search(rf'action="/consents/{kind}/grant".*?name="version" value="(\d+)"', page.text, re.S)
+        version = re.search(
+            rf'action="/consents/{kind}/grant".*?name="version" value="(\d+)"', page.text, re.DOTALL
+        )
         _expect(version is not None, f"the consent {kind} is offered")
         assert version is not None
         _post(story, f"/consents/{kind}/grant", read="yes", version=version[1])
@@ -379,8 +383,6 @@ def _free_port() -> int:
 
 
 def _summarise(story: Story, out: Console) -> None:
-    from api.__main__ import verdict
-
     ledger, result = story.opened.ledger, story.found["verification"]
     patient_id = ledger.find("phone", story.who.phone)
     assert patient_id is not None
@@ -388,12 +390,18 @@ def _summarise(story: Story, out: Console) -> None:
     notices = delivery.notifications_of(ledger, PatientId(patient_id))
     out.print("\n[bold]Summary[/bold]")
     out.print(f"  events recorded    {result.events}")
-    out.print(f"  report shown       {story.found['report_id']}: {story.found['values']} rows,"
-              f" {story.found['flags']} flags, in the cabinet after {story.found['seconds'] * 1000:.0f} ms")
-    out.print(f"  e-mail received    «{story.found['subject']}», {notices[0].status}: {story.found['mail']}",
-              soft_wrap=True)
-    out.print(f"  audit entries      {audit.count(ledger)}, of them {len(audit.readings_of(ledger, PatientId(patient_id)))} readings of this patient's data")
-    out.print(f"  {verdict(result)}", soft_wrap=True, highlight=False)
+    out.print(
+        f"  report shown       {story.found['report_id']}: {story.found['values']} rows,"
+        f" {story.found['flags']} flags, in the cabinet after {story.found['seconds'] * 1000:.0f} ms"
+    )
+    out.print(
+        f"  e-mail received    «{story.found['subject']}», {notices[0].status}: {story.found['mail']}",
+        soft_wrap=True,
+    )
+    out.print(
+        f"  audit entries      {audit.count(ledger)}, of them {len(audit.readings_of(ledger, PatientId(patient_id)))} readings of this patient's data"
+    )
+    out.print(f"  {result.sentence}", soft_wrap=True, highlight=False)
     assert patient.policy is not None
 
 

@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from joserfc.jwk import OKPKey
 from orjson import OPT_SORT_KEYS, dumps
 
-from api.envelope import OpenedEnvelope, SignedContent, unseal, verify
 from api.compact_form import EnvelopeError
+from api.envelope import OpenedEnvelope, SignedContent, unseal, verify
 from api.envelope_keys import load_key, public_jwk
 from api.fhir import ContentError, read_fhir
 from api.metrics import SUBMISSIONS
@@ -56,18 +56,14 @@ def submit(node: Node, envelope: bytes) -> Answer:
             audience=node.settings.public_url,
             now=datetime.now(UTC),
         )
-        accepted = intake.accept(
-            node.ledger, _envelope(laboratory_id, signed, opened), _read(opened)
-        )
+        accepted = intake.accept(node.ledger, _envelope(laboratory_id, signed, opened), _read(opened))
     except (EnvelopeError, ProblemError) as error:
         problem = Problem(error.code, error.field)
     except EnvelopeReplayedError:
         problem = Problem("envelope-replayed", "jws.jti")
     else:
         return _answer(accepted)
-    submission_id = intake.refuse(
-        node.ledger, problem, size_bytes=len(envelope), claimed=laboratory_id
-    )
+    submission_id = intake.refuse(node.ledger, problem, size_bytes=len(envelope), claimed=laboratory_id)
     SUBMISSIONS.labels("rejected").inc()
     body = problem_document(problem.code, problem.field) | {"submission_id": str(submission_id)}
     return Answer("rejected", (), problem, body)

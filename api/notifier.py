@@ -41,6 +41,7 @@ SMTP_SECONDS = 60.0
 LEASE = timedelta(minutes=5)
 UNKNOWN_WAIT = timedelta(minutes=10)
 LIFE = timedelta(hours=72)
+NOBODY = UUID(int=0)
 BY = Circumstances(actor="system:notifier")
 
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ class Notifier:
 
     ledger: Ledger
     settings: Settings
-    held_after: UUID = UUID(int=0)
+    held_after: UUID = NOBODY
 
     def run(self, stop: Signal) -> None:
         while not stop.is_set():
@@ -63,7 +64,7 @@ class Notifier:
             except (OutcomeUnknownError, OSError) as error:
                 log.warning("notifier.interrupted", error=type(error).__name__)
                 stop.wait(1.0)
-            except Exception as error:  # the worker's edge: one bad notification must not end it
+            except Exception as error:  # noqa: BLE001 - the worker's edge: one bad notice must not end it
                 log.error("notifier.failed", error=type(error).__name__)
                 stop.wait(1.0)
 
@@ -85,7 +86,7 @@ class Notifier:
         found = cabinet.recognised_held(self.ledger, after=self.held_after)
         for report_id, patient_id, kind in found:
             match_held(self.ledger, report_id, patient_id, matched_by=kind)
-        self.held_after = found[-1][0] if found else UUID(int=0)
+        self.held_after = found[-1][0] if found else NOBODY
 
     def _carry_out(self, notification_id: UUID) -> None:
         state, version = self.ledger.load(notification_id, notification.evolve)
@@ -115,9 +116,7 @@ class Notifier:
             )
             self._append(notification_id, version, refused, guard)
             return None
-        taken = notification.attempt(
-            state, now=now, lease_until=now + LEASE, consent_version=consent_version
-        )
+        taken = notification.attempt(state, now=now, lease_until=now + LEASE, consent_version=consent_version)
         self._append(notification_id, version, taken, guard)
         return taken
 
@@ -175,9 +174,7 @@ class Notifier:
         """When it was requested: the Date of the message, the same at every try."""
         return next(iter(self.ledger.read(notification_id))).recorded_at
 
-    def _append(
-        self, notification_id: UUID, version: int, event: NotificationEvent, *guards: Guard
-    ) -> None:
+    def _append(self, notification_id: UUID, version: int, event: NotificationEvent, *guards: Guard) -> None:
         self.ledger.append(Write(notification_id, version, (event,)), circumstances=BY, guards=guards)
 
 

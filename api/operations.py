@@ -52,7 +52,9 @@ def checkpoint(request: Request) -> Response:
     signed = transparency.latest(node.ledger)
     if signed is None:
         raise ProblemError("not-found")
-    return Response(signed.note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+    return Response(
+        signed.note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
+    )
 
 
 @router.get("/v1/log/key", summary="The log's public key")

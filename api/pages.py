@@ -205,7 +205,7 @@ def decimal_text(value: Decimal | int | str, *, locale: Locale) -> str:
 
 def _size_text(size_bytes: int, *, locale: Locale) -> str:
     kibibytes = max(1, round(size_bytes / 1024))
-    if kibibytes < 1024:  # noqa: PLR2004 - units of a file's size
+    if kibibytes < 1024:
         return phrase("size.kilobytes", locale=locale, size=kibibytes)
     megabytes = Decimal(size_bytes * 10 // 1024**2) / 10
     return phrase("size.megabytes", locale=locale, size=decimal_text(megabytes, locale=locale))

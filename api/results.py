@@ -66,9 +66,7 @@ def report_page(person: Person, report_id: UUID) -> Response:
     if not isinstance(recorded.event, ReportReceived | ReportRevised):
         raise ProblemError("not-found")
     content = recorded.event.content
-    reading = ReportRead(
-        patient_id=patient_id, report_id=report_id, report_version=row.version, purpose=OWN
-    )
+    reading = ReportRead(patient_id=patient_id, report_id=report_id, report_version=row.version, purpose=OWN)
     commands.record_reading(person.ledger, reading, person.by())
     return person.page(
         "report.html",
@@ -117,9 +115,7 @@ def _leaf(person: Visit, recorded: RecordedEvent) -> dict[str, Any] | None:
 @router.get("/access")
 def access_page(person: Person) -> Response:
     patient_id = person.signed_in().patient_id
-    commands.record_reading(
-        person.ledger, AccessLogRead(patient_id=patient_id, purpose=OWN), person.by()
-    )
+    commands.record_reading(person.ledger, AccessLogRead(patient_id=patient_id, purpose=OWN), person.by())
     titles = {
         row.report_id: row.summary.title
         for row in cabinet.reports_of(person.ledger, patient_id, limit=1000)

@@ -305,9 +305,7 @@ def organisations_page(person: Person, q: str = "") -> Response:
 def add_organisation(person: Actor, form: Form) -> Response:
     try:
         organisation_id = OrganisationId(UUID(form.get("organisation", "")))
-        commands.link_organisation(
-            person.ledger, person.signed_in().patient_id, organisation_id, person.by()
-        )
+        commands.link_organisation(person.ledger, person.signed_in().patient_id, organisation_id, person.by())
     except (ValueError, commands.LaboratoryNotFoundError):
         raise ProblemError("not-found") from None
     except PolicyMissingError:

@@ -234,7 +234,9 @@ class Door:
         return hmac.digest(self._key(b"code"), challenge_id.bytes + code.encode(), "sha256")
 
     def _seal(self, challenge_id: UUID, pending: bytes) -> bytes:
-        return sealing.seal(self._key(b"pending"), about=challenge_id, header=b"pending", plaintext=pending)[0]
+        return sealing.seal(self._key(b"pending"), about=challenge_id, header=b"pending", plaintext=pending)[
+            0
+        ]
 
     def _unseal(self, challenge_id: UUID, sealed: bytes) -> bytes:
         return sealing.unseal(self._key(b"pending"), about=challenge_id, header=b"pending", body=sealed)

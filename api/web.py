@@ -168,7 +168,9 @@ async def posted(request: Request) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def guarded(person: Annotated[Visit, Depends(visit)], form: Annotated[dict[str, str], Depends(posted)]) -> Visit:
+def guarded(
+    person: Annotated[Visit, Depends(visit)], form: Annotated[dict[str, str], Depends(posted)]
+) -> Visit:
     """A signed-in person's act: the form's token must be the session's."""
     session = person.signed_in()
     if form.get("csrf") != session.csrf:

@@ -63,6 +63,4 @@ def link(
 def unlink(linkage: Linkage | None) -> tuple[OrganisationUnlinked, ...]:
     if linkage is None or not linkage.linked:
         return ()
-    return (
-        OrganisationUnlinked(patient_id=linkage.patient_id, organisation_id=linkage.organisation_id),
-    )
+    return (OrganisationUnlinked(patient_id=linkage.patient_id, organisation_id=linkage.organisation_id),)

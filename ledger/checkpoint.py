@@ -59,7 +59,7 @@ def to_text(checkpoint: Checkpoint) -> str:
 def parse(text: str) -> Checkpoint:
     """The checkpoint in a note's text; extension lines must not be empty, and are dropped."""
     lines = text.split("\n")
-    _require(len(lines) > 3 and lines.pop() == "", "the text has not three lines")  # noqa: PLR2004
+    _require(len(lines) > 3 and lines.pop() == "", "the text has not three lines")
     _require(all(lines), "the text has an empty line")
     origin, size, root, *_ = lines
     try:
@@ -90,6 +90,6 @@ def verify(signed: bytes, log: Verifier) -> Checkpoint:
     return checkpoint
 
 
-def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - reads as an assertion
+def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise InvalidCheckpointError(reason)

@@ -21,16 +21,18 @@ import orjson
 from eventsourcing.persistence import Mapper, StoredEvent
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-import domain.consent as consent
-import domain.laboratory as laboratory
-import domain.linkage as linkage
-import domain.notification as notification
-import domain.patient as patient
-import domain.reading as reading
-import domain.report as report
-import domain.session as session
-import domain.submission as submission
-from domain import Event
+from domain import (
+    Event,
+    consent,
+    laboratory,
+    linkage,
+    notification,
+    patient,
+    reading,
+    report,
+    session,
+    submission,
+)
 from domain.values import Purpose
 from ledger import leaf, sealing
 from ledger.keys import DataKeys, KeyLostError, MintedKeys
@@ -223,9 +225,7 @@ class EventMapper(Mapper[UUID]):
         that can't be read."""
         opened = [_open(self._origin, stored, position) for stored, position in rows]
         try:
-            opened_keys = self._keys.find_all(
-                [entry.key_id for entry in opened if entry.key_id is not None]
-            )
+            opened_keys = self._keys.find_all([entry.key_id for entry in opened if entry.key_id is not None])
         except KeyLostError as error:
             raise UnreadableEventError(f"data key {error} is lost") from error
         return [entry.decode(opened_keys) for entry in opened]

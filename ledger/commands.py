@@ -95,7 +95,9 @@ def load_patient(ledger: Ledger, patient_id: PatientId) -> Patient:
     return state
 
 
-def state_profile(ledger: Ledger, patient_id: PatientId, profile: ProfileStated, by: Circumstances) -> Position:
+def state_profile(
+    ledger: Ledger, patient_id: PatientId, profile: ProfileStated, by: Circumstances
+) -> Position:
     """MarkTakenError with kind `snils` if the СНИЛС is somebody else's."""
     current = load_patient(ledger, patient_id).profile
     is_new = current is None or current.snils != profile.snils
@@ -198,9 +200,7 @@ def grant_consent(
     )
 
 
-def withdraw_consent(
-    ledger: Ledger, patient_id: PatientId, kind: ConsentKind, by: Circumstances
-) -> Position:
+def withdraw_consent(ledger: Ledger, patient_id: PatientId, kind: ConsentKind, by: Circumstances) -> Position:
     return _change(
         ledger,
         consent_stream(ledger, patient_id, kind),
@@ -282,9 +282,7 @@ def open_session(ledger: Ledger, patient_id: PatientId, *, factors: tuple[str, .
 
 
 def close_session(ledger: Ledger, session_id: UUID, *, reason: str, by: Circumstances) -> Position:
-    return _change(
-        ledger, session_id, session.evolve, lambda state: session.close(state, reason=reason), by
-    )
+    return _change(ledger, session_id, session.evolve, lambda state: session.close(state, reason=reason), by)
 
 
 def refuse_sign_in(ledger: Ledger, patient_id: PatientId, *, reason: str) -> Position:

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 from domain import consent, linkage, matching, patient, report, submission
 from domain.consent import Consent, ConsentKind
-from domain.numbers import numbers_of
 from domain.notification import Channel, NotificationRequested, NotificationSuppressed
+from domain.numbers import numbers_of
 from domain.report import Report, ReportContent
 from domain.submission import (
     ReportOutcome,
@@ -175,7 +175,10 @@ def _drafts(
 
 
 def _first_version(
-    ledger: Ledger, report_id: UUID, events: Sequence[report.ReportReceived | report.ReportRevised], match: "Match"
+    ledger: Ledger,
+    report_id: UUID,
+    events: Sequence[report.ReportReceived | report.ReportRevised],
+    match: "Match",
 ) -> _Draft:
     submitted = SubmittedReport(
         report_id=report_id, version=1, outcome=ReportOutcome.RECORDED, held=match.held

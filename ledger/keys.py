@@ -165,9 +165,9 @@ class DataKeys:
         wrapped = self._custody.wrap(key.secret, about=_about(key.key_id, subject, purpose, epoch))
         return key, NewKey(key.key_id, subject, purpose, epoch, wrapped)
 
-    def _unwrap(self, key_id: object, subject: object, purpose: object, epoch: object, wrapped: object) -> (
-        bytes | None
-    ):
+    def _unwrap(
+        self, key_id: object, subject: object, purpose: object, epoch: object, wrapped: object
+    ) -> bytes | None:
         assert isinstance(key_id, UUID) and isinstance(subject, UUID)
         assert isinstance(purpose, str) and isinstance(epoch, int)
         if wrapped is None:

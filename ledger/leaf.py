@@ -48,7 +48,7 @@ class Leaf:
     commitment: bytes | None
 
 
-def header(  # noqa: PLR0913 - the lines of the format, each named
+def header(
     *,
     origin: str,
     event_id: UUID,

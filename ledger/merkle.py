@@ -145,7 +145,7 @@ def _climb(node: int, last: int, siblings: Sequence[bytes]) -> Iterator[tuple[by
     _require(last == 0, "the proof is too short")
 
 
-def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - reads as an assertion
+def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise InvalidProofError(reason)
 

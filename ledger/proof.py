@@ -96,6 +96,6 @@ def _parse_head(lines: list[str], checkpoint: bytes) -> Proof:
     return Proof(index, tuple(map(decode_base64, rest)), checkpoint, extra)
 
 
-def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - reads as an assertion
+def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise InvalidProofError(reason)

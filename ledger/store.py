@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -57,7 +57,9 @@ class Position:
 class Ledger:
     """One log, its keys, and the only way to write to it."""
 
-    def __init__(self, conninfo: str, custody: Custody, *, role: str = "letopis_app", pool_size: int = 8) -> None:
+    def __init__(
+        self, conninfo: str, custody: Custody, *, role: str = "letopis_app", pool_size: int = 8
+    ) -> None:
         options = f"-c role={role} -c lock_timeout=30s -c idle_in_transaction_session_timeout=30s"
         self.custody = custody
         self.pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
@@ -77,7 +79,7 @@ class Ledger:
         self.recorder.datastore.close()
         self.pool.close()
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

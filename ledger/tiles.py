@@ -202,6 +202,6 @@ def _tree_size(tree_size: int) -> int:
     return tree_size
 
 
-def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - reads as an assertion
+def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise InvalidTileError(reason)

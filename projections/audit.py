@@ -75,7 +75,9 @@ def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
     )
 
 
-def _about(recorded: RecordedEvent) -> tuple[UUID | None, UUID | None, dict[str, Any]]:  # noqa: PLR0911
+def _about(  # noqa: C901, PLR0912 - one line for each kind of event
+    recorded: RecordedEvent,
+) -> tuple[UUID | None, UUID | None, dict[str, Any]]:
     """Whose data, which report, and what else may be known without a key."""
     event = recorded.event
     match event:
@@ -147,7 +149,9 @@ def readings_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> l
     return [Entry(*row) for row in found]
 
 
-def entries(ledger: Ledger, *, patient_id: UUID | None = None, after: int = 0, limit: int = 500) -> list[Entry]:
+def entries(
+    ledger: Ledger, *, patient_id: UUID | None = None, after: int = 0, limit: int = 500
+) -> list[Entry]:
     """The trail in order of position, of everybody or of one pseudonym."""
     with ledger.pool.connection() as connection:
         found = connection.execute(

@@ -20,9 +20,9 @@ from domain.report import Observation, ReportContent, ReportMatched, ReportRecei
 from domain.values import Concept, PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
-
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -179,10 +179,10 @@ def flag_of(interpretation: Sequence[Concept]) -> str | None:
 FLAG_WORDS = {
     "L": "low",
     "LL": "critical-low",
-    "LU": "critical-low",
+    "LU": "low",
     "H": "high",
     "HH": "critical-high",
-    "HU": "critical-high",
+    "HU": "high",
     "<": "low",
     ">": "high",
     "A": "abnormal",

@@ -56,8 +56,7 @@ class Follower:
                         if not self.step():
                             self.hint.wait(POLL_SECONDS)
                             self.hint.clear()
-            except Exception as error:
-                # The edge of the loop: whatever happened, views must go on being followed.
+            except Exception as error:  # noqa: BLE001 - the edge of the loop: views must go on
                 log.error("follower.interrupted", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
 
@@ -100,8 +99,7 @@ class Follower:
             take(self.ledger, view, events)
         except psycopg.OperationalError:
             raise
-        except Exception as error:
-            # A view that can't set events aside stops; the others go on.
+        except Exception as error:  # noqa: BLE001 - a view that can't park stops; the others go on
             log.critical("projection.stalled", projection=view.name, error=type(error).__name__)
             self.stalled[view.name] = monotonic() + STALLED_SECONDS
 
@@ -156,8 +154,7 @@ def _take_alone(ledger: Ledger, view: Projection, recorded: RecordedEvent, schem
             _track(rows, recorded)
     except psycopg.OperationalError:
         raise
-    except Exception as error:
-        # As above: the rule's own failure becomes the reason.
+    except Exception as error:  # noqa: BLE001 - the rule's own failure becomes the reason
         with _rows(ledger, schema) as rows:
             if _not_taken(rows, [recorded]):
                 _park(rows, view, recorded, type(error).__name__)
@@ -177,7 +174,9 @@ def _why_parked(rows: Rows, recorded: RecordedEvent) -> str | None:
 def _rows(ledger: Ledger, schema: str) -> Iterator[Rows]:
     """A cursor in a transaction, with the projection's schema as the only place of bare names."""
     with ledger.pool.connection() as connection, connection.transaction():
-        connection.execute(psycopg.sql.SQL("SET LOCAL search_path TO {}").format(psycopg.sql.Identifier(schema)))
+        connection.execute(
+            psycopg.sql.SQL("SET LOCAL search_path TO {}").format(psycopg.sql.Identifier(schema))
+        )
         yield connection.cursor()
 
 

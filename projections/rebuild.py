@@ -95,9 +95,7 @@ def _beside(owner: Ledger, view: Projection) -> Iterator[str]:
                     Identifier(name, table), Identifier(view.name, table)
                 )
             )
-        connection.execute(
-            SQL("INSERT INTO {} (position) VALUES (0)").format(Identifier(name, "tracking"))
-        )
+        connection.execute(SQL("INSERT INTO {} (position) VALUES (0)").format(Identifier(name, "tracking")))
         for grant in (
             "GRANT USAGE ON SCHEMA {} TO letopis_app, letopis_auditor",
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO letopis_app",

@@ -57,6 +57,15 @@ class Verification:
     documents: int
     finding: Finding | None
 
+    @property
+    def sentence(self) -> str:
+        """The verdict, in one line for people."""
+        if self.finding is None:
+            root = base64.b64encode(self.root_hash).decode()
+            return f"verify: OK, tree size {self.tree_size}, root {root}"
+        index, position = self.finding.leaf_index, self.finding.position
+        return f"verify: FAILED, {self.finding.what}; first bad index {index}, position {position}"
+
 
 def verify(
     conninfo: str, *, log: note.Verifier, seen: Callable[[int], None] = lambda _: None
@@ -130,7 +139,9 @@ class _Reading:
         self.events += 1
         match = pattern.match(state)
         if match is None or match.group(2, 3, 4) != (stream_id.encode(), b"%d" % version, name.encode()):
-            raise _FoundError("the leaf does not agree with its row", leaf_index=leaf_index, position=position)
+            raise _FoundError(
+                "the leaf does not agree with its row", leaf_index=leaf_index, position=position
+            )
         end = match.end()
         digest = base64.b64encode(hashlib.sha256(memoryview(state)[end + 1 :]).digest())
         if state[end : end + 1] != b"\n" or digest != match[5]:
@@ -146,7 +157,9 @@ class _Reading:
         if leaf_index != expected or self.waiting is not None:
             raise _FoundError("an event is missing or was put in", leaf_index=expected, position=position)
         if event_id is None or match[1] != event_id.encode():
-            raise _FoundError("the leaf index belongs to another event", leaf_index=leaf_index, position=position)
+            raise _FoundError(
+                "the leaf index belongs to another event", leaf_index=leaf_index, position=position
+            )
         hashes.append(hashlib.sha256(b"\x00" + state[:end]).digest())
 
     def _read_documents(self, rows: Sequence[Row]) -> None:
@@ -201,9 +214,10 @@ class _Reading:
         for (level, index), content in sorted(made.items()):
             held = stored.get((level, index), b"")
             if held != content:
-                raise _FoundError(f"tile {level}/{index} is not what its leaves make", leaf_index=_first_bad(
-                    level, index, held, content
-                ))
+                raise _FoundError(
+                    f"tile {level}/{index} is not what its leaves make",
+                    leaf_index=_first_bad(level, index, held, content),
+                )
 
     def _compare_roots(self, hashes: list[bytes]) -> None:
         """The root at each size that was signed within these leaves."""
@@ -244,9 +258,19 @@ def _leaf_pattern(origin: str) -> re.Pattern[bytes]:
     """A leaf of this log: event id, stream id, version, name, digest are its groups."""
     return re.compile(
         re.escape(f"{FIRST_LINE}\n{origin}\n".encode())
-        + rb"(" + _UUID + rb")\n(" + _UUID + rb")\n([1-9][0-9]*)\n([A-Za-z]+)@[1-9][0-9]*\n"
-        + rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z\n(?:-|" + _UUID + rb")\n"
-        + rb"(" + _BASE64 + rb")\n(?:-|" + _BASE64 + rb")\n"
+        + rb"("
+        + _UUID
+        + rb")\n("
+        + _UUID
+        + rb")\n([1-9][0-9]*)\n([A-Za-z]+)@[1-9][0-9]*\n"
+        + rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z\n(?:-|"
+        + _UUID
+        + rb")\n"
+        + rb"("
+        + _BASE64
+        + rb")\n(?:-|"
+        + _BASE64
+        + rb")\n"
     )
 
 
