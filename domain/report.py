@@ -81,6 +81,10 @@ class ReferenceRange:
     applies_to: tuple[Concept, ...] = ()
     text: str | None = None
 
+    @property
+    def ends(self) -> tuple[Quantity | None, Quantity | None]:
+        return self.low, self.high
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:

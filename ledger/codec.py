@@ -357,6 +357,11 @@ def _circumstances(line: bytes) -> Circumstances:
     )
 
 
+def name_of(event: Event | Erased | Unreadable) -> str:
+    """The stored name of an event, whatever is left of it."""
+    return event.name if isinstance(event, Erased | Unreadable) else NAMES[type(event)]
+
+
 def to_data(event: Event) -> bytes:
     """The event's data as the JSON that is stored, before sealing."""
     return _ADAPTERS[NAMES[type(event)]].dump_json(event, exclude_defaults=True, warnings="error")

@@ -26,7 +26,7 @@ from domain.report import ReportMatched, ReportReceived, ReportRevised
 from domain.session import SessionClosed, SessionOpened, SignInRefused
 from domain.submission import SubmissionQuarantined, SubmissionReceived, SubmissionRefused
 from domain.values import PatientId
-from ledger.codec import NAMES, Erased, RecordedEvent, Unreadable
+from ledger.codec import Erased, RecordedEvent, name_of
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
 
@@ -58,7 +58,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None: 
 
 def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
     event = recorded.event
-    name = event.name if isinstance(event, Erased | Unreadable) else NAMES[type(event)]
+    name = name_of(event)
     patient_id, report_id, detail = _about(recorded)
     return (
         recorded.position,

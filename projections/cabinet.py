@@ -4,7 +4,8 @@ Rows hold pseudonyms, times and states. What says anything of health is in `summ
 key of the event it came from; the report itself is read from the ledger, where it lies sealed already.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from domain.report import Observation, ReportContent, ReportMatched, ReportRecei
 from domain.values import Concept, PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
+from ledger.keys import KeyErasedError
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
 
@@ -70,61 +72,87 @@ class LaboratoryRow:
 
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
+    """Kind after kind, each in one statement for all its events: an event changes only rows that an
+    earlier kind in this order has made, so the order within the batch is kept where it matters."""
+    kinds: dict[type, list[RecordedEvent]] = defaultdict(list)
     for recorded in events:
-        match recorded.event:
-            case ReportReceived():
-                _report_received(rows, recorded, recorded.event, ledger)
-            case ReportRevised():
-                _report_revised(rows, recorded, recorded.event, ledger)
-            case ReportMatched():
-                rows.execute(
-                    "UPDATE reports SET patient_id = %s WHERE report_id = %s",
-                    (recorded.event.patient_id, recorded.stream_id),
-                )
-                rows.execute("DELETE FROM held WHERE report_id = %s", (recorded.stream_id,))
-            case ReportRead():
-                _report_read(rows, recorded.event)
-            case OrganisationLinked() | OrganisationUnlinked():
-                _linkage_changed(rows, recorded, recorded.event)
-            case LaboratoryRegistered():
-                rows.execute(
-                    "INSERT INTO laboratories VALUES (%s, %s, %s, %s, %s)",
-                    (
-                        recorded.stream_id,
-                        recorded.event.handle,
-                        recorded.event.name,
-                        recorded.event.inn,
-                        recorded.recorded_at,
-                    ),
-                )
-            case _:
-                pass
+        kinds[type(recorded.event)].append(recorded)
+    _laboratories_registered(rows, kinds[LaboratoryRegistered])
+    _linkages_changed(
+        rows, [e for e in events if isinstance(e.event, OrganisationLinked | OrganisationUnlinked)]
+    )
+    _reports_received(rows, kinds[ReportReceived], ledger)
+    for recorded in kinds[ReportRevised]:
+        _report_revised(rows, recorded, ledger)
+    _reports_matched(rows, kinds[ReportMatched])
+    _reports_read(rows, kinds[ReportRead])
 
 
-def _report_received(rows: Rows, recorded: RecordedEvent, event: ReportReceived, ledger: Ledger) -> None:
+def _laboratories_registered(rows: Rows, events: list[RecordedEvent]) -> None:
+    for recorded in events:
+        event = recorded.event
+        assert isinstance(event, LaboratoryRegistered)
+        rows.execute(
+            "INSERT INTO laboratories VALUES (%s, %s, %s, %s, %s)",
+            (recorded.stream_id, event.handle, event.name, event.inn, recorded.recorded_at),
+        )
+
+
+def _linkages_changed(rows: Rows, events: list[RecordedEvent]) -> None:
+    for recorded in events:
+        event = recorded.event
+        assert isinstance(event, OrganisationLinked | OrganisationUnlinked)
+        rows.execute(
+            "INSERT INTO linkages VALUES (%s, %s, %s, %s) ON CONFLICT (patient_id, organisation_id)"
+            " DO UPDATE SET is_linked = excluded.is_linked, changed_at = excluded.changed_at",
+            (
+                event.patient_id,
+                event.organisation_id,
+                isinstance(event, OrganisationLinked),
+                recorded.recorded_at,
+            ),
+        )
+
+
+def _reports_received(rows: Rows, events: list[RecordedEvent], ledger: Ledger) -> None:
+    if not events:
+        return
+    secrets = ledger.keys.find_all([recorded.key_id for recorded in events if recorded.key_id])
+    received = [
+        (recorded, recorded.event) for recorded in events if isinstance(recorded.event, ReportReceived)
+    ]
     rows.execute(
-        "INSERT INTO reports VALUES (%s, NULL, %s, 1, %s, %s, %s, %s, %s)",
+        "WITH made AS (INSERT INTO reports SELECT r, NULL, l, 1, s, t, p, k, m"
+        " FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[], %b::uuid[],"
+        " %b::bytea[]) AS made (r, l, s, t, p, k, m) RETURNING report_id, status, received_at, position)"
+        " INSERT INTO versions SELECT report_id, 1, status, received_at, position FROM made",
         (
-            recorded.stream_id,
-            event.laboratory_id,
-            event.content.status,
-            recorded.recorded_at,
-            recorded.position,
-            recorded.key_id,
-            _sealed_summary(recorded, event.content, ledger),
+            [recorded.stream_id for recorded, _ in received],
+            [event.laboratory_id for _, event in received],
+            [event.content.status.value for _, event in received],
+            [recorded.recorded_at for recorded, _ in received],
+            [recorded.position for recorded, _ in received],
+            [recorded.key_id for recorded, _ in received],
+            [_sealed_summary(recorded, event.content, secrets) for recorded, event in received],
         ),
     )
-    rows.execute(
-        "INSERT INTO versions VALUES (%s, 1, %s, %s, %s)",
-        (recorded.stream_id, event.content.status, recorded.recorded_at, recorded.position),
-    )
-    # It is held until it is matched, which may be the very next event.
-    for kind, number in numbers_of(event.content.subject.identifiers).good:
-        mark = sealing.mark(ledger.custody.index_key, kind, number)
-        rows.execute("INSERT INTO held VALUES (%s, %s, %s)", (recorded.stream_id, kind, mark))
+    # A report is held until it is matched, which may be the very next event.
+    held = [
+        (recorded.stream_id, kind, sealing.mark(ledger.custody.index_key, kind, number))
+        for recorded, event in received
+        for kind, number in numbers_of(event.content.subject.identifiers).good
+    ]
+    if held:
+        rows.execute(
+            "INSERT INTO held SELECT * FROM unnest(%b::uuid[], %b::text[], %b::bytea[])",
+            tuple(map(list, zip(*held, strict=True))),
+        )
 
 
-def _report_revised(rows: Rows, recorded: RecordedEvent, event: ReportRevised, ledger: Ledger) -> None:
+def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger) -> None:
+    event = recorded.event
+    assert isinstance(event, ReportRevised) and recorded.key_id is not None
+    secrets = ledger.keys.find_all([recorded.key_id])
     rows.execute(
         "UPDATE reports SET version = version + 1, status = %s, received_at = %s, position = %s,"
         " key_id = %s, summary = %s WHERE report_id = %s",
@@ -133,7 +161,7 @@ def _report_revised(rows: Rows, recorded: RecordedEvent, event: ReportRevised, l
             recorded.recorded_at,
             recorded.position,
             recorded.key_id,
-            _sealed_summary(recorded, event.content, ledger),
+            _sealed_summary(recorded, event.content, secrets),
             recorded.stream_id,
         ),
     )
@@ -143,28 +171,35 @@ def _report_revised(rows: Rows, recorded: RecordedEvent, event: ReportRevised, l
     )
 
 
-def _report_read(rows: Rows, event: ReportRead) -> None:
-    """Only the patient's own reading makes a report old news."""
-    if event.purpose is ReadingPurpose.OWN_CABINET:
-        rows.execute(
-            "UPDATE reports SET version_read = greatest(version_read, %s) WHERE report_id = %s",
-            (event.report_version, event.report_id),
-        )
-
-
-def _linkage_changed(
-    rows: Rows, recorded: RecordedEvent, event: OrganisationLinked | OrganisationUnlinked
-) -> None:
+def _reports_matched(rows: Rows, events: list[RecordedEvent]) -> None:
+    if not events:
+        return
+    owners = {
+        recorded.stream_id: recorded.event.patient_id
+        for recorded in events
+        if isinstance(recorded.event, ReportMatched)
+    }
     rows.execute(
-        "INSERT INTO linkages VALUES (%s, %s, %s, %s) ON CONFLICT (patient_id, organisation_id)"
-        " DO UPDATE SET is_linked = excluded.is_linked, changed_at = excluded.changed_at",
-        (
-            event.patient_id,
-            event.organisation_id,
-            isinstance(event, OrganisationLinked),
-            recorded.recorded_at,
-        ),
+        "UPDATE reports SET patient_id = m.p FROM unnest(%b::uuid[], %b::uuid[]) AS m (r, p)"
+        " WHERE report_id = m.r",
+        (list(owners), list(owners.values())),
     )
+    rows.execute("DELETE FROM held WHERE report_id = ANY(%s)", (list(owners),))
+
+
+def _reports_read(rows: Rows, events: list[RecordedEvent]) -> None:
+    """Only the patient's own reading makes a report old news."""
+    versions: dict[UUID, int] = {}
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, ReportRead) and event.purpose is ReadingPurpose.OWN_CABINET:
+            versions[event.report_id] = max(event.report_version, versions.get(event.report_id, 0))
+    if versions:
+        rows.execute(
+            "UPDATE reports SET version_read = greatest(version_read, m.v)"
+            " FROM unnest(%b::uuid[], %b::int[]) AS m (r, v) WHERE report_id = m.r",
+            (list(versions), list(versions.values())),
+        )
 
 
 def flag_of(interpretation: Sequence[Concept]) -> str | None:
@@ -201,16 +236,15 @@ def flag_word(observation: Observation) -> str | None:
     if given is not None:
         return FLAG_WORDS.get(given.upper())
     quantity = observation.value.quantity if observation.value else None
-    if quantity is None or quantity.number is None or quantity.comparator or not observation.reference_ranges:
+    if quantity is None or quantity.comparator or not observation.reference_ranges:
         return None
-    first = observation.reference_ranges[0]
-    low = first.low.number if first.low else None
-    high = first.high.number if first.high else None
-    if low is not None and quantity.number < low:
+    number = quantity.number
+    low, high = (end.number if end else None for end in observation.reference_ranges[0].ends)
+    if number is None or (low is None and high is None):
+        return None
+    if low is not None and number < low:
         return "low"
-    if high is not None and quantity.number > high:
-        return "high"
-    return "normal" if low is not None or high is not None else None
+    return "high" if high is not None and number > high else "normal"
 
 
 def title_of(concept: Concept | None) -> str | None:
@@ -237,9 +271,13 @@ def summarise(content: ReportContent) -> Summary:
     )
 
 
-def _sealed_summary(recorded: RecordedEvent, content: ReportContent, ledger: Ledger) -> bytes:
+def _sealed_summary(
+    recorded: RecordedEvent, content: ReportContent, secrets: Mapping[UUID, bytes | None]
+) -> bytes:
     assert recorded.key_id is not None
-    secret = ledger.keys.open(recorded.key_id)
+    secret = secrets[recorded.key_id]
+    if secret is None:
+        raise KeyErasedError(recorded.key_id)
     plaintext = orjson.dumps(summarise(content))
     return sealing.seal_row(secret, about=_about(recorded.stream_id), plaintext=plaintext)
 
@@ -347,4 +385,15 @@ CABINET = Projection(
         "held": "report_id, kind, mark",
     },
     apply=apply,
+    names=frozenset(
+        {
+            "LaboratoryRegistered",
+            "OrganisationLinked",
+            "OrganisationUnlinked",
+            "ReportReceived",
+            "ReportRevised",
+            "ReportMatched",
+            "ReportRead",
+        }
+    ),
 )

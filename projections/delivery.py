@@ -122,4 +122,18 @@ def notifications_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200)
     return [NotificationRow(*row) for row in found]
 
 
-DELIVERY = Projection(name="delivery", tables={"notifications": "notification_id"}, apply=apply)
+DELIVERY = Projection(
+    name="delivery",
+    tables={"notifications": "notification_id"},
+    apply=apply,
+    names=frozenset(
+        {
+            "NotificationRequested",
+            "NotificationSuppressed",
+            "NotificationAttempted",
+            "NotificationHandedOver",
+            "NotificationFailed",
+            "NotificationOutcomeUnknown",
+        }
+    ),
+)

@@ -15,7 +15,7 @@ import psycopg
 import psycopg.sql
 import structlog
 
-from ledger.codec import RecordedEvent, Unreadable
+from ledger.codec import RecordedEvent, Unreadable, name_of
 from ledger.store import Ledger
 from projections import transparency
 from projections.projection import Projection, Rows
@@ -78,7 +78,7 @@ class Follower:
             stored = self.ledger.read_stored(after=position, limit=BATCH)
             events = self.ledger.mapper.to_readable([(event, place) for place, event in stored])
             for view in views if events else ():
-                self._take(view, events)
+                self._take(view, _wanted(view, events), stored[-1][0])
             read += len(events)
         self.sign()
         return read
@@ -94,9 +94,9 @@ class Follower:
             log.critical("log.fork", detail=str(error))
             self.published_at = monotonic() + STALLED_SECONDS
 
-    def _take(self, view: Projection, events: Sequence[RecordedEvent]) -> None:
+    def _take(self, view: Projection, events: Sequence[RecordedEvent], until: int) -> None:
         try:
-            take(self.ledger, view, events)
+            take(self.ledger, view, events, until=until)
         except psycopg.OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - a view that can't park stops; the others go on
@@ -115,9 +115,12 @@ class Follower:
                     connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
 
-def take(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], schema: str = "") -> None:
-    """Write the events' rows and the position together. If that fails, each event alone, to find the
-    one that can't be taken and to park it."""
+def take(
+    ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], schema: str = "", *, until: int
+) -> None:
+    """Write the events' rows and the position together; `until` is the last position that was read,
+    whether or not its event is among them. If that fails, each event alone, to find the one that can't
+    be taken and to park it."""
     schema = schema or view.name
     try:
         with _rows(ledger, schema) as rows:
@@ -126,7 +129,7 @@ def take(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], sche
                 raise _OneByOneError
             if fresh:
                 view.apply(rows, fresh, ledger)
-                _track(rows, fresh[-1])
+            _track(rows, until)
     except psycopg.OperationalError:
         raise
     except Exception:
@@ -135,6 +138,8 @@ def take(ledger: Ledger, view: Projection, events: Sequence[RecordedEvent], sche
             raise
         for recorded in events:
             _take_alone(ledger, view, recorded, schema)
+        with _rows(ledger, schema) as rows:
+            _track(rows, until)
 
 
 class _OneByOneError(Exception):
@@ -151,14 +156,14 @@ def _take_alone(ledger: Ledger, view: Projection, recorded: RecordedEvent, schem
                 view.apply(rows, [recorded], ledger)
             else:
                 _park(rows, view, recorded, reason)
-            _track(rows, recorded)
+            _track(rows, recorded.position or 0)
     except psycopg.OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - the rule's own failure becomes the reason
         with _rows(ledger, schema) as rows:
             if _not_taken(rows, [recorded]):
                 _park(rows, view, recorded, type(error).__name__)
-                _track(rows, recorded)
+                _track(rows, recorded.position or 0)
 
 
 def _why_parked(rows: Rows, recorded: RecordedEvent) -> str | None:
@@ -187,8 +192,8 @@ def _not_taken(rows: Rows, events: Sequence[RecordedEvent]) -> list[RecordedEven
     return [recorded for recorded in events if (recorded.position or 0) > position]
 
 
-def _track(rows: Rows, last: RecordedEvent) -> None:
-    rows.execute("UPDATE tracking SET position = %s", (last.position,))
+def _track(rows: Rows, position: int) -> None:
+    rows.execute("UPDATE tracking SET position = greatest(position, %s)", (position,))
 
 
 def _park(rows: Rows, view: Projection, recorded: RecordedEvent, reason: str) -> None:
@@ -203,6 +208,11 @@ def _has_parked(rows: Rows) -> bool:
 
 def _is_unreadable(recorded: RecordedEvent) -> bool:
     return isinstance(recorded.event, Unreadable)
+
+
+def _wanted(view: Projection, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """The events that the view looks at."""
+    return [recorded for recorded in events if view.names is None or name_of(recorded.event) in view.names]
 
 
 def _by_position(ledger: Ledger, views: Sequence[Projection]) -> dict[int, list[Projection]]:

@@ -20,6 +20,9 @@ class Projection:
     `apply` writes the rows of some events, in position order, into the schema on the search path. It
     never sends anything, never reads a clock, and gives the same rows for the same events.
 
+    `names` are the stored names of the events that `apply` looks at: others need not be opened for it,
+    and only move its position. None means all.
+
     With `parks`, an event that it can't take is set aside and the others go on. The log can't set
     anything aside: a missing leaf would be a false log."""
 
@@ -27,3 +30,4 @@ class Projection:
     tables: dict[str, str]
     apply: Callable[[Rows, Sequence[RecordedEvent], Ledger], None]
     parks: bool = True
+    names: frozenset[str] | None = None

@@ -116,9 +116,11 @@ def _fill(owner: Ledger, view: Projection, schema: str, *, until: int, seen: SEE
         stored = [(position, event) for position, event in stored if position <= until]
         if not stored:
             return
-        events = owner.mapper.to_readable([(event, position) for position, event in stored])
-        take(owner, view, events, schema)
+        wanted = [
+            (event, place) for place, event in stored if view.names is None or event.topic in view.names
+        ]
         done = stored[-1][0]
+        take(owner, view, owner.mapper.to_readable(wanted), schema, until=done)
         seen(done)
 
 
