@@ -9,6 +9,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'letopis_auditor') THEN
         CREATE ROLE letopis_auditor NOLOGIN;
     END IF;
+    -- An owner who is no superuser works in these roles too.
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('GRANT letopis_app, letopis_auditor TO %I', current_user);
+    END IF;
 EXCEPTION
     -- Roles belong to the server: another database of it may be migrated at the same moment.
     WHEN duplicate_object OR unique_violation THEN NULL;
