@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import entrance, intake, operations, results, services
+from api import enrolment, entrance, intake, operations, results
 from api.node import Node
 from api.notifier import Notifier
 from api.pages import FONTS, STATIC
@@ -55,7 +55,7 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
     )
     app.state.node = node
     app.state.door = Door(node.ledger, node.settings)
-    for module in (intake, operations, entrance, services, results):
+    for module in (intake, operations, entrance, enrolment, results):
         app.include_router(module.router)
     app.mount("/static/fonts", StaticFiles(directory=FONTS))
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -24,26 +24,50 @@ from api.bench_replay import History
 from api.embedded_postgres import EmbeddedPostgres
 from api.migrate import migrate
 from ledger import custody
-from ledger.custody import Custody
-from ledger.store import Ledger
 
 ORIGIN = "bench.letopis.example/log"
 SIZES = (20_000, 200_000, 1_000_000)
 QUICK_SIZES = (4_000, 20_000)
 # The growing database is the mixed one. Reports alone, which is all decryption, are kept to this many.
 REPORTS_ONLY_MAX = 200_000
-# What is promised, and whether more or less is better.
-TARGETS = (
-    ("append, 16 callers", ("append", "16", "ratio"), ">=", 8.0, "x the library"),
-    ("append, 1 caller", ("append", "1", "ratio"), ">=", 1.5, "x the library"),
-    ("append, calls of 1000", ("bulk", "ratio"), ">=", 0.5, "x a bare COPY"),
-    ("rebuild, mixed", ("rebuild_mixed", "events_per_second", "median"), ">=", 15_000, "events/s"),
-    ("rebuild, reports only", ("rebuild_reports", "events_per_second", "median"), ">=", 15_000, "events/s"),
-    ("verify, mixed", ("verify_mixed", "events_per_second", "median"), ">=", 100_000, "events/s"),
-    ("verify, reports only", ("verify_reports", "events_per_second", "median"), ">=", 100_000, "events/s"),
-    ("growth of append", ("growth", "append_percent"), "<", 20, "% an event"),
-    ("growth of rebuild", ("growth", "rebuild_percent"), "<", 20, "% an event"),
-    ("growth of verify", ("growth", "verify_percent"), "<", 20, "% an event"),
+
+
+class Target(NamedTuple):
+    """What is promised: where its figure is found, and what it must be."""
+
+    what: str
+    path: tuple[str, ...]
+    compare: str
+    wanted: float
+    unit: str
+
+
+TARGETS = tuple(
+    Target(*line)
+    for line in (
+        ("append, 16 callers", ("append", "16", "ratio"), ">=", 8.0, "x the library"),
+        ("append, 1 caller", ("append", "1", "ratio"), ">=", 1.5, "x the library"),
+        ("append, calls of 1000", ("bulk", "ratio"), ">=", 0.5, "x a bare COPY"),
+        ("rebuild, mixed", ("rebuild_mixed", "events_per_second", "median"), ">=", 15_000, "events/s"),
+        (
+            "rebuild, reports only",
+            ("rebuild_reports", "events_per_second", "median"),
+            ">=",
+            15_000,
+            "events/s",
+        ),
+        ("verify, mixed", ("verify_mixed", "events_per_second", "median"), ">=", 100_000, "events/s"),
+        (
+            "verify, reports only",
+            ("verify_reports", "events_per_second", "median"),
+            ">=",
+            100_000,
+            "events/s",
+        ),
+        ("growth of append", ("growth", "append_percent"), "<", 20, "% an event"),
+        ("growth of rebuild", ("growth", "rebuild_percent"), "<", 20, "% an event"),
+        ("growth of verify", ("growth", "verify_percent"), "<", 20, "% an event"),
+    )
 )
 
 
@@ -70,52 +94,55 @@ def run(*, events: list[int], quick: bool, out: Console) -> dict[str, Any]:
 def measure(*, events: Sequence[int], effort: Effort, out: Console) -> dict[str, Any]:
     """As `run`, with as much effort as is said."""
     sizes = sorted(set(events))
-    with tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder, EmbeddedPostgres(
-        Path(folder) / "postgres"
-    ) as server:
-        custody.create(Path(folder) / "secrets")
-        secrets = custody.load(Path(folder) / "secrets")
+    with (
+        tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres") as server,
+    ):
         found: dict[str, Any] = {"machine": facts(server.url), "sizes": sizes}
         with _progress(out) as progress:
-            bench = _Bench(server, secrets, effort, progress)
+            bench = _Bench(server, Path(folder), effort, progress)
             found |= bench.append()
             found |= bench.reports_only(min(sizes[-1], REPORTS_ONLY_MAX))
             found |= bench.growth(sizes)
-    found["targets"] = [_target(found, *target) for target in TARGETS]
+    found["targets"] = [_target(found, target) for target in TARGETS]
     _print(found, out)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """One run: a server, its secrets, and how much is done."""
+    """One run: a server, a folder for secrets, and how much is done."""
 
     server: EmbeddedPostgres
-    secrets: Custody
+    folder: Path
     effort: Effort
     progress: Progress
 
     def append(self) -> dict[str, Any]:
-        conninfo = self._database("append")
+        history = self._database("append", is_mixed=False)
         step = self._steps("append", len(bench_append.CALLERS) + 1)
-        with Ledger(conninfo, self.secrets) as ledger:
+        with history.ledger() as ledger:
             return {
                 "append": bench_append.one_event_a_call(
-                    ledger, conninfo, calls=self.effort.calls, rounds=self.effort.rounds, seen=step
+                    ledger, history.conninfo, calls=self.effort.calls, rounds=self.effort.rounds, seen=step
                 ),
                 "bulk": bench_append.many_events_a_call(
-                    ledger, conninfo, events=self.effort.bulk_events, rounds=self.effort.rounds, seen=step
+                    ledger,
+                    history.conninfo,
+                    events=self.effort.bulk_events,
+                    rounds=self.effort.rounds,
+                    seen=step,
                 ),
             }
 
     def reports_only(self, size: int) -> dict[str, Any]:
-        history = History(self._database("reports"), self.secrets, is_mixed=False)
+        history = self._database("reports", is_mixed=False)
         bench_replay.fill(history, size, seen=self._seen("fill with reports", size))
         return self._read(history, size, "reports")
 
     def growth(self, sizes: Sequence[int]) -> dict[str, Any]:
         """One database, measured at each size on its way."""
-        history = History(self._database("mixed"), self.secrets, is_mixed=True)
+        history = self._database("mixed", is_mixed=True)
         at: dict[str, dict[str, Any]] = {}
         for size in sizes:
             bench_replay.fill(history, size, seen=self._seen(f"fill to {size:,}", size))
@@ -151,11 +178,14 @@ class _Bench:
             ),
         }
 
-    def _database(self, name: str) -> str:
+    def _database(self, name: str, *, is_mixed: bool) -> History:
+        """A fresh log, with secrets of its own: secrets remember what was signed with them."""
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        migrate(self.server.url_of(name), origin=ORIGIN, fingerprint=self.secrets.fingerprint)
-        return self.server.url_of(name)
+        custody.create(self.folder / name)
+        secrets = custody.load(self.folder / name)
+        migrate(self.server.url_of(name), origin=ORIGIN, fingerprint=secrets.fingerprint)
+        return History(self.server.url_of(name), secrets, is_mixed)
 
     def _steps(self, words: str, total: int) -> Callable[[], None]:
         task = self.progress.add_task(words, total=total)
@@ -179,18 +209,16 @@ def _growth(first: dict[str, Any], last: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _target(
-    found: dict[str, Any], words: str, path: Sequence[str], compare: str, wanted: float, unit: str
-) -> dict[str, Any]:
+def _target(found: dict[str, Any], target: Target) -> dict[str, Any]:
     value: Any = found
-    for key in path:
+    for key in target.path:
         value = value[key]
-    is_met = value >= wanted if compare == ">=" else value < wanted
+    is_met = value >= target.wanted if target.compare == ">=" else value < target.wanted
     return {
-        "what": words,
+        "what": target.what,
         "value": float(value),
-        "unit": unit,
-        "wanted": f"{compare} {wanted:,g}",
+        "unit": target.unit,
+        "wanted": f"{target.compare} {target.wanted:,g}",
         "is_met": is_met,
     }
 
@@ -229,10 +257,14 @@ def _rates(found: dict[str, Any]) -> Table:
 
 
 def _readings(found: dict[str, Any]) -> Table:
-    table = Table(title="Reading; shares of the clock: Python, cryptography (reckoned), PostgreSQL, Python waits")
+    table = Table(
+        title="Reading; shares of the clock: Python, cryptography (reckoned), PostgreSQL, Python waits"
+    )
     for column in ("what", "events", "events/s", "µs/event", "Python", "crypto", "PostgreSQL", "waits"):
         table.add_column(column, justify="right")
-    readings = {"reports": {name: found[name] for name in ("rebuild_reports", "verify_reports")}} | found["at"]
+    readings = {"reports": {name: found[name] for name in ("rebuild_reports", "verify_reports")}} | found[
+        "at"
+    ]
     for size in readings.values():
         for name, figures in size.items():
             if "events_per_second" not in figures:

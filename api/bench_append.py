@@ -29,9 +29,7 @@ DROP TABLE IF EXISTS public.bare;
 CREATE TABLE public.bare (LIKE ledger.events INCLUDING ALL)
 WITH (toast_tuple_target = 8160, autovacuum_vacuum_insert_threshold = 100000);
 """
-_BARE_COPY = (
-    "COPY public.bare (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
-)
+_BARE_COPY = "COPY public.bare (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
 
 
 def rounds_of(ours: Callable[[], float], baseline: Callable[[], float], rounds: int) -> tuple[Spread, Spread]:
@@ -85,7 +83,9 @@ def many_events_a_call(
     size = _stored_size(ledger, day)
 
     def ours() -> float:
-        calls = [[day.report_only() for _ in range(CALL_EVENTS)] for _ in range(max(events // CALL_EVENTS, 1))]
+        calls = [
+            [day.report_only() for _ in range(CALL_EVENTS)] for _ in range(max(events // CALL_EVENTS, 1))
+        ]
         start = time.perf_counter()
         for writes in calls:
             ledger.append(*writes, circumstances=BY)

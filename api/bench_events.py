@@ -78,7 +78,7 @@ def content(random: Random) -> ReportContent:
         issued_at=taken,
         performer="Лаборатория № 1",
         specimens=(Specimen(kind=Concept(text="Кровь венозная"), collected_at=taken),),
-        observations=tuple(_observation(random, *line) for line in BLOOD_COUNT),
+        observations=tuple(_observation(random, line) for line in BLOOD_COUNT),
     )
 
 
@@ -92,7 +92,8 @@ def sample_report() -> ReportReceived:
     )
 
 
-def _observation(random: Random, code: str, words: str, unit: str, low: int, high: int) -> Observation:
+def _observation(random: Random, line: tuple[str, str, str, int, int]) -> Observation:
+    code, words, unit, low, high = line
     amount = random.uniform(low * 0.9, high * 1.1)
     flag = "L" if amount < low else "H" if amount > high else "N"
     return Observation(
@@ -104,7 +105,9 @@ def _observation(random: Random, code: str, words: str, unit: str, low: int, hig
         ),
         interpretation=(Concept(codings=(Coding(system=INTERPRETATION, code=flag),)),),
         reference_ranges=(
-            ReferenceRange(low=Quantity(value=str(low), unit=unit), high=Quantity(value=str(high), unit=unit)),
+            ReferenceRange(
+                low=Quantity(value=str(low), unit=unit), high=Quantity(value=str(high), unit=unit)
+            ),
         ),
     )
 

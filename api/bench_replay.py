@@ -50,7 +50,9 @@ def fill(history: History, events: int, *, seen: Seen) -> None:
         day = Day(ledger, seed=1000 + present)
         while present < events:
             count = min(CALL_EVENTS, events - present)
-            present += _append_mixed(ledger, day, count) if history.is_mixed else _append_reports(ledger, day, count)
+            present += (
+                _append_mixed(ledger, day, count) if history.is_mixed else _append_reports(ledger, day, count)
+            )
             seen(present)
         Follower(ledger, (TRANSPARENCY,)).catch_up()
     with psycopg.connect(history.conninfo, autocommit=True) as connection:

@@ -4,7 +4,6 @@ Nothing in the summary is written by hand: every figure is read back from the le
 server's folder, or from the pages.
 """
 
-import json
 import re
 import secrets
 import socket
@@ -19,17 +18,17 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
-import orjson
 import uvicorn
 from rich.console import Console
 
 from api import laboratories
 from api.app import create_app
+from api.demo_characters import Character, addressed, character
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
 from api.settings import Settings
 from domain.laboratory import LaboratoryRegistered
-from domain.values import CheckDigitError, PatientId, enp, snils
+from domain.values import PatientId
 from ledger import commands
 from projections import PROJECTIONS, audit, delivery, rebuild, transparency, verify
 from projections.follow import Follower, wait_for
@@ -44,20 +43,6 @@ PASSWORD = "пример длинной фразы для входа"
 
 class StepFailedError(Exception):
     """A step of the demo did not hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Character:
-    """Whom the demo is about: made up, with check digits that fit."""
-
-    phone: str
-    enp: str
-    snils: str
-    email: str = "anna@patients.example"
-    family: str = "Образцова"
-    given: str = "Анна"
-    patronymic: str = "Ивановна"
-    birth_date: str = "1980-05-17"
 
 
 @dataclass(slots=True)
@@ -121,7 +106,7 @@ def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
     )
     machine = stack.enter_context(httpx2.Client(base_url=settings.public_url))
     sender = _laboratory(opened)
-    return Story(opened, mail, sms, sender, _character(), browser, machine)
+    return Story(opened, mail, sms, sender, character(), browser, machine)
 
 
 def _laboratory(opened: Node) -> laboratories.Sender:
@@ -279,31 +264,6 @@ STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
 )
 
 
-def addressed(bundle: bytes, who: Character, *, number: str) -> bytes:
-    """The sample as the laboratory would send it for this patient: its own number of the report, and
-    the patient by name, birth date and policy. Every measured value stays as it is, to the digit."""
-    content = json.loads(bundle, parse_float=orjson.Fragment)
-    patient = {
-        "resourceType": "Patient",
-        "id": "demo",
-        "identifier": [
-            {"system": "urn:oid:1.2.643.2.69.1.1.1.6.228", "value": who.enp},
-            {"system": "urn:oid:1.2.643.100.3", "value": who.snils},
-        ],
-        "name": [{"family": who.family, "given": [who.given, who.patronymic]}],
-        "birthDate": who.birth_date,
-        "gender": "female",
-    }
-    for entry in content["entry"]:
-        resource = entry["resource"]
-        if resource["resourceType"] in ("DiagnosticReport", "Observation", "Specimen"):
-            resource["subject"] = {"reference": "Patient/demo"}
-        if resource["resourceType"] == "DiagnosticReport":
-            resource["identifier"] = [{"system": "urn:example:demo-lab", "value": number}]
-    content["entry"].append({"fullUrl": "urn:example:demo-lab/Patient/demo", "resource": patient})
-    return orjson.dumps(content)
-
-
 # Help for the steps
 
 
@@ -329,26 +289,6 @@ def _code(story: Story) -> str:
 def _expect(held: object, words: str) -> None:
     if not held:
         raise StepFailedError(words)
-
-
-def _character() -> Character:
-    """New numbers at each run, so that the demo can run again on the same data."""
-    return Character(
-        phone="+79" + "".join(secrets.choice("0123456789") for _ in range(9)),
-        enp=_fitting(enp, "99" + "".join(secrets.choice("0123456789") for _ in range(13))),
-        snils=_fitting(snils, "9" + "".join(secrets.choice("0123456789") for _ in range(8))),
-    )
-
-
-def _fitting(check: Callable[[str], str], digits: str) -> str:
-    """The digits with the check digits that fit."""
-    for tail in range(100):
-        for width in (1, 2):
-            try:
-                return check(f"{digits}{tail:0{width}d}")
-            except CheckDigitError:
-                continue
-    raise StepFailedError("no check digit fits")
 
 
 @contextmanager

@@ -139,6 +139,8 @@ def _code_page(person: Visit, action: Action, path: str, error: ProblemError | N
         if error is None:
             return go("/sign-in" if action == "sign-in" else "/register")
         phone = ""
+    # Whatever is wrong is said at the only field of this page.
+    error = ProblemError(error.code, "code") if error else None
     return person.page(
         "code.html",
         status=explain(error.code).status if error else 200,

@@ -63,7 +63,12 @@ def submit(node: Node, envelope: bytes) -> Answer:
         problem = Problem("envelope-replayed", "jws.jti")
     else:
         return _answer(accepted)
-    submission_id = intake.refuse(node.ledger, problem, size_bytes=len(envelope), claimed=laboratory_id)
+    return _rejected(node, problem, size_bytes=len(envelope), claimed=laboratory_id)
+
+
+def _rejected(node: Node, problem: Problem, *, size_bytes: int, claimed: LaboratoryId | None) -> Answer:
+    """Not kept, for nobody stands behind it; that it came is recorded."""
+    submission_id = intake.refuse(node.ledger, problem, size_bytes=size_bytes, claimed=claimed)
     SUBMISSIONS.labels("rejected").inc()
     body = problem_document(problem.code, problem.field) | {"submission_id": str(submission_id)}
     return Answer("rejected", (), problem, body)
@@ -148,8 +153,13 @@ async def post_submission(request: Request) -> Response:
     envelope gets the same body. 422: kept in quarantine, with the reason. 4xx: refused, with the reason.
     """
     node: Node = request.app.state.node
-    envelope = await _body(request, limit=2 * node.settings.submission_limit_bytes + 65536)
-    answer = await run_in_threadpool(submit, node, envelope)
+    limit = 2 * node.settings.submission_limit_bytes + 65536
+    envelope = await _body(request, limit=limit)
+    if envelope is None:
+        too_large = Problem("submission-too-large", "envelope")
+        answer = await run_in_threadpool(_rejected, node, too_large, size_bytes=limit, claimed=None)
+    else:
+        answer = await run_in_threadpool(submit, node, envelope)
     if answer.outcome in ("recorded", "duplicate"):
         return Response(dumps(answer.body, option=OPT_SORT_KEYS), 201, media_type="application/json")
     return Response(
@@ -164,12 +174,12 @@ def get_keys(request: Request) -> dict[str, Any]:
     return {"audience": node.settings.public_url, "keys": [json.loads(public_jwk(node.intake_key))]}
 
 
-async def _body(request: Request, *, limit: int) -> bytes:
-    """The body, read no further than the limit."""
+async def _body(request: Request, *, limit: int) -> bytes | None:
+    """The body, read no further than the limit; None if there is more."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise ProblemError("submission-too-large", "envelope")
+            return None
         parts.append(part)
     return b"".join(parts)

@@ -96,6 +96,7 @@ _NOTICES = frozenset(
         "code-sent",
         "phone-confirmed",
         "profile-saved",
+        "policy-code-sent",
         "policy-linked",
         "organisation-added",
         "consent-granted",

@@ -277,8 +277,9 @@ def _codes(content: ReportContent) -> set[tuple[str | None, str | None]]:
 def is_same_subject(one: Subject, other: Subject) -> bool:
     """Whether two versions may be about the same person: the recognising numbers agree, and of name and
     birth date at most one was changed, as a correction would."""
-    numbers = numbers_of(one.identifiers) == numbers_of(other.identifiers)
-    return numbers and (one.birth_date == other.birth_date or one.family == other.family)
+    mine, theirs = numbers_of(one.identifiers), numbers_of(other.identifiers)
+    is_same = set(mine.good) == set(theirs.good) and set(mine.failed) == set(theirs.failed)
+    return is_same and (one.birth_date == other.birth_date or one.family == other.family)
 
 
 def match(report: Report, *, patient_id: PatientId, matched_by: str) -> tuple[ReportMatched, ...]:

@@ -19,13 +19,12 @@ guessed and confirmed by trying.
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 FIRST_LINE = "letopis/leaf@v1"
-LINES = 10
-_BEGINNING = f"{FIRST_LINE}\n".encode()
 
 
 class LeafMalformedError(Exception):
@@ -72,34 +71,60 @@ def complete(head: bytes, *, rest: bytes, commitment: bytes | None) -> bytes:
     return head + digest + b"\n" + (base64.b64encode(commitment) if commitment else b"-") + b"\n"
 
 
+def pattern(origin: str | None = None) -> re.Pattern[bytes]:
+    """A leaf at the beginning of stored bytes, of this log or of any. Its groups are the fields of Leaf,
+    in order."""
+    uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    digest = "[A-Za-z0-9+/]{43}="
+    lines = (
+        re.escape(FIRST_LINE),
+        f"({re.escape(origin) if origin else '[A-Za-z0-9._/-]{1,200}'})",
+        f"({uuid})",
+        f"({uuid})",
+        "([1-9][0-9]*)",
+        "([A-Za-z]+)@([1-9][0-9]*)",
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",
+        f"(-|{uuid})",
+        f"({digest})",
+        f"(-|{digest})",
+        "",
+    )
+    return re.compile("\n".join(lines).encode())
+
+
+_ANY = pattern()
+
+
 def split(state: bytes) -> tuple[bytes, bytes]:
     """The leaf of stored bytes, and the rest: an empty line is between them."""
-    place = state.find(b"\n\n")
-    if place < 0 or not state.startswith(_BEGINNING):
+    match = _ANY.match(state)
+    if match is None or state[match.end() : match.end() + 1] != b"\n":
         raise LeafMalformedError
-    return state[: place + 1], state[place + 2 :]
+    return state[: match.end()], state[match.end() + 1 :]
 
 
 def parse(leaf: bytes) -> Leaf:
     """The fields of a leaf. Strict: what it was parsed from is what it would be written as."""
+    match = _ANY.fullmatch(leaf)
+    if match is None:
+        raise LeafMalformedError
+    lines = [group.decode() for group in match.groups()]
     try:
-        lines = leaf.decode("ascii").split("\n")
-        name, _, schema_version = lines[5].partition("@")
         found = Leaf(
-            origin=lines[1],
-            event_id=UUID(lines[2]),
-            stream_id=UUID(lines[3]),
-            version=int(lines[4]),
-            name=name,
-            schema_version=int(schema_version),
+            origin=lines[0],
+            event_id=UUID(lines[1]),
+            stream_id=UUID(lines[2]),
+            version=int(lines[3]),
+            name=lines[4],
+            schema_version=int(lines[5]),
             recorded_at=datetime.fromisoformat(lines[6]),
             key_id=None if lines[7] == "-" else UUID(lines[7]),
-            digest=base64.b64decode(lines[8], validate=True),
-            commitment=None if lines[9] == "-" else base64.b64decode(lines[9], validate=True),
+            digest=base64.b64decode(lines[8]),
+            commitment=None if lines[9] == "-" else base64.b64decode(lines[9]),
         )
-    except (ValueError, IndexError):
+    except ValueError:
         raise LeafMalformedError from None
-    if lines[0] != FIRST_LINE or len(lines) != LINES + 1 or leaf != _format(found):
+    if leaf != _format(found):
         raise LeafMalformedError
     return found
 

@@ -36,7 +36,7 @@ def unseal(data_key: bytes, *, about: UUID, header: bytes, body: bytes) -> bytes
     aead = AESGCM(derive(data_key, b"seal", about.bytes))
     try:
         return aead.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], header)
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise NotUnsealedError from None
 
 

@@ -85,6 +85,23 @@ $$;
 CREATE TRIGGER events_in_order BEFORE INSERT ON ledger.events
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.take_append_lock();
 
+-- A stream has no gap: whoever decided on a version that is not there decided on nothing.
+CREATE FUNCTION ledger.refuse_gap() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM added a WHERE a.originator_version > 1 AND NOT EXISTS (
+            SELECT FROM ledger.events e
+            WHERE e.originator_id = a.originator_id AND e.originator_version = a.originator_version - 1
+        )
+    ) THEN
+        RAISE EXCEPTION 'an event does not follow the one before it in its stream' USING ERRCODE = 'LE001';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER events_without_gap AFTER INSERT ON ledger.events
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_gap();
+
 CREATE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% of %.% refused: the ledger is append-only', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME

@@ -82,7 +82,7 @@ def _read_tile(rows: Rows, level: int, index: int, width: int) -> bytes:
         "SELECT substring(hashes FOR %s) FROM tiles WHERE level = %s AND tile_index = %s",
         (width * merkle.HASH_SIZE_BYTES, level, index),
     ).fetchone()
-    if row is None:
+    if row is None or len(row[0]) != width * merkle.HASH_SIZE_BYTES:
         raise ForkError(f"tile {level}/{index}")
     return bytes(row[0])
 

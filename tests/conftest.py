@@ -3,6 +3,7 @@
 import fcntl
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -62,28 +63,35 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(shared_folder: Path, testrun_uid: str) -> Iterator[Server]:
+def made_secrets(shared_folder: Path) -> Path:
+    """The secrets of every ledger of the run: the template database knows them by their fingerprint."""
+    secrets.create(shared_folder / "secrets")
+    return shared_folder / "secrets"
+
+
+@pytest.fixture(scope="session")
+def server(shared_folder: Path, made_secrets: Path, testrun_uid: str) -> Iterator[Server]:
     """DATABASE_URL if it is set (PostgreSQL 15 or later, a user that may make databases and roles),
     else the embedded server, which all workers of the run share."""
     template = f"letopis_test_{testrun_uid[:8]}"
     if "DATABASE_URL" in os.environ:
-        with _migrated(os.environ["DATABASE_URL"], template, shared_folder) as found:
+        with _migrated(os.environ["DATABASE_URL"], template, made_secrets) as found:
             yield found
     else:
         with (
             EmbeddedPostgres(shared_folder / "postgres") as embedded,
-            _migrated(embedded.url, template, shared_folder) as found,
+            _migrated(embedded.url, template, made_secrets) as found,
         ):
             yield found
 
 
 @contextmanager
-def _migrated(conninfo: str, template: str, folder: Path) -> Iterator[Server]:
+def _migrated(conninfo: str, template: str, made_secrets: Path) -> Iterator[Server]:
     """The first worker makes the template, the last one drops it."""
     with (
         psycopg.connect(conninfo, autocommit=True) as connection,
-        (folder / "users.lock").open("w") as users,
-        (folder / "template.lock").open("w") as making,
+        (made_secrets.parent / "users.lock").open("w") as users,
+        (made_secrets.parent / "template.lock").open("w") as making,
     ):
         fcntl.flock(users, fcntl.LOCK_SH)
         fcntl.flock(making, fcntl.LOCK_EX)
@@ -91,7 +99,8 @@ def _migrated(conninfo: str, template: str, folder: Path) -> Iterator[Server]:
         known = connection.execute("SELECT FROM pg_database WHERE datname = %s", (template,)).fetchone()
         if known is None:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(template)))
-            migrate(found.conninfo_of(template), origin=ORIGIN)
+            fingerprint = secrets.load(made_secrets).fingerprint
+            migrate(found.conninfo_of(template), origin=ORIGIN, fingerprint=fingerprint)
         fcntl.flock(making, fcntl.LOCK_UN)
         yield found
         with suppress(BlockingIOError):
@@ -114,11 +123,11 @@ def sql(database: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture(scope="session")
-def custody(tmp_path_factory: pytest.TempPathFactory) -> Custody:
-    folder = tmp_path_factory.mktemp("secrets")
-    secrets.create(folder)
-    return secrets.load(folder)
+@pytest.fixture
+def custody(made_secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Custody:
+    """The run's secrets in a folder of the test's own: a log remembers there what it signed last."""
+    folder = tmp_path_factory.mktemp("custody") / "secrets"
+    return secrets.load(shutil.copytree(made_secrets, folder))
 
 
 @pytest.fixture

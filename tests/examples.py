@@ -28,7 +28,7 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 12, 5, 0, 250000, tzinfo=UTC)
 ENP = "9911111111111112"
 SNILS = "11223344595"
-MARK = "5f" * 32
+COMMITMENT = "5f" * 32
 
 # What a laboratory says.
 
@@ -68,7 +68,11 @@ OBSERVATION = report.Observation(
     interpretation=(FLAG_HIGH,),
     reference_ranges=(
         report.ReferenceRange(
-            low=LOW, high=HIGH, kind=Concept(text="норма"), applies_to=(Concept(text="взрослые"),), text="4,1-6,1"
+            low=LOW,
+            high=HIGH,
+            kind=Concept(text="норма"),
+            applies_to=(Concept(text="взрослые"),),
+            text="4,1-6,1",
         ),
     ),
     components=(
@@ -100,7 +104,9 @@ CONTENT = report.ReportContent(
     performer="Лаборатория № 1",
     specimens=(
         report.Specimen(
-            kind=Concept(text="плазма"), collected_at="2026-11-22T08:15:00+03:00", received_at="2026-11-22T09:00Z"
+            kind=Concept(text="плазма"),
+            collected_at="2026-11-22T08:15:00+03:00",
+            received_at="2026-11-22T09:00Z",
         ),
     ),
     observations=(OBSERVATION,),
@@ -123,27 +129,21 @@ DOCUMENT = consent.ConsentDocument(
 REGISTERED = laboratory.LaboratoryRegistered(
     handle="invitro", name="Лаборатория Инвитро", inn="7707083893", ogrn="1027700132195"
 )
-RECEIVED = report.ReportReceived(
-    laboratory_id=INVITRO,
-    submission_id=SUBMISSION,
-    content=CONTENT,
-    content_mark=MARK,
-    patient_id=ANNA,
-    matched_by="enp",
-)
-HELD = report.ReportReceived(
-    laboratory_id=INVITRO, submission_id=SUBMISSION, content=MINIMAL_CONTENT, content_mark=MARK
-)
-REVISED = report.ReportRevised(
-    laboratory_id=INVITRO, submission_id=SUBMISSION, content=FINAL_CONTENT, content_mark="6f" * 32
-)
+RECEIVED = report.ReportReceived(laboratory_id=INVITRO, submission_id=SUBMISSION, content=CONTENT)
+MATCHED = report.ReportMatched(patient_id=ANNA, matched_by="enp")
+HELD = replace(RECEIVED, content=MINIMAL_CONTENT)
+REVISED = report.ReportRevised(laboratory_id=INVITRO, submission_id=SUBMISSION, content=FINAL_CONTENT)
 SUBMITTED = SubmissionReceived(
     laboratory_id=INVITRO,
     key_id="thumbprint",
     content_type="application/fhir+json",
-    content_mark=MARK,
+    content_commitment=COMMITMENT,
     document=StoredDocument(
-        document_id=UUID("e0000000-0000-4000-8000-00000000000d"), sealed_sha256="cd" * 32, size_bytes=4096
+        document_id=UUID("e0000000-0000-4000-8000-00000000000d"),
+        key_id=UUID("e0000000-0000-4000-8000-00000000000f"),
+        sealed_sha256="cd" * 32,
+        commitment="ef" * 32,
+        size_bytes=4096,
     ),
 )
 REQUESTED = notification.NotificationRequested(
@@ -155,7 +155,11 @@ REQUESTED = notification.NotificationRequested(
     consent_version=3,
 )
 SUPPRESSED = notification.NotificationSuppressed(
-    patient_id=ANNA, report_id=REPORT, report_version=1, channel=notification.Channel.EMAIL, reason="email-missing"
+    patient_id=ANNA,
+    report_id=REPORT,
+    report_version=1,
+    channel=notification.Channel.EMAIL,
+    reason="email-missing",
 )
 ATTEMPTED = notification.NotificationAttempted(attempt=1, lease_until=LATER, consent_version=3)
 FAILED = notification.NotificationFailed(attempt=1, reason="mailbox-full", retry_at=LATER)
@@ -172,7 +176,8 @@ def both(only: Event) -> tuple[Event, Event]:
 
 # Stored name -> the full example, the minimal one.
 EXAMPLES: dict[str, tuple[Event, Event]] = {
-    "PatientRegistered": both(patient.PatientRegistered(phone="+79990000001", locale="ru")),
+    "PatientRegistered": both(patient.PatientRegistered(locale="ru")),
+    "PhoneStated": both(patient.PhoneStated(phone="+79990000001")),
     "PhoneConfirmed": both(patient.PhoneConfirmed()),
     "PasswordSet": both(patient.PasswordSet()),
     "ProfileStated": (PROFILE, replace(PROFILE, patronymic=None)),
@@ -219,7 +224,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     ),
     "ReportReceived": (RECEIVED, HELD),
     "ReportRevised": (REVISED, replace(REVISED, content=MINIMAL_CONTENT)),
-    "ReportMatched": both(report.ReportMatched(patient_id=ANNA, matched_by="snils")),
+    "ReportMatched": both(MATCHED),
     "NotificationRequested": both(REQUESTED),
     "NotificationSuppressed": (
         replace(SUPPRESSED, consent_id=REQUESTED.consent_id, consent_version=4),

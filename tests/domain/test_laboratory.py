@@ -50,6 +50,6 @@ def test_a_revoked_key_is_out_of_force_and_the_other_is_not() -> None:
 def test_a_key_that_is_not_in_force_cannot_be_revoked() -> None:
     refused = LaboratoryKeyUnknownError
     given(REGISTERED).when(laboratory.revoke_key, key_id="old", reason="lost").then_refused(refused)
-    given(REGISTERED, OLD, OLD_REVOKED).when(
-        laboratory.revoke_key, key_id="old", reason="lost"
-    ).then_refused(refused)
+    given(REGISTERED, OLD, OLD_REVOKED).when(laboratory.revoke_key, key_id="old", reason="lost").then_refused(
+        refused
+    )

@@ -13,7 +13,7 @@ from domain.values import Identifier, OrganisationId
 from tests.examples import ANNA, BORIS, CLINIC, DOCUMENT, ENP, REPORT, SNILS
 
 WRONG_ENP, WRONG_SNILS = "9911111111111113", "11223344594"
-ENP_SYSTEM, SNILS_SYSTEM = sorted(ENP_SYSTEMS)[0], sorted(SNILS_SYSTEMS)[0]
+ENP_SYSTEM, SNILS_SYSTEM = min(ENP_SYSTEMS), min(SNILS_SYSTEMS)
 
 
 def identifiers(*found: tuple[str | None, str]) -> list[Identifier]:

@@ -29,7 +29,9 @@ def test_what_is_requested_is_tried_at_once() -> None:
 
 
 def test_two_workers_cannot_have_it() -> None:
-    given(REQUESTED, ATTEMPTED).when(notification.attempt, now=NOON, **TRY).then_refused(NotificationNotDueError)
+    given(REQUESTED, ATTEMPTED).when(notification.attempt, now=NOON, **TRY).then_refused(
+        NotificationNotDueError
+    )
 
 
 def test_an_attempt_whose_lease_is_over_must_be_closed_before_the_next() -> None:
@@ -49,7 +51,13 @@ def test_a_failed_attempt_is_repeated_when_it_is_due_and_not_before() -> None:
     [
         (REQUESTED, ATTEMPTED, HANDED_OVER),
         (REQUESTED, ATTEMPTED, FAILED_FOR_GOOD),
-        (REQUESTED, ATTEMPTED, LOST, replace(ATTEMPTED, attempt=2), replace(UNKNOWN, attempt=2, retry_at=None)),
+        (
+            REQUESTED,
+            ATTEMPTED,
+            LOST,
+            replace(ATTEMPTED, attempt=2),
+            replace(UNKNOWN, attempt=2, retry_at=None),
+        ),
         (SUPPRESSED,),
         (REQUESTED, SUPPRESSED),
     ],
@@ -97,9 +105,9 @@ def test_a_lease_that_is_not_over_is_not_given_up() -> None:
 
 def test_nothing_is_given_up_that_no_worker_has() -> None:
     for history in ((REQUESTED,), (REQUESTED, ATTEMPTED, FAILED), (REQUESTED, ATTEMPTED, LOST)):
-        given(*history).when(
-            notification.give_up_lease, now=RETRY + SECOND, retry_at=RETRY
-        ).then_refused(NotificationNotDueError)
+        given(*history).when(notification.give_up_lease, now=RETRY + SECOND, retry_at=RETRY).then_refused(
+            NotificationNotDueError
+        )
 
 
 def test_certain_failures_do_not_count_as_unknown() -> None:

@@ -11,6 +11,7 @@ from domain.patient import (
     PatientRegistered,
     PhoneConfirmed,
     PhoneNotConfirmedError,
+    PhoneStated,
     PolicyAlreadyLinkedError,
     PolicyLinked,
     PolicyMissingError,
@@ -21,14 +22,15 @@ from tests.examples import ENP, PROFILE
 from tests.scenario import given
 
 OTHER_ENP = "9900000000000010"
-REGISTERED = PatientRegistered(phone="+79990000001", locale="ru")
-CONFIRMED = (REGISTERED, PhoneConfirmed())
+REGISTERED = PatientRegistered(locale="ru")
+STATED = (REGISTERED, PhoneStated(phone="+79990000001"))
+CONFIRMED = (*STATED, PhoneConfirmed())
 NAMED = (*CONFIRMED, PROFILE)
 EMAIL = EmailStated(email="anna@example.test")
 
 
 def test_a_phone_is_confirmed_once() -> None:
-    given(REGISTERED).when(patient.confirm_phone).then(PhoneConfirmed())
+    given(*STATED).when(patient.confirm_phone).then(PhoneConfirmed())
     given(*CONFIRMED).when(patient.confirm_phone).then_nothing()
 
 
@@ -62,7 +64,7 @@ def test_an_address_for_notices_is_given() -> None:
 )
 def test_nothing_is_said_before_the_phone_is_confirmed(decide: object, said: object) -> None:
     assert callable(decide)
-    given(REGISTERED).when(decide, said).then_refused(PhoneNotConfirmedError)
+    given(*STATED).when(decide, said).then_refused(PhoneNotConfirmedError)
 
 
 def test_a_named_patient_links_a_policy() -> None:
@@ -94,3 +96,14 @@ def test_what_needs_a_policy_is_refused_without_one() -> None:
 def test_a_new_password_changes_nothing_that_decisions_look_at() -> None:
     state = patient.evolve(None, REGISTERED)
     assert patient.evolve(state, PasswordSet()) == state
+
+
+def test_a_new_phone_is_to_be_confirmed_anew() -> None:
+    moved = (*CONFIRMED, PhoneStated(phone="+79990000002"))
+    given(*moved).when(patient.state_email, EMAIL.email).then_refused(PhoneNotConfirmedError)
+    given(*moved).when(patient.confirm_phone).then(PhoneConfirmed())
+    given(*moved, PhoneConfirmed()).when(patient.state_email, EMAIL.email).then(EMAIL)
+
+
+def test_a_cabinet_whose_personal_events_were_erased_is_still_a_cabinet() -> None:
+    given(REGISTERED, PhoneConfirmed()).when(patient.state_profile, PROFILE).then(PROFILE)

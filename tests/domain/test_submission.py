@@ -9,7 +9,7 @@ from domain.submission import (
     SubmissionRefused,
     SubmittedReport,
 )
-from tests.examples import MARK, REPORT, SUBMITTED
+from tests.examples import COMMITMENT, REPORT, SUBMITTED
 from tests.scenario import given
 
 ACCEPTED = SubmissionAccepted(
@@ -20,22 +20,24 @@ REFUSED = SubmissionRefused(code="key-unknown", field="kid", size_bytes=10)
 
 
 def test_what_arrives_first_is_no_repeat() -> None:
-    given().when(submission.is_repeat, content_mark=MARK).then_answered(False)
+    given().when(submission.is_repeat, content_commitment=COMMITMENT).then_answered(False)
 
 
 def test_the_same_content_again_is_a_repeat_whatever_became_of_it() -> None:
     for outcome in (ACCEPTED, QUARANTINED):
-        given(SUBMITTED, outcome).when(submission.is_repeat, content_mark=MARK).then_answered(True)
+        given(SUBMITTED, outcome).when(submission.is_repeat, content_commitment=COMMITMENT).then_answered(
+            True
+        )
 
 
 def test_other_content_under_a_used_id_is_a_replay() -> None:
-    given(SUBMITTED, ACCEPTED).when(submission.is_repeat, content_mark="00").then_refused(
+    given(SUBMITTED, ACCEPTED).when(submission.is_repeat, content_commitment="00").then_refused(
         EnvelopeReplayedError
     )
 
 
 def test_a_refused_attempt_leaves_the_id_free() -> None:
-    given(REFUSED).when(submission.is_repeat, content_mark=MARK).then_answered(False)
+    given(REFUSED).when(submission.is_repeat, content_commitment=COMMITMENT).then_answered(False)
 
 
 def test_the_state_says_what_became_of_the_submission() -> None:
@@ -43,3 +45,8 @@ def test_the_state_says_what_became_of_the_submission() -> None:
     assert submission.evolve(state, ACCEPTED).accepted == ACCEPTED.reports
     assert submission.evolve(state, QUARANTINED).problem == ("not-json", None)
     assert submission.evolve(None, REFUSED).problem == ("key-unknown", "kid")
+
+
+def test_when_the_key_was_erased_the_envelope_id_alone_decides() -> None:
+    given(SUBMITTED, ACCEPTED).when(submission.is_repeat, content_commitment=None).then_answered(True)
+    given().when(submission.is_repeat, content_commitment=None).then_answered(False)

@@ -66,7 +66,9 @@ def test_a_wrong_check_digit_is_refused_and_the_field_is_named(check: Check, num
         (ogrn, "1 02 77 001 3219\u20135", "1027700132195"),
     ],
 )
-def test_the_spaces_and_dashes_that_people_write_do_not_matter(check: Check, written: str, number: str) -> None:
+def test_the_spaces_and_dashes_that_people_write_do_not_matter(
+    check: Check, written: str, number: str
+) -> None:
     assert check(written) == number
 
 

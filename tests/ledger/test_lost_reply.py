@@ -17,8 +17,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from domain.reading import AccessLogRead, ReadingPurpose
-from domain.values import Purpose
-from ledger import recorder
+from ledger import insertion, recorder
+from ledger.insertion import COPY_FROM
 from ledger.leaf import FIRST_LINE
 from ledger.recorder import Guard, MarkTakenError, OutcomeUnknownError, StreamConflictError
 from ledger.store import Ledger, Position, Write
@@ -64,7 +64,9 @@ class Proxy:
             self._pump_statements(client, server, appending)
             back.join()
 
-    def _pump_statements(self, client: socket.socket, server: socket.socket, appending: threading.Event) -> None:
+    def _pump_statements(
+        self, client: socket.socket, server: socket.socket, appending: threading.Event
+    ) -> None:
         while data := _received(client):
             is_append = FIRST_LINE.encode() in data
             if self.is_down or (is_append and self._cuts(Cut.BEFORE_THE_STATEMENT)):
@@ -177,16 +179,19 @@ def versions(ledger: Ledger, stream_id: UUID) -> list[int]:
 
 
 @pytest.mark.parametrize("cut", Cut)
-@pytest.mark.parametrize("kind", ["plain", "guarded", "with a mark and a document", "copied"])
-def test_an_append_is_stored_exactly_once(far: Ledger, ledger: Ledger, proxy: Proxy, cut: Cut, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["plain", "guarded", "with a mark, a document and a key", "copied"])
+def test_an_append_is_stored_exactly_once(
+    far: Ledger, ledger: Ledger, proxy: Proxy, cut: Cut, kind: str
+) -> None:
     stream_id = uuid4()
-    events = [SMALL] * (recorder.COPY_FROM + 1 if kind == "copied" else 2)
+    events = [SMALL] * (COPY_FROM + 1 if kind == "copied" else 2)
     extra: dict[str, object] = {}
     if kind == "guarded":
         extra = {"guards": [Guard(uuid4(), 0)]}
-    elif kind == "with a mark and a document":
-        document = far.seal_document(stream_id, Purpose.RESULTS, b"bytes")
-        extra = {"marks": [far.mark("phone", "1", ANNA)], "documents": [document]}
+    elif kind == "with a mark, a document and a key":
+        keys = far.new_keys(Write(stream_id, 0, (), stream_id))
+        document = far.seal_document(stream_id, b"bytes", keys)
+        extra = {"marks": [far.mark("phone", "1", ANNA)], "documents": [document], "keys": keys}
     proxy.arm(cut)
     position = far.append(Write(stream_id, 0, events), circumstances=TESTER, **extra)  # type: ignore[arg-type]
     assert proxy.cuts == 1
@@ -194,14 +199,12 @@ def test_an_append_is_stored_exactly_once(far: Ledger, ledger: Ledger, proxy: Pr
     assert tuple(one.event_id for one in found) == position.event_ids
     assert found[-1].position == position.last
     assert len(found) == len(events)
-    if kind == "with a mark and a document":
+    if kind == "with a mark, a document and a key":
         assert ledger.find("phone", "1") == ANNA
         assert ledger.read_document(document.document_id) == b"bytes"
 
 
-def test_a_naive_retry_meets_its_own_events_as_a_conflict(
-    wire: tuple[Proxy, str], ledger: Ledger
-) -> None:
+def test_a_naive_retry_meets_its_own_events_as_a_conflict(wire: tuple[Proxy, str], ledger: Ledger) -> None:
     """The negative control: the connection is really cut after the commit."""
     proxy, conninfo = wire
     insert = "INSERT INTO ledger.events (originator_id, originator_version, topic, state) VALUES (%s, 1, 'Raw', %s)"
@@ -238,7 +241,7 @@ def test_every_caller_of_a_batch_is_stored_exactly_once(
             futures.append(threads.submit(append, far, uuid4()))
             wait_until(lambda: waiting(sql) == 1)
             futures += [threads.submit(append, far, stream_id) for stream_id in (*streams, taken)]
-            wait_until(lambda: len(far.recorder._queue) == 4)  # noqa: SLF001
+            wait_until(lambda: len(far.recorder._queue) == 4)
             proxy.arm(cut)
         positions = [future.result() for future in futures[:4]]
         with pytest.raises(StreamConflictError):
@@ -276,7 +279,9 @@ def test_an_append_that_the_server_still_holds_is_not_stored_twice(
 
 
 @pytest.mark.parametrize("cut", [Cut.BEFORE_THE_STATEMENT, Cut.BEFORE_THE_REPLY])
-def test_a_true_conflict_is_still_one_after_a_cut(far: Ledger, ledger: Ledger, proxy: Proxy, cut: Cut) -> None:
+def test_a_true_conflict_is_still_one_after_a_cut(
+    far: Ledger, ledger: Ledger, proxy: Proxy, cut: Cut
+) -> None:
     stream_id = uuid4()
     append(ledger, stream_id)
     proxy.arm(cut)

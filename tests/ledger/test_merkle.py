@@ -66,7 +66,7 @@ def recursive_path(m: int, leaves: Sequence[bytes]) -> list[bytes]:
     return [*recursive_path(m - k, leaves[k:]), recursive_root(leaves[:k])]
 
 
-def recursive_subproof(m: int, leaves: Sequence[bytes], b: bool) -> list[bytes]:  # noqa: FBT001 - the RFC's names
+def recursive_subproof(m: int, leaves: Sequence[bytes], b: bool) -> list[bytes]:
     """SUBPROOF(m, D[n], b) word for word as in RFC 6962 section 2.1.2."""
     if m == len(leaves):
         return [] if b else [recursive_root(leaves)]

@@ -16,7 +16,7 @@ import pytest
 
 from domain.reading import AccessLogRead, ReadingPurpose
 from ledger import leaf
-from ledger.recorder import COPY_FROM
+from ledger.insertion import COPY_FROM
 from ledger.store import Ledger, Position, Write
 from tests.examples import ANNA
 from tests.scenario import TESTER, rows

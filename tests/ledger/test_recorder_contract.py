@@ -42,12 +42,12 @@ class OurRecorder:
 class TestApplicationRecorder(OurRecorder, ApplicationRecorderTestCase):  # type: ignore[type-arg]
     test_performance = None  # type: ignore[assignment]
 
-    def assertRaises(self, expected: Any, *args: Any, **named: Any) -> AbstractContextManager[Any]:  # noqa: N802
+    def assertRaises(self, expected: Any, *args: Any, **named: Any) -> AbstractContextManager[Any]:
         """The cases store an event a second time and expect an error. Our events carry ids: the same
         bytes in the same place are the same append, told again (its reply was lost), and stored once."""
         if expected is IntegrityError:
             return self._adds_nothing()
-        return super().assertRaises(expected, *args, **named)
+        return super().assertRaises(expected, *args, **named)  # noqa: PT027 - it is the case's own word
 
     @contextmanager
     def _adds_nothing(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from ledger.sealing import NotUnsealedError
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 EVENT, OTHER_EVENT = UUID(int=1), UUID(int=2)
-PLAINTEXT = '{"phone":"+79990000001"}'.encode()
+PLAINTEXT = b'{"phone":"+79990000001"}'
 SEALED, COMMITMENT = sealing.seal(KEY, about=EVENT, header=b"header", plaintext=PLAINTEXT)
 
 
@@ -44,22 +44,7 @@ def test_a_changed_byte_anywhere_is_noticed(place: int, change: int) -> None:
         sealing.unseal(KEY, about=EVENT, header=b"header", body=spoilt)
 
 
-@pytest.mark.parametrize(
-    "length",
-    [
-        pytest.param(
-            length,
-            marks=[
-                pytest.mark.xfail(
-                    strict=True, reason="ValueError of a short nonce escapes (ledger/sealing.py, unseal)"
-                )
-            ]
-            if length < 8
-            else [],
-        )
-        for length in (0, 1, 7, 8, 12, 27, len(SEALED) - 1)
-    ],
-)
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 12, 27, len(SEALED) - 1])
 def test_cut_bytes_do_not_open(length: int) -> None:
     with pytest.raises(NotUnsealedError):
         sealing.unseal(KEY, about=EVENT, header=b"header", body=SEALED[:length])

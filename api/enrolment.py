@@ -253,6 +253,7 @@ def _is_policy(recorded: RecordedEvent) -> bool:
 
 def _policy_code_page(person: Visit, error: ProblemError | None = None) -> Response:
     patient = commands.load_patient(person.ledger, person.signed_in().patient_id)
+    error = ProblemError(error.code, "code") if error else None
     return person.page(
         "code.html",
         status=explain(error.code).status if error else 200,

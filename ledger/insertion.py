@@ -1,0 +1,230 @@
+"""Statements that put appends into the ledger, whole or not at all: events, and what is stored beside.
+
+Everything here runs on a connection that somebody else holds; nothing here waits or tries again.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from psycopg.rows import tuple_row
+from psycopg.types.numeric import Int8
+
+from ledger.keys import NewKey
+
+# A caller's events go in one statement up to this many; more are copied.
+COPY_FROM = 200
+COPY_BLOCK_BYTES = 500_000
+_INSERT_EVENTS = (
+    "INSERT INTO ledger.events (originator_id, originator_version, topic, state)"
+    " SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
+)
+# What may be stored beside the events, in the same transaction: field of an append, statement, columns.
+_BESIDE: tuple[tuple[str, str, Callable[[Any], tuple[Any, ...]]], ...] = (
+    (
+        "marks",
+        (
+            "INSERT INTO ledger.blind_index (kind, mark, subject)"
+            " SELECT * FROM unnest(%b::text[], %b::bytea[], %b::uuid[])"
+        ),
+        lambda mark: (mark.kind, mark.mark, mark.subject),
+    ),
+    (
+        "released",
+        (
+            "DELETE FROM ledger.blind_index b USING unnest(%b::text[], %b::bytea[], %b::uuid[])"
+            " AS r (kind, mark, subject) WHERE (b.kind, b.mark, b.subject) = (r.kind, r.mark, r.subject)"
+        ),
+        lambda mark: (mark.kind, mark.mark, mark.subject),
+    ),
+    (
+        "documents",
+        (
+            "INSERT INTO ledger.documents (document_id, key_id, sealed)"
+            " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[])"
+        ),
+        lambda document: (document.document_id, document.key_id, document.sealed),
+    ),
+    (
+        "keys",
+        (
+            "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
+            " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::bytea[])"
+        ),
+        lambda key: (key.key_id, key.subject, key.purpose, key.epoch, key.wrapped),
+    ),
+)
+# What the database says to an event that does not follow the one before it (migration 0001).
+GAP = "LE001"
+# The lock that the trigger takes (migration 0001): taken before looking, what is seen then stays true.
+TAKE_LOCK = "SELECT pg_advisory_xact_lock(7597119)"
+_COPY_EVENTS = (
+    "COPY ledger.events (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
+)
+
+
+class StreamConflictError(Exception):
+    """Somebody else appended to the stream first: load it again and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An entry of the blind index: this keyed mark belongs to this subject."""
+
+    kind: str
+    mark: bytes
+    subject: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Sealed bytes that are stored together with the events that name them. `commitment` is a keyed
+    digest of the `size_bytes` bytes that were sealed."""
+
+    document_id: UUID
+    key_id: UUID
+    sealed: bytes
+    commitment: bytes
+    size_bytes: int
+
+    @property
+    def sha256(self) -> str:
+        """The digest (hex) by which an event names these bytes."""
+        return hashlib.sha256(self.sealed).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A decision looked at this stream at this version: if it has moved on, the append is a conflict.
+    So what is recorded obeys the state at its own position, not at the time of some earlier look."""
+
+    stream_id: UUID
+    version: int
+
+
+@dataclass(slots=True)
+class Append:
+    """One caller's events: all stored, or none. `wake` is held until its fate is known."""
+
+    events: Sequence[StoredEvent]
+    marks: Sequence[Mark] = ()
+    released: Sequence[Mark] = ()
+    keys: Sequence[NewKey] = ()
+    documents: Sequence[Document] = ()
+    guards: Sequence[Guard] = ()
+    positions: Sequence[int] | None = None
+    error: Exception | None = None
+    wake: Any = field(default_factory=Lock)
+
+    @property
+    def is_decided(self) -> bool:
+        return self.positions is not None or self.error is not None
+
+
+def fitting(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list[Append]:
+    """Those of the batch whose guards hold, under the append lock; the others are told of the conflict."""
+    connection.execute(TAKE_LOCK)
+    guards = {(guard.stream_id, guard.version + 1) for request in batch for guard in request.guards}
+    if not guards:
+        return list(batch)
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(
+        "SELECT originator_id, originator_version FROM ledger.events"
+        " WHERE (originator_id, originator_version) IN (SELECT * FROM unnest(%b::uuid[], %b::bigint[]))",
+        ([stream_id for stream_id, _ in guards], [Int8(version) for _, version in guards]),
+    )
+    stored = set(cursor.fetchall())
+    fitting = []
+    for request in batch:
+        if any((guard.stream_id, guard.version + 1) in stored for guard in request.guards):
+            request.error = StreamConflictError(request.events[0].topic)
+            continue
+        fitting.append(request)
+        # Those behind in the same batch are recorded after it, so they must see what it changes.
+        stored.update((event.originator_id, event.originator_version) for event in request.events)
+    return fitting
+
+
+def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list[int]:
+    """The positions of the batch's events, in their order. One statement, so one round trip and,
+    outside a transaction block, one transaction."""
+    events = [event for request in batch for event in request.events]
+    beside = list(_beside(batch))
+    cursor = connection.cursor(row_factory=tuple_row)
+    if len(events) > COPY_FROM:
+        with connection.transaction():
+            for _, statement, columns in beside:
+                cursor.execute(statement, columns, prepare=True)
+            return _copy(cursor, events)
+    columns = [
+        [event.originator_id for event in events],
+        [Int8(event.originator_version) for event in events],
+        [event.topic for event in events],
+        [event.state for event in events],
+    ]
+    if not beside:
+        cursor.execute(_INSERT_EVENTS, columns, prepare=True)
+    else:
+        first = ", ".join(f"{field} AS ({statement})" for field, statement, _ in beside)
+        more = [column for _, _, part in beside for column in part]
+        cursor.execute(f"WITH {first} {_INSERT_EVENTS}", more + columns, prepare=True)
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _beside(batch: Sequence[Append]) -> Iterator[tuple[str, str, list[list[Any]]]]:
+    """What is to be stored beside the events: field, statement, and its columns as lists."""
+    for field_name, statement, columns in _BESIDE:
+        rows = [columns(item) for request in batch for item in getattr(request, field_name)]
+        if rows:
+            yield field_name, statement, [list(column) for column in zip(*rows, strict=True)]
+
+
+def _copy(cursor: psycopg.Cursor[Any], events: Sequence[StoredEvent]) -> list[int]:
+    """As `_insert`, for many: the rows in the binary form of COPY. The append lock makes the
+    positions one unbroken run that ends at the sequence's last value."""
+    pack_head = struct.Struct(">hi16siqi").pack
+    pack_length = struct.Struct(">i").pack
+    with cursor.copy(_COPY_EVENTS) as copy:
+        parts = [b"PGCOPY\n\xff\r\n\x00" + bytes(8)]
+        pending = 0
+        for event in events:
+            topic = event.topic.encode()
+            assert isinstance(event.originator_id, UUID)
+            parts += (
+                pack_head(4, 16, event.originator_id.bytes, 8, event.originator_version, len(topic)),
+                topic,
+                pack_length(len(event.state)),
+                event.state,
+            )
+            pending += len(event.state)
+            if pending > COPY_BLOCK_BYTES:
+                copy.write(b"".join(parts))
+                parts, pending = [], 0
+        copy.write(b"".join(parts) + b"\xff\xff")
+    row = cursor.execute("SELECT currval('ledger.events_notification_id_seq')").fetchone()
+    assert row is not None
+    return list(range(row[0] - len(events) + 1, row[0] + 1))
+
+
+def stored_positions(connection: psycopg.Connection[Any], request: Append) -> list[int] | None:
+    """The positions of the caller's events if they are stored byte for byte, None if their places are
+    free. Places that hold somebody else's events are a conflict."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    positions = []
+    for event in request.events:
+        row = cursor.execute(
+            "SELECT notification_id, state FROM ledger.events"
+            " WHERE originator_id = %s AND originator_version = %s",
+            (event.originator_id, event.originator_version),
+        ).fetchone()
+        if row is not None and row[1] != event.state:
+            raise StreamConflictError(event.topic)
+        if row is not None:
+            positions.append(row[0])
+    return positions if len(positions) == len(request.events) else None

@@ -1,0 +1,510 @@
+"""Nobody gets in without both factors, nobody guesses, and nobody learns who is a patient here."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+from starlette.routing import Mount
+
+from api.app import create_app
+from api.demo_peers import Fault
+from api.node import Node
+from api.web import SECURITY_HEADERS
+from domain.patient import PatientRegistered
+from domain.session import SessionClosed, SessionOpened, SignInRefused
+from tests.api.cast import ANNA, BORIS, PASSWORD, Laboratory, Person, Portal, browser, bundle, settled
+
+WRONG = "совсем другая длинная фраза"
+
+
+@pytest.fixture
+def anna(portal: Portal) -> Person:
+    return portal.person(ANNA)
+
+
+def code_of(answer: httpx2.Response) -> str:
+    """The code of the problem that a page shows."""
+    found = re.search(r'class="code">[^<:]*: ([a-z]+(?:-[a-z]+)+)', answer.text)
+    assert found is not None, answer.text
+    return found[1]
+
+
+def other_than(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06d}"
+
+
+def guess(person: Person, code: str, path: str = "/register/code") -> httpx2.Response:
+    return person.client.post(path, data={"code": code})
+
+
+# Registering, and codes.
+
+
+def test_a_phone_is_confirmed_by_the_code_and_the_cabinet_is_open(anna: Person) -> None:
+    asked = anna.ask_to_register()
+    assert (asked.status_code, asked.headers["location"]) == (303, "/register/code")
+    assert not anna.is_signed_in and not anna.portal.events(PatientRegistered)
+    entered = guess(anna, anna.code())
+    assert entered.headers["location"] == "/services?notice=phone-confirmed"
+    assert anna.is_signed_in and len(anna.portal.events(PatientRegistered)) == 1
+
+
+def test_a_code_has_five_tries(anna: Person) -> None:
+    anna.ask_to_register()
+    right = anna.code()
+    for _ in range(5):
+        answer = guess(anna, other_than(right))
+        assert (answer.status_code, code_of(answer)) == (422, "code-wrong")
+    assert code_of(guess(anna, right)) == "code-expired"
+    assert not anna.is_signed_in
+
+
+def test_the_fifth_try_may_still_be_right(anna: Person) -> None:
+    anna.ask_to_register()
+    for _ in range(4):
+        guess(anna, other_than(anna.code()))
+    assert guess(anna, anna.code()).status_code == 303 and anna.is_signed_in
+
+
+def test_forty_guesses_at_the_same_moment_are_five_tries(anna: Person) -> None:
+    anna.ask_to_register()
+    right, challenge = anna.code(), anna.client.cookies["challenge"]
+    wrong = [f"{(int(right) + step) % 10**6:06d}" for step in range(1, 41)]
+    barrier = Barrier(len(wrong))
+
+    def one(code: str) -> str:
+        with browser(anna.portal.opened.settings.public_url) as client:
+            client.cookies.set("challenge", challenge)
+            client.get("/static/portal.css")
+            barrier.wait()
+            return code_of(client.post("/register/code", data={"code": code}))
+
+    with ThreadPoolExecutor(len(wrong)) as pool:
+        said = list(pool.map(one, wrong))
+    assert (said.count("code-wrong"), said.count("code-expired")) == (5, 35)
+    assert code_of(guess(anna, right)) == "code-expired"
+
+
+def test_a_code_is_good_once(anna: Person) -> None:
+    anna.ask_to_register()
+    code, challenge = anna.code(), anna.client.cookies["challenge"]
+    guess(anna, code)
+    with browser(anna.portal.opened.settings.public_url) as another:
+        another.cookies.set("challenge", challenge)
+        assert code_of(another.post("/register/code", data={"code": code})) == "code-expired"
+        assert another.get("/services").status_code == 303
+
+
+def test_a_code_is_good_for_ten_minutes(anna: Person, sql: psycopg.Connection) -> None:
+    anna.ask_to_register()
+    row = sql.execute("SELECT extract(epoch FROM expires_at - created_at) FROM access.challenges").fetchone()
+    assert row is not None and row[0] == 600
+    sql.execute("UPDATE access.challenges SET expires_at = now() - interval '1 second'")
+    assert code_of(guess(anna, anna.code())) == "code-expired" and not anna.is_signed_in
+
+
+def test_a_new_code_ends_the_earlier_one(anna: Person) -> None:
+    anna.ask_to_register()
+    earlier, challenge = anna.code(), anna.client.cookies["challenge"]
+    assert anna.client.post("/register/code/resend").headers["location"] == "/register/code?notice=code-sent"
+    with browser(anna.portal.opened.settings.public_url) as another:
+        another.cookies.set("challenge", challenge)
+        assert code_of(another.post("/register/code", data={"code": earlier})) == "code-expired"
+    assert guess(anna, anna.code()).status_code == 303 and anna.is_signed_in
+
+
+def test_a_phone_gets_ten_codes_a_day(anna: Person, sql: psycopg.Connection) -> None:
+    anna.ask_to_register()
+    for _ in range(9):
+        assert anna.client.post("/register/code/resend").status_code == 303
+    refused = anna.client.post("/register/code/resend")
+    assert refused.status_code == 429 and "слишком много кодов" in refused.text
+    assert anna.ask_to_register().status_code == 429
+    assert len(anna.portal.sms.accepted) == 10
+    assert anna.portal.person(BORIS).register().is_signed_in, "another phone is not concerned"
+    sql.execute("UPDATE access.challenges SET created_at = created_at - interval '1 day'")
+    assert anna.ask_to_register().status_code == 303
+
+
+def test_a_refusal_on_the_page_of_the_code_says_what_to_do(anna: Person) -> None:
+    anna.ask_to_register()
+    anna.portal.sms.fault = Fault.REFUSE_FOR_NOW
+    answer = anna.client.post("/register/code/resend")
+    assert 'href="#phone"' not in answer.text or 'id="phone"' in answer.text
+    assert code_of(answer) == "sms-unavailable" and "Попробуйте через несколько минут" in answer.text
+
+
+def test_a_code_for_one_act_is_good_for_no_other(anna: Person) -> None:
+    anna.register()
+    anna.post("/sign-out")
+    anna.ask_to_sign_in()
+    assert code_of(guess(anna, anna.code(), "/register/code")) == "code-expired"
+    assert guess(anna, anna.code(), "/sign-in/code").status_code == 303
+
+
+def test_without_a_gateway_that_answers_nobody_is_asked_for_a_code(anna: Person) -> None:
+    anna.portal.sms.fault = Fault.REFUSE_FOR_NOW
+    answer = anna.ask_to_register()
+    assert (answer.status_code, code_of(answer)) == (503, "sms-unavailable")
+
+
+def test_a_phone_is_a_russian_mobile_number_however_it_is_written(portal: Portal) -> None:
+    with browser(portal.opened.settings.public_url) as client:
+        for phone in ("8 (912) 345-67-89", "+7 912 345 67 89", "9123456789"):
+            answer = client.post("/register", data={"phone": phone, "password": PASSWORD})
+            assert answer.status_code == 303 and portal.sms.accepted[-1].to == "+79123456789"
+        for phone in ("+1 912 345 67 89", "+7 495 123 45 67", "12345", "", "+7912345678٩", "9" * 1000):
+            answer = client.post("/register", data={"phone": phone, "password": PASSWORD})
+            assert (answer.status_code, code_of(answer)) == (422, "phone-malformed"), phone
+    assert len(portal.sms.accepted) == 3
+
+
+# Passwords.
+
+
+def test_a_password_of_a_wrong_length_is_refused_before_a_code_is_sent(anna: Person) -> None:
+    refused = {0: "password-too-short", 14: "password-too-short", 201: "password-too-long"}
+    for length, code in refused.items():
+        answer = anna.ask_to_register("п" * length)
+        assert (answer.status_code, code_of(answer)) == (422, code)
+    assert not anna.portal.sms.accepted
+
+
+@pytest.mark.parametrize("password", ["п" * 15, "п" * 200, "сто пятнадцать «ёлок» 🌲"])
+def test_a_password_may_be_any_fifteen_to_two_hundred_characters(anna: Person, password: str) -> None:
+    assert anna.ask_to_register(password).status_code == 303
+    guess(anna, anna.code())
+    assert anna.ask_to_sign_in(password).headers["location"] == "/sign-in/code"
+    assert anna.ask_to_sign_in(password + "!").status_code == 403 or len(password) == 200
+    assert anna.ask_to_sign_in(password[:-1]).status_code == 403
+
+
+def test_five_failures_close_the_door_for_a_while(anna: Person, sql: psycopg.Connection) -> None:
+    anna.register()
+    anna.post("/sign-out")
+    for _ in range(5):
+        answer = anna.ask_to_sign_in(WRONG)
+        assert (answer.status_code, code_of(answer)) == (403, "sign-in-refused")
+    assert len(anna.portal.events(SignInRefused)) == 5
+    locked = anna.ask_to_sign_in()
+    assert (locked.status_code, code_of(locked)) == (403, "sign-in-refused"), "the right one does not help"
+    row = sql.execute(
+        "SELECT locked_until - now() BETWEEN interval '14 minutes' AND interval '15 minutes'"
+        " FROM access.credentials"
+    ).fetchone()
+    assert row == (True,)
+    sql.execute("UPDATE access.credentials SET locked_until = now() - interval '1 second'")
+    assert anna.sign_in().is_signed_in
+    assert sql.execute("SELECT failures, locked_until FROM access.credentials").fetchone() == (0, None)
+
+
+def test_four_failures_are_forgotten_with_the_right_password(anna: Person) -> None:
+    anna.register()
+    for _ in range(2):
+        for _ in range(4):
+            anna.ask_to_sign_in(WRONG)
+        assert anna.ask_to_sign_in().status_code == 303
+
+
+# Who is a patient here is nobody's business.
+
+
+def test_the_answer_to_a_wrong_password_does_not_tell_whether_the_phone_is_known(portal: Portal) -> None:
+    anna, boris = portal.person(ANNA).register(), portal.person(BORIS)
+    anna.post("/sign-out")
+    anna.client.cookies.clear()
+    for _ in range(7):  # beyond the lock too
+        known, unknown = anna.ask_to_sign_in(WRONG), boris.ask_to_sign_in(WRONG)
+        assert known.status_code == unknown.status_code
+        assert known.text.replace(ANNA.phone, "") == unknown.text.replace(BORIS.phone, "")
+        assert sorted(known.headers) == sorted(unknown.headers)
+
+
+def test_the_answer_to_registering_does_not_tell_whether_the_phone_is_known(portal: Portal) -> None:
+    portal.person(ANNA).register()
+    known, unknown = portal.person(ANNA), portal.person(BORIS)
+    answers = [known.ask_to_register(), unknown.ask_to_register()]
+    assert [(one.status_code, one.headers["location"]) for one in answers] == [(303, "/register/code")] * 2
+    assert sorted(answers[0].headers) == sorted(answers[1].headers)
+    pages = [known.get("/register/code").text, unknown.get("/register/code").text]
+    assert pages[0].replace(ANNA.phone[-4:], "") == pages[1].replace(BORIS.phone[-4:], "")
+    for _ in range(7):
+        guessed = [guess(known, "000000"), guess(unknown, other_than(unknown.code()))]
+        assert guessed[0].status_code == guessed[1].status_code
+        assert code_of(guessed[0]) == code_of(guessed[1])
+
+
+def test_the_owner_of_a_phone_that_has_a_cabinet_is_told_so_by_sms(portal: Portal) -> None:
+    portal.person(ANNA).register()
+    portal.person(ANNA).ask_to_register()
+    assert "уже есть кабинет" in portal.sms.accepted[-1].text
+    assert not re.search(r"\d{6}", portal.sms.accepted[-1].text)
+
+
+# Sessions.
+
+
+def test_a_password_alone_opens_nothing(anna: Person) -> None:
+    anna.register()
+    anna.post("/sign-out")
+    anna.ask_to_sign_in()
+    assert "session" not in anna.client.cookies and not anna.is_signed_in
+    assert guess(anna, other_than(anna.code()), "/sign-in/code").status_code == 422
+    assert not anna.is_signed_in
+
+
+def test_a_code_alone_opens_nothing(anna: Person) -> None:
+    anna.register()
+    code = anna.code()
+    anna.post("/sign-out")
+    anna.client.cookies.clear()
+    for challenge in ("", "not-an-id", str(uuid4())):
+        anna.client.cookies.clear()
+        anna.client.cookies.set("challenge", challenge)
+        assert guess(anna, code, "/sign-in/code").status_code == 422
+        assert not anna.is_signed_in
+
+
+def test_both_factors_open_a_session_that_is_recorded_with_them(anna: Person) -> None:
+    anna.register()
+    anna.post("/sign-out")
+    assert anna.sign_in().is_signed_in
+    assert anna.portal.events(SessionOpened)[-1].event.factors == ("password", "sms-code")
+
+
+def test_each_sign_in_has_a_session_of_its_own(anna: Person) -> None:
+    anna.register()
+    seen = {anna.client.cookies["session"]}
+    for planted in ("", "chosen-by-an-attacker"):
+        if planted:
+            anna.client.cookies.clear()
+            anna.client.cookies.set("session", planted)
+        anna.sign_in()
+        value = _session_of(anna)
+        assert value != planted and value not in seen
+        seen.add(value)
+
+
+def _session_of(person: Person) -> str:
+    return [cookie.value for cookie in person.client.cookies.jar if cookie.name == "session"][-1] or ""
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(anna: Person) -> None:
+    anna.ask_to_register()
+    (cookie,) = [
+        text
+        for name, text in guess(anna, anna.code()).headers.multi_items()
+        if name == "set-cookie" and text.startswith("session=")
+    ]
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+
+
+def test_a_session_dies_at_sign_out(anna: Person) -> None:
+    anna.register()
+    token = anna.client.cookies["session"]
+    answer = anna.post("/sign-out")
+    assert answer.headers["location"] == "/sign-in?notice=signed-out"
+    anna.client.cookies.set("session", token)
+    assert not anna.is_signed_in
+    assert [found.event.reason for found in anna.portal.events(SessionClosed)] == ["signed-out"]
+
+
+def test_a_session_dies_when_it_was_idle_for_half_an_hour(anna: Person, sql: psycopg.Connection) -> None:
+    anna.register()
+    for minutes, is_open in ((29, True), (29, True), (31, False)):
+        sql.execute("UPDATE access.sessions SET seen_at = now() - make_interval(mins => %s)", (minutes,))
+        assert anna.is_signed_in is is_open
+
+
+def test_a_session_dies_after_half_a_day_however_busy(anna: Person, sql: psycopg.Connection) -> None:
+    anna.register()
+    for minutes, is_open in ((719, True), (721, False)):
+        sql.execute("UPDATE access.sessions SET created_at = now() - make_interval(mins => %s)", (minutes,))
+        assert anna.is_signed_in is is_open
+
+
+# Requests of other sites.
+
+FORGED: dict[str, dict[str, str]] = {
+    "of another site": {"Sec-Fetch-Site": "cross-site"},
+    "of a neighbour": {"Sec-Fetch-Site": "same-site"},
+    "of another origin": {"Origin": "https://evil.example"},
+    "of no origin": {"Origin": "null"},
+    "of another port": {"Origin": "http://127.0.0.1:1"},
+    "that does not say": {},
+}
+
+
+def test_a_form_of_another_site_is_refused_even_with_the_right_token(anna: Person) -> None:
+    anna.register()
+    token = anna.token()
+    for name, headers in FORGED.items():
+        with httpx2.Client(base_url=anna.client.base_url, cookies=anna.client.cookies) as forger:
+            answer = forger.post("/sign-out", data={"csrf": token}, headers=headers)
+        assert (answer.status_code, code_of(answer)) == (403, "cross-site"), name
+        assert anna.is_signed_in, name
+
+
+def test_a_form_without_the_token_of_the_session_is_refused(anna: Person) -> None:
+    anna.register()
+    for form in ({}, {"csrf": ""}, {"csrf": "wrong"}, {"csrf": anna.token()[:-1]}):
+        answer = anna.client.post("/sign-out", data=form)
+        assert (answer.status_code, code_of(answer)) == (403, "cross-site")
+        assert anna.is_signed_in
+
+
+def test_the_token_of_another_session_is_refused(portal: Portal) -> None:
+    anna, boris = portal.person(ANNA).register(), portal.person(BORIS).register()
+    answer = anna.client.post("/sign-out", data={"csrf": boris.token()})
+    assert answer.status_code == 403 and anna.is_signed_in
+
+
+def test_a_form_of_our_own_page_is_taken_as_browsers_mark_it(anna: Person) -> None:
+    anna.register()
+    answer = anna.client.post(
+        "/sign-out", data={"csrf": anna.token()}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code == 303 and not anna.is_signed_in
+
+
+# Every route, so that a new one is looked at too.
+
+# Pages that anybody may see: they show nothing of anybody. The text of a consent is the same for all.
+OPEN_PAGES = {
+    "/",
+    "/register",
+    "/register/code",
+    "/sign-in",
+    "/sign-in/code",
+    "/consents/personal-data/document",
+}
+OPEN_FORMS = {
+    "/register",
+    "/register/code",
+    "/register/code/resend",
+    "/sign-in",
+    "/sign-in/code",
+    "/sign-in/code/resend",
+}
+# What machines ask: signed by the laboratory, or said of the log as a whole.
+MACHINES = {
+    "/v1/submissions",
+    "/v1/keys",
+    "/v1/log/checkpoint",
+    "/v1/log/key",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/oauth2-redirect",
+}
+ASSETS = {"/static", "/static/fonts", "/static-offline-docs"}
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Each method and path that the application answers, with an id where the path asks for one."""
+    for route in iter_route_contexts(app.routes):
+        assert route.path is not None
+        if isinstance(route.original_route, Mount):
+            assert route.path in ASSETS, f"{route.path}: is it for everybody?"
+            continue
+        path = route.path.replace("{report_id}", str(uuid4())).replace("{kind}", "personal-data")
+        assert "{" not in path, f"{path}: the test does not know what to put there"
+        assert route.methods, f"{path}: not a route of HTTP"
+        for method in route.methods - {"HEAD"}:
+            yield method, path
+
+
+def test_no_page_and_no_form_is_open_to_who_has_not_signed_in(portal: Portal, opened: Node) -> None:
+    looked_at = 0
+    with browser(opened.settings.public_url) as client:
+        for method, path in routes(create_app(opened, works=False)):
+            if path in MACHINES or path in (OPEN_PAGES if method == "GET" else OPEN_FORMS):
+                continue
+            answer = client.request(method, path)
+            assert answer.status_code == 303, f"{method} {path}: {answer.status_code}"
+            assert answer.headers["location"].startswith("/sign-in"), f"{method} {path}"
+            looked_at += 1
+    assert looked_at > 15
+
+
+def test_no_form_is_taken_from_elsewhere(portal: Portal, opened: Node) -> None:
+    looked_at = 0
+    anna = portal.person(ANNA).register()
+    for method, path in routes(create_app(opened, works=False)):
+        if method == "GET" or path in MACHINES:
+            continue
+        answer = anna.client.request(method, path, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403, f"{method} {path}: {answer.status_code}"
+        looked_at += 1
+    assert looked_at > 10
+
+
+def test_every_page_has_the_headers_that_keep_it_safe_and_is_not_stored(
+    portal: Portal, laboratory: Laboratory, opened: Node
+) -> None:
+    anna = portal.person(ANNA).register()
+    pages = [path for method, path in routes(create_app(opened, works=False)) if method == "GET"]
+    for path in (*pages, "/no-such-page"):
+        answer = anna.get(path)
+        if path.startswith("/docs"):
+            continue
+        for name, value in SECURITY_HEADERS.items():
+            assert answer.headers.get(name) == value, f"{path} {name}"
+        assert "script-src" not in answer.headers["Content-Security-Policy"]
+        if path not in MACHINES and answer.headers.get("content-type", "").startswith("text/html"):
+            assert answer.headers.get("cache-control") == "no-store", path
+
+
+# Another patient's report.
+
+
+def test_a_report_of_somebody_else_looks_like_one_that_is_not_there(
+    portal: Portal, laboratory: Laboratory
+) -> None:
+    settled(portal.opened, BORIS, laboratory.laboratory_id)
+    answer = portal.submit(laboratory.seal(bundle("1", BORIS)))
+    theirs, nobodys = answer.json()["reports"][0]["id"], str(uuid4())
+    portal.catch_up()
+    anna = portal.person(ANNA).register()
+    last = portal.opened.ledger.last_position()
+    seen, unseen = anna.get(f"/reports/{theirs}"), anna.get(f"/reports/{nobodys}")
+    assert (seen.status_code, unseen.status_code) == (404, 404)
+    assert seen.text.replace(theirs, "") == unseen.text.replace(nobodys, "")
+    assert sorted(seen.headers) == sorted(unseen.headers)
+    assert portal.opened.ledger.last_position() == last, "a refusal is no reading"
+
+
+def test_the_page_that_asks_for_the_code_of_a_policy_says_that_it_was_sent(anna: Person) -> None:
+    anna.register()
+    assert "Код подтверждения отправлен" in anna.get("/services/policy/code?notice=policy-code-sent").text
+
+
+# The door over TLS.
+
+
+def test_over_tls_cookies_are_bound_to_the_host(serve: Callable[..., Portal]) -> None:
+    portal = serve()
+    secured = portal.opened.settings.model_copy(update={"public_url": "https://letopis.example"})
+    app = create_app(
+        Node(secured, portal.opened.conninfo, portal.opened.ledger, portal.opened.intake_key), works=False
+    )
+    client = TestClient(app, base_url="https://letopis.example")
+    answer = client.post(
+        "/register",
+        data={"phone": ANNA.phone, "password": PASSWORD},
+        headers={"Origin": "https://letopis.example"},
+        follow_redirects=False,
+    )
+    assert answer.headers["set-cookie"].startswith("__Host-challenge=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert "max-age=" in answer.headers["strict-transport-security"]

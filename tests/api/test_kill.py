@@ -1,0 +1,312 @@
+"""Nothing that was acknowledged is lost, and nothing is there by halves, whatever is killed and whenever.
+
+The real `letopis serve` on a PostgreSQL of its own, fsync on, under load; `kill -9` of the server, and of
+PostgreSQL with all its children. What the driver was told it keeps in a journal of its own, and a judge
+compares the two.
+"""
+
+import os
+import random
+import signal
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
+from time import monotonic, sleep
+from uuid import UUID, uuid4
+
+import httpx2
+import psycopg
+import pytest
+
+from api import laboratories
+from api.node import Node, node
+from api.postgres_cluster import postmaster
+from api.settings import Settings
+from domain.report import ReportReceived
+from domain.submission import SubmissionAccepted, SubmissionReceived
+from domain.values import LaboratoryId
+from ledger.store import Ledger
+from projections import PROJECTIONS, rebuild, transparency, verify
+from projections.follow import Follower
+from tests.api.cast import Laboratory, Portal, bundle
+from tests.api.command import letopis, started
+from tests.api.conftest import REGISTERED
+from tests.forgery import change_history
+
+ROUNDS = 8
+SENDERS = 3
+LOAD_SECONDS = (0.15, 0.6)
+START_SECONDS = 60
+
+
+# The journal of the driver, and the judge.
+
+
+@dataclass(slots=True)
+class Sent:
+    """One envelope, and the body of the answer if there was one: then it is acknowledged."""
+
+    envelope_id: str
+    envelope: bytes
+    answer: bytes | None = None
+    reports: tuple[UUID, ...] = ()
+
+
+def judge(ledger: Ledger, laboratory_id: LaboratoryId, journal: Sequence[Sent]) -> list[str]:
+    """What is wrong with the ledger, given what the driver knows; nothing if all is well."""
+    received: Counter[UUID] = Counter()
+    accepted: dict[UUID, list[SubmissionAccepted]] = {}
+    reports: Counter[UUID] = Counter()
+    submissions_of: dict[UUID, UUID] = {}
+    position = 0
+    while page := ledger.read_all(after=position, limit=5000):
+        position = page[-1].position or 0
+        for recorded in page:
+            match recorded.event:
+                case SubmissionReceived():
+                    received[recorded.stream_id] += 1
+                case SubmissionAccepted():
+                    accepted.setdefault(recorded.stream_id, []).append(recorded.event)
+                case ReportReceived():
+                    reports[recorded.stream_id] += 1
+                    submissions_of[recorded.stream_id] = recorded.event.submission_id
+    found = []
+    for sent in journal:
+        submission_id = ledger.stream_id("submission", str(laboratory_id), sent.envelope_id)
+        whole = received[submission_id] == 1 and len(accepted.get(submission_id, [])) == 1
+        absent = not received[submission_id] and submission_id not in accepted
+        named = [one.report_id for event in accepted.get(submission_id, []) for one in event.reports]
+        if sent.answer is not None and absent:
+            found.append(f"{sent.envelope_id}: acknowledged, and lost")
+        elif not (whole or absent):
+            found.append(f"{sent.envelope_id}: there by halves or twice")
+        elif whole and any(reports[report_id] != 1 for report_id in named):
+            found.append(f"{sent.envelope_id}: a report of it is missing or doubled")
+        elif absent and submission_id in submissions_of.values():
+            found.append(f"{sent.envelope_id}: a report without its submission")
+        elif not set(sent.reports) <= set(named):
+            found.append(f"{sent.envelope_id}: another report than the one that was acknowledged")
+    return found
+
+
+# The driver.
+
+
+@dataclass(slots=True)
+class Driver:
+    """A laboratory that sends without rest, and writes down what it was told."""
+
+    laboratory: Laboratory
+    journal: list[Sent] = field(default_factory=list)
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        stop = Signal()
+        threads = [Thread(target=self._send, args=(stop,)) for _ in range(SENDERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(timeout=30)
+        assert not any(thread.is_alive() for thread in threads)
+
+    def _send(self, stop: Signal) -> None:
+        with self._client() as client:
+            while not stop.is_set():
+                envelope_id = str(uuid4())
+                envelope = self.laboratory.seal(bundle(envelope_id), envelope_id=envelope_id)
+                sent = Sent(envelope_id, envelope)
+                self.journal.append(sent)
+                self.post(client, sent)
+
+    def post(self, client: httpx2.Client, sent: Sent) -> bool:
+        """Only a whole answer of success is an acknowledgement."""
+        try:
+            answer = client.post("/v1/submissions", content=sent.envelope)
+        except httpx2.HTTPError:
+            sleep(0.01)
+            return False
+        if answer.status_code != 201:
+            assert answer.status_code == 503, answer.text
+            return False
+        assert sent.answer in (None, answer.content), "a repeat is answered as the first time"
+        sent.answer = answer.content
+        sent.reports = tuple(UUID(report["id"]) for report in answer.json()["reports"])
+        return True
+
+    def repeat(self, unanswered: Sequence[Sent]) -> None:
+        with self._client() as client:
+            for sent in unanswered:
+                assert self.post(client, sent), sent.envelope_id
+
+    def _client(self) -> httpx2.Client:
+        return httpx2.Client(base_url=self.laboratory.opened.settings.public_url, timeout=20)
+
+
+# The house that is killed.
+
+
+@dataclass(slots=True)
+class House:
+    """`letopis serve` and its PostgreSQL."""
+
+    settings: Settings
+    server: BaseProcess | None = None
+
+    def start(self) -> None:
+        self.server = started(self.settings, ["serve"], output=self.settings.home / "serve")
+        give_up = monotonic() + START_SECONDS
+        while not self._is_up():
+            assert self.server.is_alive(), (self.settings.home / "serve.err").read_text()
+            assert monotonic() < give_up, "the server does not start"
+            sleep(0.02)
+
+    def _is_up(self) -> bool:
+        """It listens only when everything behind it is ready."""
+        with suppress(OSError), socket.create_connection((self.settings.host, self.settings.port), timeout=5):
+            return True
+        return False
+
+    def kill_server(self) -> None:
+        assert self.server is not None
+        self.server.kill()
+        self.server.join(timeout=30)
+        assert not self.server.is_alive()
+
+    def kill_postgres(self) -> None:
+        """The postmaster and every child of it, with no chance to write anything more."""
+        found = postmaster((self.settings.home / "postgres" / "cluster").resolve())
+        assert found is not None
+        for pid in (found, *children_of(found)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+        # Long enough for the server to say what it must not: yes, to what it could not store.
+        sleep(0.2)
+        self.kill_server()
+
+    def stop(self) -> None:
+        """As an operator does."""
+        if self.server is not None and self.server.is_alive():
+            self.server.terminate()
+            self.server.join(timeout=60)
+            assert not self.server.is_alive(), "the server does not stop"
+
+
+def children_of(parent: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            # After the name in brackets: state, then the parent.
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = Settings(
+        home=tmp_path / "house", DATABASE_URL=None, port=port, public_url=f"http://127.0.0.1:{port}"
+    )
+    found = House(settings)
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.mark.parametrize("victim", ["server", "postgres"])
+def test_nothing_acknowledged_is_lost_when_it_is_killed(house: House, victim: str) -> None:
+    with node(house.settings) as opened:
+        laboratory_id, sender = laboratories.add(opened.ledger, house.settings.home, REGISTERED)
+        driver = Driver(Laboratory(laboratory_id, sender, opened))
+    chance = random.Random(f"20261123 {victim}")
+    kill: Callable[[], None] = house.kill_server if victim == "server" else house.kill_postgres
+    house.start()
+    for _ in range(ROUNDS):
+        with driver.sending():
+            sleep(chance.uniform(*LOAD_SECONDS))
+            kill()
+        house.start()
+        with node(house.settings) as opened:
+            assert judge(opened.ledger, laboratory_id, driver.journal) == []
+            driver.repeat([sent for sent in driver.journal if sent.answer is None])
+            assert judge(opened.ledger, laboratory_id, driver.journal) == []
+    assert len(driver.journal) > ROUNDS, "there was something to lose"
+    with node(house.settings) as opened:
+        looks_well(opened)
+    checked = letopis(house.settings, "verify", installed=True)
+    assert checked.returncode == 0 and checked.stdout.startswith("verify: OK"), checked.stdout
+    house.stop()
+    assert not (house.settings.home / "postgres" / "socket").exists(), "PostgreSQL was stopped with it"
+
+
+def looks_well(opened: Node) -> None:
+    """The views reach the end, the log verifies, and the views are what the events make."""
+    last, give_up = opened.ledger.last_position(), monotonic() + 30
+    while httpx2.get(f"{opened.settings.public_url}/readyz", timeout=10).json()["behind"] != {
+        view.name: 0 for view in PROJECTIONS
+    }:
+        assert monotonic() < give_up, "the views do not follow"
+        sleep(0.05)
+    assert opened.ledger.last_position() == last
+    result = verify.verify(opened.conninfo, log=transparency.log_signer(opened.ledger).verifier)
+    assert result.finding is None and result.events > 0
+    with opened.as_owner() as owner:
+        for view in PROJECTIONS:
+            assert rebuild.check(owner, view).is_equal, view.name
+
+
+# The judge is not blind.
+
+
+@pytest.fixture
+def judged(portal: Portal, laboratory: Laboratory) -> Driver:
+    driver = Driver(laboratory)
+    for number in range(3):
+        envelope_id = f"sent-{number}"
+        envelope = laboratory.seal(bundle(envelope_id), envelope_id=envelope_id)
+        driver.journal.append(Sent(envelope_id, envelope))
+    driver.repeat(driver.journal)
+    portal.catch_up()
+    assert judge(portal.opened.ledger, laboratory.laboratory_id, driver.journal) == []
+    return driver
+
+
+@pytest.mark.parametrize(
+    ("planted", "seen"),
+    [
+        ("originator_id = %(submission)s", "acknowledged, and lost"),
+        ("originator_id = %(submission)s AND topic LIKE 'SubmissionAccepted%%'", "there by halves or twice"),
+        ("originator_id = %(submission)s AND topic LIKE 'SubmissionReceived%%'", "there by halves or twice"),
+        ("originator_id = %(report)s", "a report of it is missing or doubled"),
+    ],
+    ids=["a loss", "no end", "no beginning", "no report"],
+)
+def test_the_judge_sees_what_is_planted(
+    portal: Portal,
+    laboratory: Laboratory,
+    judged: Driver,
+    sql: psycopg.Connection,
+    planted: str,
+    seen: str,
+) -> None:
+    ledger, sent = portal.opened.ledger, judged.journal[1]
+    submission_id = ledger.stream_id("submission", str(laboratory.laboratory_id), sent.envelope_id)
+    places = {"submission": submission_id, "report": sent.reports[0]}
+    change_history(sql, (f"DELETE FROM ledger.events WHERE {planted}", places))
+    assert judge(ledger, laboratory.laboratory_id, judged.journal) == [f"{sent.envelope_id}: {seen}"]
+    Follower(ledger, PROJECTIONS).catch_up()
+    found = verify.verify(portal.opened.conninfo, log=transparency.log_signer(ledger).verifier).finding
+    assert found is not None, "and the auditor sees it too"
