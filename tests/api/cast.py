@@ -22,6 +22,7 @@ from api.demo_peers import MailPeer, SmsPeer
 from api.envelope import seal
 from api.node import Node
 from api.notifier import Notifier
+from api.problems import explain
 from domain import Event
 from domain.consent import ConsentKind
 from domain.patient import ProfileStated
@@ -284,6 +285,23 @@ class Person:
         found = self.portal.opened.ledger.find("phone", self.who.phone)
         assert isinstance(found, UUID)
         return PatientId(found)
+
+
+def whole(problem: dict[str, Any]) -> dict[str, Any]:
+    """A problem document, after seeing that it says all that it must, in both languages."""
+    explanation = explain(problem["code"])
+    assert problem["type"] == f"urn:letopis:problem:{problem['code']}"
+    assert problem["status"] == explanation.status
+    assert problem["detail"] == {"ru": explanation.title[0], "en": explanation.title[1]}
+    assert problem["advice"] == {"ru": explanation.advice[0], "en": explanation.advice[1]}
+    return problem
+
+
+def code_of(page: httpx2.Response) -> str:
+    """The code of the problem that a page shows."""
+    found = re.search(r'class="code">[^<:]*: ([a-z]+(?:-[a-z]+)+)', page.text)
+    assert found is not None, page.text
+    return found[1]
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def settings(home: Path, database: str, mail: MailPeer, sms: SmsPeer, listening:
     port = listening.getsockname()[1]
     return Settings(
         home=home,
-        DATABASE_URL=database,
+        DATABASE_URL=database,  # type: ignore[call-arg] - its name in the environment
         origin=row[0],
         port=port,
         public_url=f"http://127.0.0.1:{port}",

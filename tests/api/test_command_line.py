@@ -14,8 +14,8 @@ from psycopg.sql import SQL, Identifier
 from api import laboratories
 from api.migrate import migrations
 from api.settings import Settings
-from domain.report import ReportReceived
 from domain.reading import ReadingPurpose, ReportRead
+from domain.report import ReportReceived
 from domain.submission import SubmissionRefused
 from ledger import checkpoint, merkle, note, proof, tiles
 from projections import PROJECTIONS, cabinet, rebuild, transparency
@@ -53,7 +53,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 
 
 def test_migrate_then_register_a_laboratory_then_ingest(empty_database: str, tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", DATABASE_URL=empty_database)
+    settings = Settings(home=tmp_path / "home").model_copy(update={"database_url": empty_database})
     first = letopis(settings, "migrate", installed=True)
     assert first.returncode == 0, first.stderr
     assert first.stdout.split() == [migration.name for migration in migrations()]
@@ -165,10 +165,9 @@ def test_verify_is_content_until_one_byte_of_history_is_changed(
     leaf_index = transparency.leaf_index_of(portal.opened.ledger, received.event_id)
     flip = (
         "UPDATE ledger.events SET state = set_byte(state, length(state) - 1,"
-        " get_byte(state, length(state) - 1) # 1) WHERE notification_id = %s",
-        (received.position,),
+        " get_byte(state, length(state) - 1) # 1) WHERE notification_id = %s"
     )
-    change_history(sql, flip)
+    change_history(sql, (flip, (received.position,)))
     bad = letopis(portal.opened, "verify", "--json")
     assert bad.returncode == 1
     said = json.loads(bad.stdout)

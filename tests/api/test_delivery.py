@@ -90,7 +90,7 @@ def told(portal: Portal) -> list[str]:
 def messages(portal: Portal) -> list[EmailMessage]:
     """What truly arrived at the relay."""
     raw = [accepted.path.read_bytes() for accepted in portal.mail.accepted]
-    return [message_from_bytes(one, policy=policy.default) for one in raw]  # type: ignore[misc]
+    return [message_from_bytes(one, policy=policy.default) for one in raw]
 
 
 def parts(message: EmailMessage) -> Iterator[str]:

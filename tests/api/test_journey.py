@@ -14,7 +14,8 @@ from time import monotonic, sleep
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from api.demo import SAMPLE, Character, addressed
+from api.demo import SAMPLE
+from api.demo_characters import Character, addressed
 from domain.report import ReportMatched
 from tests.api.cast import ANNA, PASSWORD, Laboratory, Portal, bundle
 

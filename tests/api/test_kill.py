@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 from time import monotonic, sleep
+from typing import Self
 from uuid import UUID, uuid4
 
 import httpx2
@@ -58,41 +59,55 @@ class Sent:
     reports: tuple[UUID, ...] = ()
 
 
+@dataclass(slots=True)
+class Found:
+    """What the ledger has of submissions and reports."""
+
+    received: Counter[UUID] = field(default_factory=Counter)
+    accepted: dict[UUID, list[SubmissionAccepted]] = field(default_factory=dict)
+    reports: Counter[UUID] = field(default_factory=Counter)
+    with_reports: set[UUID] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Self:
+        found, position = cls(), 0
+        while page := ledger.read_all(after=position, limit=5000):
+            position = page[-1].position or 0
+            for recorded in page:
+                match recorded.event:
+                    case SubmissionReceived():
+                        found.received[recorded.stream_id] += 1
+                    case SubmissionAccepted():
+                        found.accepted.setdefault(recorded.stream_id, []).append(recorded.event)
+                    case ReportReceived():
+                        found.reports[recorded.stream_id] += 1
+                        found.with_reports.add(recorded.event.submission_id)
+        return found
+
+    def fault(self, submission_id: UUID, sent: Sent) -> str | None:
+        """What is wrong with one submission, given what the driver knows of it."""
+        accepted = self.accepted.get(submission_id, [])
+        named = [one.report_id for event in accepted for one in event.reports]
+        if not self.received[submission_id] and not accepted:
+            if sent.answer is not None:
+                return "acknowledged, and lost"
+            return "a report without its submission" if submission_id in self.with_reports else None
+        if self.received[submission_id] != 1 or len(accepted) != 1:
+            return "there by halves or twice"
+        if any(self.reports[report_id] != 1 for report_id in named):
+            return "a report of it is missing or doubled"
+        return None if set(sent.reports) <= set(named) else "not the report that was acknowledged"
+
+
 def judge(ledger: Ledger, laboratory_id: LaboratoryId, journal: Sequence[Sent]) -> list[str]:
     """What is wrong with the ledger, given what the driver knows; nothing if all is well."""
-    received: Counter[UUID] = Counter()
-    accepted: dict[UUID, list[SubmissionAccepted]] = {}
-    reports: Counter[UUID] = Counter()
-    submissions_of: dict[UUID, UUID] = {}
-    position = 0
-    while page := ledger.read_all(after=position, limit=5000):
-        position = page[-1].position or 0
-        for recorded in page:
-            match recorded.event:
-                case SubmissionReceived():
-                    received[recorded.stream_id] += 1
-                case SubmissionAccepted():
-                    accepted.setdefault(recorded.stream_id, []).append(recorded.event)
-                case ReportReceived():
-                    reports[recorded.stream_id] += 1
-                    submissions_of[recorded.stream_id] = recorded.event.submission_id
-    found = []
+    found, faults = Found.of(ledger), []
     for sent in journal:
         submission_id = ledger.stream_id("submission", str(laboratory_id), sent.envelope_id)
-        whole = received[submission_id] == 1 and len(accepted.get(submission_id, [])) == 1
-        absent = not received[submission_id] and submission_id not in accepted
-        named = [one.report_id for event in accepted.get(submission_id, []) for one in event.reports]
-        if sent.answer is not None and absent:
-            found.append(f"{sent.envelope_id}: acknowledged, and lost")
-        elif not (whole or absent):
-            found.append(f"{sent.envelope_id}: there by halves or twice")
-        elif whole and any(reports[report_id] != 1 for report_id in named):
-            found.append(f"{sent.envelope_id}: a report of it is missing or doubled")
-        elif absent and submission_id in submissions_of.values():
-            found.append(f"{sent.envelope_id}: a report without its submission")
-        elif not set(sent.reports) <= set(named):
-            found.append(f"{sent.envelope_id}: another report than the one that was acknowledged")
-    return found
+        fault = found.fault(submission_id, sent)
+        if fault is not None:
+            faults.append(f"{sent.envelope_id}: {fault}")
+    return faults
 
 
 # The driver.
@@ -216,9 +231,9 @@ def children_of(parent: int) -> list[int]:
 def house(tmp_path: Path) -> Iterator[House]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    settings = Settings(
-        home=tmp_path / "house", DATABASE_URL=None, port=port, public_url=f"http://127.0.0.1:{port}"
-    )
+    settings = Settings(home=tmp_path / "house", port=port, public_url=f"http://127.0.0.1:{port}")
+    # Its own PostgreSQL, whatever DATABASE_URL the tests run with.
+    settings = settings.model_copy(update={"database_url": None})
     found = House(settings)
     try:
         yield found
@@ -299,6 +314,7 @@ def test_the_judge_sees_what_is_planted(
     laboratory: Laboratory,
     judged: Driver,
     sql: psycopg.Connection,
+    *,
     planted: str,
     seen: str,
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from domain.reading import AccessLogRead, ReadingPurpose
-from ledger import insertion, recorder
+from ledger import recorder
 from ledger.insertion import COPY_FROM
 from ledger.leaf import FIRST_LINE
 from ledger.recorder import Guard, MarkTakenError, OutcomeUnknownError, StreamConflictError
