@@ -82,7 +82,9 @@ def _about(  # noqa: C901, PLR0912 - one line for each kind of event
     event = recorded.event
     match event:
         case Erased():
-            return None, None, {"erased_key": str(event.key_id)}
+            # What the trail says of a sealed event never came out of the seal: it stays the same.
+            is_report = event.name.startswith("Report")
+            return (None, recorded.stream_id, {}) if is_report else (recorded.stream_id, None, {})
         case ReportReceived() | ReportRevised():
             return None, recorded.stream_id, {}
         case ReportMatched():

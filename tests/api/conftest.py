@@ -59,9 +59,8 @@ def settings(home: Path, database: str, mail: MailPeer, sms: SmsPeer, listening:
         row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
     assert row is not None
     port = listening.getsockname()[1]
-    return Settings(
+    chosen = Settings(
         home=home,
-        DATABASE_URL=database,  # type: ignore[call-arg] - its name in the environment
         origin=row[0],
         port=port,
         public_url=f"http://127.0.0.1:{port}",
@@ -71,6 +70,7 @@ def settings(home: Path, database: str, mail: MailPeer, sms: SmsPeer, listening:
         sms_gateway_url=sms.url,
         sms_gateway_token="t0ken",
     )
+    return chosen.model_copy(update={"database_url": database})
 
 
 @pytest.fixture
