@@ -110,14 +110,17 @@ class Guard:
 
 @dataclass(slots=True)
 class Append:
-    """One caller's events: all stored, or none. `wake` is held until its fate is known."""
+    """What one caller asks for: all of it is stored, or nothing. `prepare` makes the events and the new
+    keys that seal them; it is called once, by whoever stores the batch. `wake` is held until the
+    caller's fate is known."""
 
-    events: Sequence[StoredEvent]
+    prepare: Callable[[], tuple[Sequence[StoredEvent], Sequence[NewKey]]]
     marks: Sequence[Mark] = ()
     released: Sequence[Mark] = ()
-    keys: Sequence[NewKey] = ()
     documents: Sequence[Document] = ()
     guards: Sequence[Guard] = ()
+    events: Sequence[StoredEvent] = ()
+    keys: Sequence[NewKey] = ()
     positions: Sequence[int] | None = None
     error: Exception | None = None
     wake: Any = field(default_factory=Lock)

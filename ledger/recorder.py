@@ -5,7 +5,7 @@ before the first position is drawn. Readers may therefore follow by position alo
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
@@ -29,7 +29,9 @@ from ledger.insertion import (
 )
 
 SCHEMA = "ledger"
-# A transaction takes no more than this, so that a late caller does not wait for a huge one.
+# A leader takes no more appends than this, and a transaction no more events and bytes, so that nobody
+# waits for a huge one.
+BATCH_APPENDS = 256
 BATCH_EVENTS = 1000
 BATCH_BYTES = 8_000_000
 # How long a lost connection is tried again before the outcome is called unknown.
@@ -73,13 +75,14 @@ class LedgerRecorder(PostgresApplicationRecorder):
         self._queue: deque[Append] = deque()
         self._is_led = False
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Store one caller's events, all or none, and return their positions.
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
+        """The library's way in: events that are encoded already."""
+        return self.store(Append(lambda: (stored_events, ()))) if stored_events else ()
 
-        Raises StreamConflictError, MarkTakenError or OutcomeUnknownError."""
-        request = Append(stored_events, **kwargs)
-        if not stored_events:
-            return ()
+    def store(self, request: Append) -> Sequence[int]:
+        """Store one caller's append, all or nothing, and return the positions of its events.
+
+        Raises StreamConflictError, MarkTakenError or OutcomeUnknownError, or what `prepare` raises."""
         with self._queue_lock:
             self._queue.append(request)
             leads, self._is_led = not self._is_led, True
@@ -100,11 +103,15 @@ class LedgerRecorder(PostgresApplicationRecorder):
         return request.positions
 
     def _lead(self) -> None:
-        """Store what is queued, appoint the next leader, wake those who are served."""
+        """Store what is queued, appoint the next leader, wake those who are served.
+
+        The leader prepares the events of the whole batch: one thread that works is faster than many
+        that hand each other the interpreter."""
         with self._queue_lock:
-            batch = self._take()
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_APPENDS))]
         try:
-            self._store(batch)
+            for transaction in _transactions(_prepared(batch)):
+                self._store(transaction)
         except BaseException as error:
             for request in batch:
                 if not request.is_decided:
@@ -134,18 +141,6 @@ class LedgerRecorder(PostgresApplicationRecorder):
             return
         if was_first:
             self._appoint()
-
-    def _take(self) -> list[Append]:
-        """The head of the queue, and those after it that fit in one transaction with it."""
-        batch = [self._queue.popleft()]
-        events, size = _weight(batch[0])
-        while self._queue:
-            more_events, more_size = _weight(self._queue[0])
-            events, size = events + more_events, size + more_size
-            if events > BATCH_EVENTS or size > BATCH_BYTES:
-                break
-            batch.append(self._queue.popleft())
-        return batch
 
     def _store(self, batch: list[Append]) -> None:
         """All in one transaction; if anything is wrong, each alone, so that no neighbour is hurt."""
@@ -213,9 +208,35 @@ class _NoNames(set[str]):
         return
 
 
+def _prepared(batch: Sequence[Append]) -> Iterator[Append]:
+    """Those of the batch whose events could be made; the others are told why not."""
+    for request in batch:
+        try:
+            request.events, request.keys = request.prepare()
+        except Exception as error:  # noqa: BLE001 - it is the caller's own, and is raised to the caller
+            request.error = error
+        else:
+            yield request
+
+
+def _transactions(requests: Iterable[Append]) -> Iterator[list[Append]]:
+    """The requests in their order, as many to a transaction as fit."""
+    transaction: list[Append] = []
+    events = size = 0
+    for request in requests:
+        more_events, more_size = _weight(request)
+        if transaction and (events + more_events > BATCH_EVENTS or size + more_size > BATCH_BYTES):
+            yield transaction
+            transaction, events, size = [], 0, 0
+        transaction.append(request)
+        events, size = events + more_events, size + more_size
+    if transaction:
+        yield transaction
+
+
 def _weight(request: Append) -> tuple[int, int]:
-    events = sum(len(event.state) for event in request.events)
-    return len(request.events), events + sum(len(document.sealed) for document in request.documents)
+    size = sum(len(event.state) for event in request.events)
+    return len(request.events), size + sum(len(document.sealed) for document in request.documents)
 
 
 __all__ = [

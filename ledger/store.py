@@ -16,7 +16,8 @@ from domain.values import Purpose
 from ledger import sealing
 from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
 from ledger.custody import Custody
-from ledger.keys import DataKeys, MintedKeys
+from ledger.insertion import Append
+from ledger.keys import DataKeys, MintedKeys, NewKey
 from ledger.recorder import Document, Guard, LedgerRecorder, Mark
 
 S = TypeVar("S")
@@ -69,6 +70,8 @@ class Ledger:
             max_size=pool_size,
             open=True,
             check=ConnectionPool.check_connection,
+            # Longer than a hiccup, shorter than a caller's patience: then the answer is 503.
+            timeout=5.0,
         )
         self.recorder = LedgerRecorder(conninfo, options=options)
         self.keys = DataKeys(self.pool, custody)
@@ -104,27 +107,31 @@ class Ledger:
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
         or, with the last, nobody knows."""
         now = datetime.now(UTC)
-        stored: list[StoredEvent] = []
-        event_ids = []
         minted = keys or self.new_keys(*writes)
-        for write in writes:
-            for version, event in enumerate(write.events, write.expected_version + 1):
-                event_ids.append(uuid4())
-                recorded = RecordedEvent(
-                    event=event,
-                    event_id=event_ids[-1],
-                    stream_id=write.stream_id,
-                    version=version,
-                    recorded_at=now,
-                    circumstances=circumstances,
-                    subject=write.subject,
-                )
-                stored.append(self.mapper.to_stored_event(recorded, minted))
-        positions = self.recorder.insert_events(
-            stored, marks=marks, released=released, keys=minted.rows, documents=documents, guards=guards
+        events = [
+            RecordedEvent(
+                event=event,
+                event_id=uuid4(),
+                stream_id=write.stream_id,
+                version=version,
+                recorded_at=now,
+                circumstances=circumstances,
+                subject=write.subject,
+            )
+            for write in writes
+            for version, event in enumerate(write.events, write.expected_version + 1)
+        ]
+        if not events:
+            return Position(0, ())
+
+        def prepare() -> tuple[list[StoredEvent], tuple[NewKey, ...]]:
+            return [self.mapper.to_stored_event(event, minted) for event in events], minted.rows
+
+        positions = self.recorder.store(
+            Append(prepare, marks=marks, released=released, documents=documents, guards=guards)
         )
         self.keys.remember(minted)
-        return Position(positions[-1] if positions else 0, tuple(event_ids))
+        return Position(positions[-1], tuple(event.event_id for event in events))
 
     def new_keys(self, *writes: Write) -> MintedKeys:
         """Where an append's new keys are made: for subjects whose own stream begins with it."""

@@ -20,6 +20,8 @@ FUNCTION_LINES_MAX = 70
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "manager", "service", "services"}
 # Process edges: here whatever was raised is logged or answered, and the process goes on.
 EDGES = {
+    # A caller's own error while its events are made: it is raised to that caller, not to its neighbours.
+    "ledger/recorder.py": {"_prepared"},
     "projections/follow.py": {"run", "_take", "take", "_take_alone"},
     "api/notifier.py": {"run"},
     "api/bench_append.py": {"_rate", "call"},

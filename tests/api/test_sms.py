@@ -14,7 +14,7 @@ from api.demo_peers import Fault, SmsPeer
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
 from api.sms import send_sms
 
-TOKEN = "gateway-token"  # noqa: S105
+TOKEN = "gateway-token"
 TEXT = "В кабинете готов новый документ"
 
 
@@ -74,7 +74,7 @@ def test_silence_after_the_request_is_unknown(peer: SmsPeer, fault: Fault) -> No
 
 
 def test_a_wrong_token_is_our_mistake_and_not_the_end_of_the_message(peer: SmsPeer) -> None:
-    assert sent(peer.url, token="wrong") == RefusedForNow("401")  # noqa: S106
+    assert sent(peer.url, token="wrong") == RefusedForNow("401")
     assert not peer.accepted
 
 
