@@ -164,15 +164,15 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "versions": [], "issued_at": None, "collected_at": None}}),
     "access": ("access.html", {"entries": [
         {"at": AT, "who": "Образцова Мария Ильинична", "role_id": "access.role.patient", "what": "Посев",
-         "action_id": "access.action.viewed", "purpose_id": "access.purpose.own", "consent_version": None},
+         "action_id": "access.action.viewed", "purpose_id": "access.purpose.own-cabinet", "consent_version": None},
         {"at": EARLIER, "who": "Лаборатория «Северный ветер»", "role_id": "access.role.laboratory",
-         "action_id": "access.action.received", "what": "Общий анализ крови и биохимия",
-         "purpose_id": "access.purpose.transfer", "consent_version": 3}]}),
+         "action_id": "access.action.listed", "what": "Общий анализ крови и биохимия",
+         "purpose_id": "access.purpose.operation", "consent_version": 3}]}),
     "access-none": ("access.html", {"entries": []}),
     "notifications": ("notifications.html", {"notifications": [
         {"at": AT, "channel": channel, "state_id": f"notification.state.{state}", "what": "Новый документ",
          "reason_id": reason}
-        for channel, state, reason in (("email", "delivered", None), ("sms", "sent", None),
+        for channel, state, reason in (("email", "handed-over", None), ("sms", "attempted", None),
             ("email", "failed", "notification.reason.channel-unavailable"),
             ("push", "suppressed", "notification.reason.consent-withdrawn"))]}),
     "notifications-none": ("notifications.html", {"notifications": []}),
