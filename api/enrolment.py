@@ -12,7 +12,7 @@ from orjson import dumps, loads
 from api.consent_documents import current
 from api.problems import ProblemError, explain
 from api.sign_in import CODE_MINUTES
-from api.web import Actor, Form, Person, Visit, cookie_name, go, set_cookie, told
+from api.web import Actor, Form, Person, Visit, go, set_cookie, told
 from domain import consent
 from domain.consent import ConsentKind
 from domain.patient import (
@@ -195,7 +195,7 @@ def policy_code_page(person: Person) -> Response:
 def link_policy(person: Actor, form: Form) -> Response:
     session = person.signed_in()
     try:
-        passed = person.door.pass_code("policy", _challenge_id(person), form.get("code", ""))
+        passed = person.door.pass_code("policy", person.challenge_id(), form.get("code", ""))
         if passed.subject != session.patient_id:
             raise ProblemError("code-expired", "code")
         number = loads(passed.pending)["number"]
@@ -214,7 +214,7 @@ def link_policy(person: Actor, form: Form) -> Response:
 @router.post("/services/policy/code/resend")
 def resend_policy_code(person: Actor) -> Response:
     try:
-        waiting = person.door.pending("policy", _challenge_id(person))
+        waiting = person.door.pending("policy", person.challenge_id())
         challenge_id = person.door.challenge(
             "policy",
             loads(waiting.pending)["phone"],
@@ -263,13 +263,6 @@ def _policy_code_page(person: Visit, error: ProblemError | None = None) -> Respo
         errors=told(error, person.locale) if error else {},
         values={},
     )
-
-
-def _challenge_id(person: Visit) -> UUID:
-    try:
-        return UUID(person.request.cookies.get(cookie_name(person.settings, "challenge"), ""))
-    except ValueError:
-        raise ProblemError("code-expired", "code") from None
 
 
 # Organisations

@@ -51,7 +51,7 @@ def register_code_page(person: Person) -> Response:
 @router.post("/register/code")
 def register_code(person: Person, form: Form) -> Response:
     try:
-        passed = person.door.pass_code("register", _challenge_id(person), form.get("code", ""))
+        passed = person.door.pass_code("register", person.challenge_id(), form.get("code", ""))
         pending = loads(passed.pending)
         patient_id = PatientId(uuid4())
         # The password first: a cabinet without one could not be entered.
@@ -92,7 +92,7 @@ def sign_in_code_page(person: Person) -> Response:
 @router.post("/sign-in/code")
 def sign_in_code(person: Person, form: Form) -> Response:
     try:
-        passed = person.door.pass_code("sign-in", _challenge_id(person), form.get("code", ""))
+        passed = person.door.pass_code("sign-in", person.challenge_id(), form.get("code", ""))
     except ProblemError as error:
         return _code_page(person, "sign-in", "/sign-in/code", error)
     assert passed.subject is not None
@@ -134,7 +134,7 @@ def _to_code(person: Visit, path: str, challenge_id: UUID, *, notice: str | None
 
 def _code_page(person: Visit, action: Action, path: str, error: ProblemError | None = None) -> Response:
     try:
-        phone = loads(person.door.pending(action, _challenge_id(person)).pending)["phone"]
+        phone = loads(person.door.pending(action, person.challenge_id()).pending)["phone"]
     except ProblemError:
         if error is None:
             return go("/sign-in" if action == "sign-in" else "/register")
@@ -154,7 +154,7 @@ def _code_page(person: Visit, action: Action, path: str, error: ProblemError | N
 
 def _resend(person: Visit, action: Action, path: str) -> Response:
     try:
-        waiting = person.door.pending(action, _challenge_id(person))
+        waiting = person.door.pending(action, person.challenge_id())
         phone = loads(waiting.pending)["phone"]
         is_possible = action == "sign-in" or person.ledger.find("phone", phone) is None
         challenge_id = person.door.challenge(
@@ -168,13 +168,6 @@ def _resend(person: Visit, action: Action, path: str) -> Response:
     except ProblemError as error:
         return _code_page(person, action, path, error)
     return _to_code(person, path, challenge_id, notice="code-sent")
-
-
-def _challenge_id(person: Visit) -> UUID:
-    try:
-        return UUID(person.request.cookies.get(cookie_name(person.settings, "challenge"), ""))
-    except ValueError:
-        raise ProblemError("code-expired", "code") from None
 
 
 def _again(person: Visit, template: str, error: ProblemError, *, values: dict[str, str]) -> Response:

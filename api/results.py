@@ -12,6 +12,7 @@ from api.report_view import patient_name, shown_observations, text_of
 from api.web import Person, Visit
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
 from domain.report import ReportContent, ReportReceived, ReportRevised
+from domain.values import PatientId
 from ledger import commands
 from ledger.codec import RecordedEvent
 from projections import audit, cabinet, delivery, transparency
@@ -116,11 +117,7 @@ def _leaf(person: Visit, recorded: RecordedEvent) -> dict[str, Any] | None:
 def access_page(person: Person) -> Response:
     patient_id = person.signed_in().patient_id
     commands.record_reading(person.ledger, AccessLogRead(patient_id=patient_id, purpose=OWN), person.by())
-    titles = {
-        row.report_id: row.summary.title
-        for row in cabinet.reports_of(person.ledger, patient_id, limit=1000)
-        if row.summary is not None
-    }
+    titles = _titles(person, patient_id)
     patient = commands.load_patient(person.ledger, patient_id)
     own_name = ""
     if patient.profile is not None:
@@ -143,11 +140,7 @@ def access_page(person: Person) -> Response:
 @router.get("/notifications")
 def notifications_page(person: Person) -> Response:
     patient_id = person.signed_in().patient_id
-    titles = {
-        row.report_id: row.summary.title
-        for row in cabinet.reports_of(person.ledger, patient_id, limit=1000)
-        if row.summary is not None
-    }
+    titles = _titles(person, patient_id)
     return person.page(
         "notifications.html",
         notifications=[
@@ -161,6 +154,12 @@ def notifications_page(person: Person) -> Response:
             for row in delivery.notifications_of(person.ledger, patient_id)
         ],
     )
+
+
+def _titles(person: Visit, patient_id: PatientId) -> dict[UUID, str | None]:
+    """What the patient's reports are called."""
+    rows = cabinet.reports_of(person.ledger, patient_id, limit=1000)
+    return {row.report_id: row.summary.title for row in rows if row.summary is not None}
 
 
 def _reason(reason: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -56,6 +57,13 @@ class Visit:
         """The patient acts for themselves in this session."""
         session = self.signed_in()
         return by_patient(session.patient_id, session_id=session.session_id)
+
+    def challenge_id(self) -> UUID:
+        """The challenge that waits for a code, as the browser remembers it."""
+        try:
+            return UUID(self.request.cookies.get(cookie_name(self.settings, "challenge"), ""))
+        except ValueError:
+            raise ProblemError("code-expired", "code") from None
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         path = self.request.url.path
