@@ -318,12 +318,13 @@ def lab_add(
 @cli.command()
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: to see that it works.")] = False,
+    events: Annotated[list[int] | None, typer.Option(help="Sizes to measure at, such as 1000000.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
 
-    sizes = [4_000, 20_000] if quick else [20_000, 200_000]
+    sizes = events or ([4_000, 20_000] if quick else [20_000, 200_000])
     figures = benchmark.run(events=sizes, quick=quick, out=out)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
