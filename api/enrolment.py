@@ -17,13 +17,13 @@ from domain import consent
 from domain.consent import ConsentKind
 from domain.patient import (
     PolicyAlreadyLinkedError,
+    PolicyLinked,
     PolicyMissingError,
     ProfileMissingError,
     ProfileStated,
 )
-from domain.values import CheckDigitError, OrganisationId, PatientId, enp, snils
+from domain.values import CheckDigitError, OrganisationId, enp, snils
 from ledger import commands
-from ledger.codec import RecordedEvent
 from ledger.recorder import MarkTakenError
 from projections import cabinet
 
@@ -37,7 +37,7 @@ def services_page(person: Person) -> Response:
     """The checklist of S18-S43: what is done, what is next."""
     patient_id = person.signed_in().patient_id
     patient = commands.load_patient(person.ledger, patient_id)
-    consents = [_consent(person, kind)[0] for kind in ConsentKind]
+    consents = [_consent(person, kind) for kind in ConsentKind]
     done = {
         "phone": patient.phone_confirmed,
         "profile": patient.profile is not None,
@@ -236,7 +236,7 @@ def _policy_page(
     number = commands.load_patient(person.ledger, patient_id).policy
     policy = None
     if number is not None:
-        linked = [event for event in person.ledger.read(patient_id) if _is_policy(event)]
+        linked = [event for event in person.ledger.read(patient_id) if type(event.event) is PolicyLinked]
         policy = {"number_masked": f"•••• •••• •••• {number[-4:]}", "linked_at": linked[-1].recorded_at}
     return person.page(
         "policy.html",
@@ -245,10 +245,6 @@ def _policy_page(
         errors=told(error, person.locale) if error else {},
         values=values or {},
     )
-
-
-def _is_policy(recorded: RecordedEvent) -> bool:
-    return type(recorded.event).__name__ == "PolicyLinked"
 
 
 def _policy_code_page(person: Visit, error: ProblemError | None = None) -> Response:
@@ -356,14 +352,17 @@ def withdraw(person: Actor, kind: ConsentKind) -> Response:
     return go("/consents", notice="consent-withdrawn")
 
 
-def _consent(person: Visit, kind: ConsentKind) -> tuple[consent.Consent | None, list[RecordedEvent]]:
-    stream_id = commands.consent_stream(person.ledger, PatientId(person.signed_in().patient_id), kind)
-    state, _ = person.ledger.load(stream_id, consent.evolve)
-    return state, list(person.ledger.read(stream_id)) if state else []
+def _consent(person: Visit, kind: ConsentKind) -> consent.Consent | None:
+    return person.ledger.load(_consent_stream(person, kind), consent.evolve)[0]
+
+
+def _consent_stream(person: Visit, kind: ConsentKind) -> UUID:
+    return commands.consent_stream(person.ledger, person.signed_in().patient_id, kind)
 
 
 def _shown(person: Visit, kind: ConsentKind) -> dict[str, Any]:
-    state, events = _consent(person, kind)
+    state = _consent(person, kind)
+    events = list(person.ledger.read(_consent_stream(person, kind))) if state else []
     granted = [event.recorded_at for event in events if type(event.event) is consent.ConsentGranted]
     withdrawn = [event.recorded_at for event in events if type(event.event) is consent.ConsentWithdrawn]
     return {

@@ -77,17 +77,24 @@ def digits_only(text: str) -> str:
     return text.translate(str.maketrans("", "", " -\u00a0\u2010\u2011\u2013"))
 
 
+def _number_of(text: str, *, lengths: tuple[int, ...], field: str) -> str:
+    """The digits, if there are only digits and as many as the number has."""
+    number = digits_only(text)
+    if not (len(number) in lengths and number.isascii() and number.isdigit()):
+        raise CheckDigitError(field)
+    return number
+
+
 def enp(text: str) -> str:
     """A checked number of the single OMS policy: 16 digits, the last by Luhn (HL7 table 0061, M10).
 
     >>> enp("9911 1111 1111 1112")
     '9911111111111112'
     """
-    number = digits_only(text)
-    if not (len(number) == 16 and number.isascii() and number.isdigit() and int(number)):
-        raise CheckDigitError("policy_number")
+    number = _number_of(text, lengths=(16,), field="policy_number")
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in number[-2::-2])
-    if (doubled + sum(int(digit) for digit in number[-1::-2])) % 10:
+    # All zeros pass the sum, and are no number.
+    if int(number) == 0 or (doubled + sum(int(digit) for digit in number[-1::-2])) % 10:
         raise CheckDigitError("policy_number")
     return number
 
@@ -98,9 +105,7 @@ def snils(text: str) -> str:
     >>> snils("112-233-445 95")
     '11223344595'
     """
-    number = digits_only(text)
-    if not (len(number) == 11 and number.isascii() and number.isdigit()):
-        raise CheckDigitError("snils")
+    number = _number_of(text, lengths=(11,), field="snils")
     total = sum(int(digit) * weight for digit, weight in zip(number[:9], range(9, 0, -1), strict=True))
     if int(number[:9]) > 1_001_998 and total % 101 % 100 != int(number[9:]):
         raise CheckDigitError("snils")
@@ -113,10 +118,8 @@ def inn(text: str) -> str:
     >>> inn("7707083893")
     '7707083893'
     """
-    number = digits_only(text)
+    number = _number_of(text, lengths=(10, 12), field="inn")
     weights = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
-    if not (len(number) in (10, 12) and number.isascii() and number.isdigit()):
-        raise CheckDigitError("inn")
     for place in (9,) if len(number) == 10 else (10, 11):
         total = sum(int(d) * w for d, w in zip(number[:place], weights[-place:], strict=True))
         if total % 11 % 10 != int(number[place]):
@@ -130,9 +133,7 @@ def ogrn(text: str) -> str:
     >>> ogrn("1027700132195")
     '1027700132195'
     """
-    number = digits_only(text)
-    if not (len(number) == 13 and number.isascii() and number.isdigit()):
-        raise CheckDigitError("ogrn")
+    number = _number_of(text, lengths=(13,), field="ogrn")
     if int(number[:12]) % 11 % 10 != int(number[12]):
         raise CheckDigitError("ogrn")
     return number

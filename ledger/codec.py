@@ -192,7 +192,8 @@ class EventMapper(Mapper[UUID]):
         to be stored with the event."""
         name = NAMES[type(recorded.event)]
         stored = EVENT_TYPES[name]
-        plaintext = to_data(recorded.event) if not isinstance(recorded.event, Erased | Unreadable) else b""
+        assert not isinstance(recorded.event, Erased | Unreadable)
+        plaintext = to_data(recorded.event)
         key = None
         if stored.purpose is not None:
             if recorded.subject is None:

@@ -241,10 +241,9 @@ def load_laboratory(ledger: Ledger, handle: str) -> tuple[LaboratoryId, Laborato
 def add_laboratory_key(
     ledger: Ledger, handle: str, *, key_id: str, public_key: str, by: Circumstances
 ) -> Position:
-    found, _ = load_laboratory(ledger, handle)
     return _change(
         ledger,
-        found,
+        laboratory_id(ledger, handle),
         laboratory.evolve,
         lambda state: laboratory.add_key(_registered(state), key_id=key_id, public_key=public_key),
         by,
@@ -254,10 +253,9 @@ def add_laboratory_key(
 def revoke_laboratory_key(
     ledger: Ledger, handle: str, *, key_id: str, reason: str, by: Circumstances
 ) -> Position:
-    found, _ = load_laboratory(ledger, handle)
     return _change(
         ledger,
-        found,
+        laboratory_id(ledger, handle),
         laboratory.evolve,
         lambda state: (laboratory.revoke_key(_registered(state), key_id=key_id, reason=reason),),
         by,

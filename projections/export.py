@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger import tiles
+from ledger import merkle, tiles
 from ledger.leaf import split
 from ledger.store import Ledger
 from projections.transparency import NotIntegratedError, latest
@@ -35,7 +35,7 @@ def export_log(ledger: Ledger, folder: Path, *, seen: Callable[[int], None] = la
         for tile in tiles.tiles_of(signed.tree_size):
             row = connection.execute(
                 "SELECT substring(hashes FOR %s) FROM transparency.tiles WHERE level = %s AND tile_index = %s",
-                (tile.width * 32, tile.level, tile.index),
+                (tile.width * merkle.HASH_SIZE_BYTES, tile.level, tile.index),
                 binary=True,
             ).fetchone()
             if row is None:

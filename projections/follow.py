@@ -23,7 +23,7 @@ from projections.projection import Projection, Rows
 # One follower a database: whoever holds this lock leads, the others wait for it.
 LOCK = 7597101
 BATCH = 500
-# Polling is the truth; nothing is lost when a hint is.
+# There is no hint to be lost: polling is the truth.
 POLL_SECONDS = 0.1
 # A checkpoint follows the last event within this time.
 PUBLISH_SECONDS = 0.5
@@ -43,7 +43,6 @@ class Follower:
 
     ledger: Ledger
     projections: Sequence[Projection]
-    hint: Signal = field(default_factory=Signal)
     stalled: dict[str, float] = field(default_factory=dict)
     published_at: float = 0.0
 
@@ -54,8 +53,7 @@ class Follower:
                 with self._lead() as leads:
                     while leads and not stop.is_set():
                         if not self.step():
-                            self.hint.wait(POLL_SECONDS)
-                            self.hint.clear()
+                            stop.wait(POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - the edge of the loop: views must go on
                 log.error("follower.interrupted", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
