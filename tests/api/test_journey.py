@@ -53,7 +53,13 @@ class Visitor:
     portal: Portal
     said: list[str] = field(default_factory=list)
 
+    def wait(self) -> None:
+        """Whoever leaves a page before it is whole makes the browser drop what was still on its way,
+        and complain of it."""
+        self.page.wait_for_load_state("networkidle")
+
     def go(self, path: str) -> None:
+        self.wait()
         self.page.goto(self.portal.opened.settings.public_url + path)
 
     def fill(self, **fields: str) -> None:
@@ -62,13 +68,16 @@ class Visitor:
             self.page.get_by_label(label.replace("_", " "), exact=True).fill(text)
 
     def press(self, words: str) -> None:
+        self.wait()
         self.page.get_by_role("button", name=words, exact=True).first.click()
 
     def follow(self, words: str) -> None:
+        self.wait()
         self.page.get_by_role("link", name=words).first.click()
 
     def menu(self, words: str) -> None:
         """Go by the menu, which is folded on a phone."""
+        self.wait()
         fold = self.page.get_by_role("button", name="Меню")
         if fold.is_visible():
             fold.click()
@@ -77,6 +86,7 @@ class Visitor:
     def sees(self, *words: str) -> None:
         for word in words:
             expect(self.page.locator("body")).to_contain_text(word)
+        self.wait()
 
     def enter_code(self) -> None:
         text = [message.text for message in self.portal.sms.accepted if message.to == ANNA.phone][-1]
@@ -107,6 +117,7 @@ def visiting(chromium: Browser, portal: Portal, width: int) -> Iterator[Visitor]
         visitor.page.on("console", lambda message: visitor.said.append(message.text))
         visitor.page.on("requestfailed", lambda request: visitor.said.append(f"failed: {request.url}"))
         yield visitor
+        visitor.wait()
         # A form that is shown again with its mistakes is a 422, which Chromium remarks on.
         complaints = [text for text in visitor.said if "422 (Unprocessable" not in text]
         assert complaints == [], "the browser has nothing to complain of"
