@@ -8,10 +8,10 @@ Fields at their default are not stored, so a default, the order of fields, and a
 of the format: whoever changes one of them raises the schema version and adds an upcast step.
 """
 
-import base64
 import hashlib
 import re
 import secrets
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
@@ -192,7 +192,7 @@ class EventMapper(Mapper[UUID]):
         to be stored with the event."""
         name = NAMES[type(recorded.event)]
         stored = EVENT_TYPES[name]
-        assert not isinstance(recorded.event, Erased | Unreadable)
+        assert not isinstance(recorded.event, Erased) and not isinstance(recorded.event, Unreadable)
         plaintext = to_data(recorded.event)
         key = None
         if stored.purpose is not None:
@@ -304,7 +304,7 @@ class _Opened(NamedTuple):
                 secret, about=self.event_id, header=self.head + self.salted, body=self.body
             )
             commitment = sealing.commit(secret, about=self.event_id, plaintext=plaintext)
-            if base64.b64encode(commitment) != self.commitment:
+            if b2a_base64(commitment, newline=False) != self.commitment:
                 raise StoredBytesDifferError(self.event_id)
         return from_data(self.name, plaintext, schema_version=self.schema_version)
 
@@ -315,7 +315,7 @@ def _uuid(originator_id: UUID | str) -> UUID:
 
 
 def _salt() -> bytes:
-    return base64.b64encode(secrets.token_bytes(16))
+    return b2a_base64(secrets.token_bytes(16), newline=False)
 
 
 def _open(pattern: re.Pattern[bytes], stored: StoredEvent, position: int | None) -> _Opened:
@@ -327,7 +327,7 @@ def _open(pattern: re.Pattern[bytes], stored: StoredEvent, position: int | None)
         raise StoredBytesDifferError(stored.originator_id, stored.originator_version)
     rest = stored.state[match.end() + 1 :]
     parts = rest.split(b"\n", 2)
-    digest = base64.b64encode(hashlib.sha256(rest).digest())
+    digest = b2a_base64(hashlib.sha256(rest).digest(), newline=False)
     if stored.state[match.end() : match.end() + 1] != b"\n" or digest != match[9] or len(parts) != 3:
         raise StoredBytesDifferError(stored.originator_id, stored.originator_version)
     try:

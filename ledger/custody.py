@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -52,16 +53,23 @@ class Custody:
     def wrap(self, key: bytes, *, about: bytes) -> bytes:
         """The key sealed under the current epoch; it opens only with the same `about`."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + AESGCM(self.wrapping_keys[self.epoch]).encrypt(nonce, key, about)
+        return nonce + _aead(self.wrapping_keys[self.epoch]).encrypt(nonce, key, about)
 
     def unwrap(self, wrapped: bytes, *, epoch: int, about: bytes) -> bytes:
         if epoch not in self.wrapping_keys:
             raise SecretMissingError(f"key-encryption key of epoch {epoch}")
-        aead = AESGCM(self.wrapping_keys[epoch])
         try:
-            return aead.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], about)
+            return _aead(self.wrapping_keys[epoch]).decrypt(
+                wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], about
+            )
         except InvalidTag:
             raise KeyNotUnwrappedError from None
+
+
+@lru_cache(maxsize=8)
+def _aead(wrapping_key: bytes) -> AESGCM:
+    """Made once: its key schedule takes longer than wrapping does."""
+    return AESGCM(wrapping_key)
 
 
 def create(folder: Path) -> None:

@@ -16,6 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8
 
+from ledger.arrays import BIGINTS, BYTES, INTEGERS, TEXTS, UUIDS, Column, Element, column
 from ledger.keys import NewKey
 
 # A caller's events go in one statement up to this many; more are copied.
@@ -25,15 +26,16 @@ _INSERT_EVENTS = (
     "INSERT INTO ledger.events (originator_id, originator_version, topic, state)"
     " SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
 )
-# What may be stored beside the events, in the same transaction: field of an append, statement, columns.
-_BESIDE: tuple[tuple[str, str, Callable[[Any], tuple[Any, ...]]], ...] = (
+# What may be stored beside the events, in the same transaction: field of an append, statement, and its
+# columns by the items' attribute and type.
+_BESIDE: tuple[tuple[str, str, tuple[tuple[str, Element], ...]], ...] = (
     (
         "marks",
         (
             "INSERT INTO ledger.blind_index (kind, mark, subject)"
             " SELECT * FROM unnest(%b::text[], %b::bytea[], %b::uuid[])"
         ),
-        lambda mark: (mark.kind, mark.mark, mark.subject),
+        (("kind", TEXTS), ("mark", BYTES), ("subject", UUIDS)),
     ),
     (
         "released",
@@ -41,7 +43,7 @@ _BESIDE: tuple[tuple[str, str, Callable[[Any], tuple[Any, ...]]], ...] = (
             "DELETE FROM ledger.blind_index b USING unnest(%b::text[], %b::bytea[], %b::uuid[])"
             " AS r (kind, mark, subject) WHERE (b.kind, b.mark, b.subject) = (r.kind, r.mark, r.subject)"
         ),
-        lambda mark: (mark.kind, mark.mark, mark.subject),
+        (("kind", TEXTS), ("mark", BYTES), ("subject", UUIDS)),
     ),
     (
         "documents",
@@ -49,7 +51,7 @@ _BESIDE: tuple[tuple[str, str, Callable[[Any], tuple[Any, ...]]], ...] = (
             "INSERT INTO ledger.documents (document_id, key_id, sealed)"
             " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[])"
         ),
-        lambda document: (document.document_id, document.key_id, document.sealed),
+        (("document_id", UUIDS), ("key_id", UUIDS), ("sealed", BYTES)),
     ),
     (
         "keys",
@@ -57,7 +59,13 @@ _BESIDE: tuple[tuple[str, str, Callable[[Any], tuple[Any, ...]]], ...] = (
             "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
             " SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::bytea[])"
         ),
-        lambda key: (key.key_id, key.subject, key.purpose, key.epoch, key.wrapped),
+        (
+            ("key_id", UUIDS),
+            ("subject", UUIDS),
+            ("purpose", TEXTS),
+            ("epoch", INTEGERS),
+            ("wrapped", BYTES),
+        ),
     ),
 )
 # What the database says to an event that does not follow the one before it (migration 0001).
@@ -166,10 +174,10 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
                 cursor.execute(statement, columns, prepare=True)
             return _copy(cursor, events)
     columns = [
-        [event.originator_id for event in events],
-        [Int8(event.originator_version) for event in events],
-        [event.topic for event in events],
-        [event.state for event in events],
+        column(UUIDS, [event.originator_id for event in events]),
+        column(BIGINTS, [event.originator_version for event in events]),
+        column(TEXTS, [event.topic for event in events]),
+        column(BYTES, [event.state for event in events]),
     ]
     if not beside:
         cursor.execute(_INSERT_EVENTS, columns, prepare=True)
@@ -180,12 +188,16 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
     return [row[0] for row in cursor.fetchall()]
 
 
-def _beside(batch: Sequence[Append]) -> Iterator[tuple[str, str, list[list[Any]]]]:
-    """What is to be stored beside the events: field, statement, and its columns as lists."""
+def _beside(batch: Sequence[Append]) -> Iterator[tuple[str, str, list[Column]]]:
+    """What is to be stored beside the events: field, statement, and its columns."""
     for field_name, statement, columns in _BESIDE:
-        rows = [columns(item) for request in batch for item in getattr(request, field_name)]
-        if rows:
-            yield field_name, statement, [list(column) for column in zip(*rows, strict=True)]
+        items = [item for request in batch for item in getattr(request, field_name)]
+        if items:
+            yield (
+                field_name,
+                statement,
+                [column(element, [getattr(item, name) for item in items]) for name, element in columns],
+            )
 
 
 def _copy(cursor: psycopg.Cursor[Any], events: Sequence[StoredEvent]) -> list[int]:

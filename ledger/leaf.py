@@ -20,6 +20,7 @@ guessed and confirmed by trying.
 import base64
 import hashlib
 import re
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -67,8 +68,8 @@ def header(
 
 def complete(head: bytes, *, rest: bytes, commitment: bytes | None) -> bytes:
     """The whole leaf, given its header and the rest of the stored bytes."""
-    digest = base64.b64encode(hashlib.sha256(rest).digest())
-    return head + digest + b"\n" + (base64.b64encode(commitment) if commitment else b"-") + b"\n"
+    commitment_line = b2a_base64(commitment) if commitment else b"-\n"
+    return head + b2a_base64(hashlib.sha256(rest).digest()) + commitment_line
 
 
 def pattern(origin: str | None = None) -> re.Pattern[bytes]:

@@ -70,10 +70,20 @@ class LedgerRecorder(PostgresApplicationRecorder):
         )
         super().__init__(datastore, events_table_name="events")
         # A batch has one leader, the caller who found nobody leading; the others wait to be woken.
-        # The lock guards the two fields below it and is never held while the database is asked.
+        # The lock guards the three fields below it and is never held while the database is asked.
         self._queue_lock = Lock()
         self._queue: deque[Append] = deque()
         self._is_led = False
+        self._served: list[Append] = []
+        # Only the leader uses it; None until the first batch, and after an error.
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def close(self) -> None:
+        """Give all connections back; nothing can be stored afterwards."""
+        if self._connection is not None:
+            self.datastore.pool.putconn(self._connection)
+            self._connection = None
+        self.datastore.close()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         """The library's way in: events that are encoded already."""
@@ -103,14 +113,19 @@ class LedgerRecorder(PostgresApplicationRecorder):
         return request.positions
 
     def _lead(self) -> None:
-        """Store what is queued, appoint the next leader, wake those who are served.
+        """Store what is queued, then appoint the next leader.
 
         The leader prepares the events of the whole batch: one thread that works is faster than many
-        that hand each other the interpreter."""
+        that hand each other the interpreter. For the same reason those who were served are woken by the
+        next leader, when it begins to wait for the database."""
         with self._queue_lock:
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_APPENDS))]
+            served = self._take_served()
         try:
-            for transaction in _transactions(_prepared(batch)):
+            transactions = list(_transactions(_prepared(batch)))
+            _wake(served)
+            served = []
+            for transaction in transactions:
                 self._store(transaction)
         except BaseException as error:
             for request in batch:
@@ -118,17 +133,23 @@ class LedgerRecorder(PostgresApplicationRecorder):
                     request.error = OutcomeUnknownError(type(error).__name__)
             raise
         finally:
-            self._appoint()
-            for request in batch[1:]:
-                request.wake.release()
+            self._appoint([*served, *batch[1:]])
 
-    def _appoint(self) -> None:
-        """Whoever is first in the queue leads next; if nobody is there, the next caller."""
+    def _appoint(self, served: Sequence[Append] = ()) -> None:
+        """Whoever is first in the queue leads next, and wakes those who were served; if nobody is there,
+        they are woken now, and the next caller leads."""
         with self._queue_lock:
+            self._served += served
             successor = self._queue[0] if self._queue else None
             self._is_led = successor is not None
+            waiting = self._take_served() if successor is None else []
         if successor is not None:
             successor.wake.release()
+        _wake(waiting)
+
+    def _take_served(self) -> list[Append]:
+        served, self._served = self._served, []
+        return served
 
     def _leave(self, request: Append) -> None:
         """A caller was interrupted while it waited: it must not be appointed, or nobody would lead."""
@@ -145,13 +166,20 @@ class LedgerRecorder(PostgresApplicationRecorder):
     def _store(self, batch: list[Append]) -> None:
         """All in one transaction; if anything is wrong, each alone, so that no neighbour is hurt."""
         try:
-            with self.datastore.pool.connection() as connection:
+            connection = self._connection or self.datastore.pool.getconn()
+            # Kept from batch to batch, but not after an error: the pool looks what is left of it.
+            self._connection = None
+            try:
                 if any(request.guards for request in batch):
                     with connection.transaction():
                         batch = fitting(connection, batch)
                         positions = insert(connection, batch) if batch else []
                 else:
                     positions = insert(connection, batch)
+            except BaseException:
+                self.datastore.pool.putconn(connection)
+                raise
+            self._connection = connection
         except psycopg.Error:
             give_up = monotonic() + RECONNECT_SECONDS
             for request in batch:
@@ -206,6 +234,11 @@ class _NoNames(set[str]):
 
     def add(self, _name: str) -> None:
         return
+
+
+def _wake(served: Iterable[Append]) -> None:
+    for request in served:
+        request.wake.release()
 
 
 def _prepared(batch: Sequence[Append]) -> Iterator[Append]:

@@ -79,7 +79,7 @@ class Ledger:
         self.mapper = EventMapper(self.origin, self.keys)
 
     def close(self) -> None:
-        self.recorder.datastore.close()
+        self.recorder.close()
         self.pool.close()
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event as Signal
 from time import monotonic, sleep
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from domain.values import PatientId, Purpose
 from ledger import commands, recorder
 from ledger.codec import Circumstances, RecordedEvent
 from ledger.custody import Custody
-from ledger.insertion import COPY_FROM
+from ledger.insertion import COPY_FROM, Append
 from ledger.keys import MintedKeys
 from ledger.recorder import Document, Guard, Mark, MarkTakenError, StreamConflictError
 from ledger.sealing import NotUnsealedError
@@ -328,6 +329,49 @@ def test_a_lead_that_is_interrupted_leaves_a_ledger_that_others_can_append_to(le
         append(ledger, ONE, 0, SMALL, marks=Interrupting([ledger.mark("phone", "1", ANNA)]))
     append(ledger, TWO, 0, SMALL)
     assert stored(ledger) == 1
+
+
+class InterruptedWake:
+    """The wake of a caller who is interrupted, as by Ctrl-C, at the moment when it is to lead."""
+
+    def __init__(self) -> None:
+        self.released = Signal()
+        self.is_held = False
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if not blocking or not self.is_held:
+            self.is_held = True
+            return True
+        self.released.wait()
+        raise KeyboardInterrupt
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def test_a_successor_that_is_interrupted_leaves_nobody_asleep(ledger: Ledger, database: str) -> None:
+    store, queue, gate = ledger.recorder.store, ledger.recorder._queue, Signal()
+    slow = Append(lambda: ((), ()) if gate.wait() else ((), ()))
+    with psycopg.connect(database, autocommit=True) as holder, ThreadPoolExecutor(4) as threads:
+        with append_lock_held(holder):
+            threads.submit(append, ledger, ONE, 0, SMALL)
+            wait_until(lambda: ledger.recorder._is_led and not queue)
+            threads.submit(store, slow)
+            wait_until(lambda: len(queue) == 1)
+            served = threads.submit(append, ledger, TWO, 0, SMALL)
+            wait_until(lambda: len(queue) == 2)
+        wait_until(lambda: not queue)
+        interrupted = threads.submit(store, Append(lambda: ((), ()), wake=InterruptedWake()))
+        wait_until(lambda: len(queue) == 1)
+        gate.set()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted.result(timeout=5)
+        asleep = list(ledger.recorder._served)
+        for request in asleep:
+            request.wake.release()
+        assert not asleep and served.result(timeout=5).last > 0
+    append(ledger, THREE, 0, SMALL)
+    assert stored(ledger) == 3
 
 
 # Marks: a number belongs to one subject.
