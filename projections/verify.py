@@ -9,16 +9,20 @@ signature of every checkpoint; every stored document.
 import base64
 import hashlib
 import re
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
 import psycopg
+from psycopg.sql import SQL
 
 from ledger import checkpoint, leaf, merkle, note, tiles
 
 CHUNK = 4096
+PORTION = 64
 _EVENTS = """
 SELECT e.notification_id, e.originator_id::text, e.originator_version, e.topic, e.state, l.leaf_index,
        l.event_id::text
@@ -69,8 +73,12 @@ def verify(
 ) -> Verification:
     """Verify the whole log under the pinned public key; `seen` is told how many events are done."""
     options = "-c role=letopis_auditor -c default_transaction_isolation=repeatable\\ read"
-    with psycopg.connect(conninfo, options=options) as connection:
-        reading = _Reading(connection, log)
+    with (
+        psycopg.connect(conninfo, options=options) as connection,
+        psycopg.connect(conninfo, options=options) as stream,
+    ):
+        _share_snapshot(connection, stream)
+        reading = _Reading(connection, stream, log)
         finding = None
         try:
             reading.read_everything(seen)
@@ -80,12 +88,21 @@ def verify(
     return Verification(reading.events, size, root, len(reading.signed), reading.documents, finding)
 
 
+def _share_snapshot(one: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> None:
+    """Both see the database at one moment."""
+    row = one.execute("SELECT pg_export_snapshot()").fetchone()
+    assert row is not None
+    other.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(row[0]))
+
+
 @dataclass(slots=True)
 class _Reading:
-    """One pass over the log. `frontier` and `edge` (the partial tile of each row) are what was recomputed
-    so far; memory does not grow with the log but for one number a stream."""
+    """One pass over the log: events come through `stream`, everything else is asked by `connection`.
+    `frontier` and `edge` (the partial tile of each row) are what was recomputed so far; memory does not
+    grow with the log but for one number a stream."""
 
     connection: psycopg.Connection[Any]
+    stream: psycopg.Connection[Any]
     log: note.Verifier
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
     edge: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -124,11 +141,13 @@ class _Reading:
                 raise _FoundError(f"checkpoint of size {tree_size} is stored beside another note")
             self.signed.append((tree_size, root_hash))
 
-    def _chunks(self) -> Iterator[list[Row]]:
-        with psycopg.ServerCursor(self.connection, "events") as cursor:
-            cursor.execute(_EVENTS, binary=True)
-            while rows := cursor.fetchmany(CHUNK):
-                yield rows
+    def _chunks(self) -> Iterator[Sequence[Row]]:
+        """All events, some thousands at a time. They come in small portions, so that the database goes on
+        while these are worked on."""
+        with self.stream.cursor(binary=True) as cursor:
+            rows = cursor.stream(_EVENTS, size=PORTION)
+            while chunk := list(islice(rows, CHUNK)):
+                yield chunk
 
     def _read_row(self, row: Row, pattern: re.Pattern[bytes], hashes: list[bytes]) -> None:
         """See that a row's bytes agree with themselves; its leaf hash is added if it has a leaf index."""
@@ -143,7 +162,7 @@ class _Reading:
                 "the leaf does not agree with its row", leaf_index=leaf_index, position=position
             )
         end = match.end()
-        digest = base64.b64encode(hashlib.sha256(memoryview(state)[end + 1 :]).digest())
+        digest = b2a_base64(hashlib.sha256(state[end + 1 :]).digest(), newline=False)
         if state[end : end + 1] != b"\n" or digest != match[9]:
             what = "the stored bytes do not agree with their leaf"
             raise _FoundError(what, leaf_index=leaf_index, position=position)
