@@ -24,6 +24,7 @@ from api.bench_replay import History
 from api.embedded_postgres import EmbeddedPostgres
 from api.migrate import migrate
 from ledger import custody
+from ledger.store import Ledger
 
 ORIGIN = "bench.letopis.example/log"
 SIZES = (20_000, 200_000, 1_000_000)
@@ -45,25 +46,16 @@ class Target(NamedTuple):
 TARGETS = tuple(
     Target(*line)
     for line in (
-        ("append, 16 callers", ("append", "16", "ratio"), ">=", 8.0, "x the library"),
-        ("append, 1 caller", ("append", "1", "ratio"), ">=", 1.5, "x the library"),
-        ("append, calls of 1000", ("bulk", "ratio"), ">=", 0.5, "x a bare COPY"),
+        ("recorder, 16 callers", ("append", "16", "recorder_ratio"), ">=", 8.0, "x the library"),
+        ("recorder, 1 caller", ("append", "1", "recorder_ratio"), ">=", 1.5, "x the library"),
+        ("recorder, calls of 1000", ("bulk", "recorder_ratio"), ">=", 0.5, "x a bare COPY"),
+        ("whole append, 16 callers", ("append", "16", "ratio"), ">=", 8.0, "x the library"),
+        ("whole append, 1 caller", ("append", "1", "ratio"), ">=", 1.5, "x the library"),
+        ("whole append, calls of 1000", ("bulk", "ratio"), ">=", 0.5, "x a bare COPY"),
         ("rebuild, mixed", ("rebuild_mixed", "events_per_second", "median"), ">=", 15_000, "events/s"),
-        (
-            "rebuild, reports only",
-            ("rebuild_reports", "events_per_second", "median"),
-            ">=",
-            15_000,
-            "events/s",
-        ),
+        ("rebuild, reports", ("rebuild_reports", "events_per_second", "median"), ">=", 15_000, "events/s"),
         ("verify, mixed", ("verify_mixed", "events_per_second", "median"), ">=", 100_000, "events/s"),
-        (
-            "verify, reports only",
-            ("verify_reports", "events_per_second", "median"),
-            ">=",
-            100_000,
-            "events/s",
-        ),
+        ("verify, reports", ("verify_reports", "events_per_second", "median"), ">=", 100_000, "events/s"),
         ("growth of append", ("growth", "append_percent"), "<", 20, "% an event"),
         ("growth of rebuild", ("growth", "rebuild_percent"), "<", 20, "% an event"),
         ("growth of verify", ("growth", "verify_percent"), "<", 20, "% an event"),
@@ -146,9 +138,7 @@ class _Bench:
         at: dict[str, dict[str, Any]] = {}
         for size in sizes:
             bench_replay.fill(history, size, seen=self._seen(f"fill to {size:,}", size))
-            found = self._read(history, size, "mixed")
-            # Last, because what it appends is read by the next size only.
-            at[str(size)] = found | {"append_16": self._append_rate(history, seed=size)}
+            at[str(size)] = self._read(history, size, "mixed") | {"append_16": self._append_rate(size)}
         last = at[str(sizes[-1])]
         return {
             "at": at,
@@ -157,14 +147,19 @@ class _Bench:
             "growth": _growth(at[str(sizes[0])], last),
         }
 
-    def _append_rate(self, history: History, *, seed: int) -> dict[str, object]:
-        with history.ledger() as ledger:
-            day = Day(ledger, seed=seed)
-            calls = max(self.effort.calls // 4, 4)
-            rates = [
-                bench_append.append_rate(ledger, day, callers=16, calls=calls)
-                for _ in range(self.effort.rounds + 1)
-            ]
+    def _append_rate(self, size: int) -> dict[str, object]:
+        """Appends to a copy of the mixed database: in it they would change the mix that the next size is
+        read with."""
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE grown TEMPLATE mixed STRATEGY file_copy")
+            with Ledger(self.server.url_of("grown"), custody.load(self.folder / "mixed")) as ledger:
+                day = Day(ledger, seed=size)
+                calls = max(self.effort.calls // 4, 4)
+                rates = [
+                    bench_append.append_rate(ledger, day, callers=16, calls=calls)
+                    for _ in range(self.effort.rounds + 1)
+                ]
+            connection.execute("DROP DATABASE grown WITH (FORCE)")
         return spread(rates[1:]).figures()
 
     def _read(self, history: History, size: int, name: str) -> dict[str, Any]:
@@ -248,11 +243,17 @@ def _print(found: dict[str, Any], out: Console) -> None:
 
 def _rates(found: dict[str, Any]) -> Table:
     table = Table(title="Append, events/s (median, ± half of the way from worst to best)")
-    for column in ("callers", "ours", "baseline", "ratio"):
-        table.add_column(column, justify="right")
-    rows = [(callers, figures) for callers, figures in found["append"].items()]
-    for words, figures in [*rows, ("calls of 1000", found["bulk"])]:
-        table.add_row(words, _rate(figures["ours"]), _rate(figures["baseline"]), f"{figures['ratio']:.2f}")
+    for name in ("callers", "baseline", "recorder", "ratio", "whole append", "ratio"):
+        table.add_column(name, justify="right")
+    for words, figures in [*found["append"].items(), ("calls of 1000", found["bulk"])]:
+        table.add_row(
+            words,
+            _rate(figures["baseline"]),
+            _rate(figures["recorder"]),
+            f"{figures['recorder_ratio']:.2f}",
+            _rate(figures["ours"]),
+            f"{figures['ratio']:.2f}",
+        )
     return table
 
 

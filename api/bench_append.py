@@ -1,9 +1,14 @@
-"""Append: one event a call by 1, 4 and 16 callers against the library's recorder, and many against a bare COPY."""
+"""Append, twice: our recorder alone, called as the library's recorder and a bare COPY are, with rows that
+are ready; and the whole append, which makes those rows: JSON, data key, seal, commitment, hash.
+
+One event a call by 1, 4 and 16 callers is set against the library's recorder, calls of many against COPY.
+"""
 
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Barrier, Thread
 from typing import Any
 from uuid import uuid4
@@ -16,8 +21,9 @@ from psycopg.types.numeric import Int8
 
 from api.bench_events import Day
 from api.bench_machine import Spread, spread
-from ledger.codec import Circumstances
-from ledger.store import Ledger
+from ledger.codec import Circumstances, RecordedEvent
+from ledger.insertion import Append
+from ledger.store import Ledger, Write
 
 CALLERS = (1, 4, 16)
 CALL_EVENTS = 1000
@@ -32,16 +38,17 @@ WITH (toast_tuple_target = 8160, autovacuum_vacuum_insert_threshold = 100000);
 _BARE_COPY = "COPY public.bare (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
 
 
-def rounds_of(ours: Callable[[], float], baseline: Callable[[], float], rounds: int) -> tuple[Spread, Spread]:
-    """Both, in turn: what disturbs the machine for a while disturbs both."""
-    pairs = [(baseline(), ours()) for _ in range(rounds)]
-    return spread([pair[1] for pair in pairs]), spread([pair[0] for pair in pairs])
+def rounds_of(rounds: int, *measures: Callable[[], float]) -> list[Spread]:
+    """All of them, in turn: what disturbs the machine for a while disturbs each. The first round makes
+    connections, prepared statements and data keys, and does not count."""
+    found = [[measure() for measure in measures] for _ in range(rounds + 1)]
+    return [spread(figures) for figures in zip(*found[1:], strict=True)]
 
 
 def one_event_a_call(
     ledger: Ledger, conninfo: str, *, calls: int, rounds: int, seen: Callable[[], None]
 ) -> dict[str, dict[str, Any]]:
-    """For each number of callers: events/s of ours and of the library's recorder, and their ratio."""
+    """For each number of callers: events/s of the whole append, of our recorder and of the library's."""
     day = Day(ledger, seed=2)
     size = _stored_size(ledger, day)
     figures = {}
@@ -49,8 +56,12 @@ def one_event_a_call(
         share = max(calls * (1 if callers == 1 else 2) // callers, 4)
         with _stock(conninfo, callers) as stock:
 
-            def ours(share: int = share, callers: int = callers) -> float:
+            def whole(share: int = share, callers: int = callers) -> float:
                 return append_rate(ledger, day, callers=callers, calls=share)
+
+            def recorder(share: int = share, callers: int = callers) -> float:
+                work = [[_ready(ledger, [day.report_only()]) for _ in range(share)] for _ in range(callers)]
+                return _rate(ledger.recorder.store, work)
 
             def baseline(
                 stock: PostgresApplicationRecorder = stock, share: int = share, callers: int = callers
@@ -58,15 +69,19 @@ def one_event_a_call(
                 work = [_opaque(share, size) for _ in range(callers)]
                 return _rate(lambda event: stock.insert_events([event]), work)
 
-            ours(), baseline()  # connections, prepared statements and data keys are made once, not measured
-            found = rounds_of(ours, baseline, rounds)
-        figures[str(callers)] = {
-            "ours": found[0].figures(),
-            "baseline": found[1].figures(),
-            "ratio": found[0].median / found[1].median,
-        }
+            figures[str(callers)] = _compared(*rounds_of(rounds, whole, recorder, baseline))
         seen()
     return figures
+
+
+def _compared(whole: Spread, recorder: Spread, baseline: Spread) -> dict[str, Any]:
+    return {
+        "ours": whole.figures(),
+        "recorder": recorder.figures(),
+        "baseline": baseline.figures(),
+        "ratio": whole.median / baseline.median,
+        "recorder_ratio": recorder.median / baseline.median,
+    }
 
 
 def append_rate(ledger: Ledger, day: Day, *, callers: int, calls: int) -> float:
@@ -78,38 +93,53 @@ def append_rate(ledger: Ledger, day: Day, *, callers: int, calls: int) -> float:
 def many_events_a_call(
     ledger: Ledger, conninfo: str, *, events: int, rounds: int, seen: Callable[[], None]
 ) -> dict[str, Any]:
-    """Events/s of `append` in calls of 1000, and of a bare COPY of equal rows that are ready in memory."""
+    """Events/s in calls of 1000: the whole append, our recorder, and a bare COPY of equal rows."""
     day = Day(ledger, seed=3)
     size = _stored_size(ledger, day)
+    count = max(events // CALL_EVENTS, 1)
 
-    def ours() -> float:
-        calls = [
-            [day.report_only() for _ in range(CALL_EVENTS)] for _ in range(max(events // CALL_EVENTS, 1))
-        ]
-        start = time.perf_counter()
-        for writes in calls:
-            ledger.append(*writes, circumstances=BY)
-        return len(calls) * CALL_EVENTS / (time.perf_counter() - start)
+    def writes() -> list[list[Write]]:
+        return [[day.report_only() for _ in range(CALL_EVENTS)] for _ in range(count)]
+
+    def whole() -> float:
+        return CALL_EVENTS * _rate(lambda call: ledger.append(*call, circumstances=BY), [writes()])
+
+    def recorder() -> float:
+        return CALL_EVENTS * _rate(ledger.recorder.store, [[_ready(ledger, call) for call in writes()]])
 
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(_BARE_TABLE)
 
         def baseline() -> float:
-            calls = [_rows(CALL_EVENTS, size) for _ in range(max(events // CALL_EVENTS, 1))]
-            start = time.perf_counter()
-            for rows in calls:
-                _bare_copy(connection, rows)
-            return len(calls) * CALL_EVENTS / (time.perf_counter() - start)
+            calls = [_rows(CALL_EVENTS, size) for _ in range(count)]
+            return CALL_EVENTS * _rate(lambda rows: _bare_copy(connection, rows), [calls])
 
-        ours(), baseline()
-        found = rounds_of(ours, baseline, rounds)
+        figures = _compared(*rounds_of(rounds, whole, recorder, baseline))
     seen()
-    return {
-        "ours": found[0].figures(),
-        "baseline": found[1].figures(),
-        "ratio": found[0].median / found[1].median,
-        "stored_bytes": size,
-    }
+    return figures | {"stored_bytes": size}
+
+
+def _ready(ledger: Ledger, writes: Sequence[Write]) -> Append:
+    """What the whole append hands to the recorder, made before the clock starts."""
+    keys = ledger.new_keys(*writes)
+    now = datetime.now(UTC)
+    events = [
+        ledger.mapper.to_stored_event(
+            RecordedEvent(
+                event=event,
+                event_id=uuid4(),
+                stream_id=write.stream_id,
+                version=write.expected_version + 1,
+                recorded_at=now,
+                circumstances=BY,
+                subject=write.subject,
+            ),
+            keys,
+        )
+        for write in writes
+        for event in write.events
+    ]
+    return Append(lambda: (events, keys.rows))
 
 
 def _bare_copy(connection: psycopg.Connection[Any], rows: Sequence[Row]) -> None:

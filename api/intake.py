@@ -12,9 +12,10 @@ from joserfc.jwk import OKPKey
 from orjson import OPT_SORT_KEYS, dumps
 
 from api.compact_form import EnvelopeError
+from api.content import ContentError
 from api.envelope import OpenedEnvelope, SignedContent, unseal, verify
 from api.envelope_keys import load_key, public_jwk
-from api.fhir import ContentError, read_fhir
+from api.fhir.reading import read_fhir
 from api.metrics import SUBMISSIONS
 from api.node import Node
 from api.problems import ProblemError, problem_document

@@ -39,7 +39,9 @@ def test_each_number_of_callers_is_compared_with_the_library(found: dict[str, ob
     assert isinstance(append, dict)
     assert set(append) == {"1", "4", "16"}
     for figures in append.values():
-        assert figures["ratio"] == figures["ours"]["median"] / figures["baseline"]["median"]
+        baseline = figures["baseline"]["median"]
+        assert figures["ratio"] == figures["ours"]["median"] / baseline
+        assert figures["recorder_ratio"] == figures["recorder"]["median"] / baseline
 
 
 def test_every_size_is_rebuilt_verified_and_appended_to(found: dict[str, object]) -> None:

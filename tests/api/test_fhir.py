@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.fhir import ContentError, ContentNotFhirError, ContentNotJsonError, read_fhir
+from api.content import ContentError
+from api.fhir.reading import read_fhir
+from api.fhir.refusal import ContentNotFhirError
+from api.json_content import ContentNotJsonError
 from domain.report import Observation, ReportContent, Value, ValueKind
 from domain.values import Concept
 

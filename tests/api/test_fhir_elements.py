@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.fhir import ContentError, read_fhir
+from api.content import ContentError
+from api.fhir.reading import read_fhir
 from domain.report import Attachment, Observation, ReferenceRange, ReportContent, Specimen, Value, ValueKind
 from domain.values import Coding, Concept, Identifier, Quantity
 

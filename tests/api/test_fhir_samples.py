@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from api.fhir import ContentError, ContentNotFhirError, ContentNotJsonError, read_fhir
+from api.content import ContentError
+from api.fhir.reading import read_fhir
+from api.fhir.refusal import ContentNotFhirError
+from api.json_content import ContentNotJsonError
 from domain.report import Component, Observation, ReportContent, Value
 
 KEPT = Path(__file__).parents[1] / "samples" / "fhir-json"

@@ -4,9 +4,9 @@ import base64
 import binascii
 from collections.abc import Iterable
 
-from api import fhir_resources as fhir
-from api.fhir_json import ContentNotFhirError
-from api.fhir_resources import Place
+from api.fhir import resources as fhir
+from api.fhir.refusal import ContentNotFhirError
+from api.fhir.resources import Place
 from domain.report import Component, ReferenceRange, Specimen, Subject, Value, ValueKind
 from domain.values import Coding, Concept, Identifier, Quantity
 

@@ -6,20 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
+from api.content import ContentError
+
 NESTING_LIMIT = 64
 # An unterminated string matches too: a scan that failed at each quote would cost the square of the size.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _ESCAPED_NUL_OR_SURROGATE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class ContentError(Exception):
-    """A submission cannot be read. `field` says where; what was sent there is never repeated."""
-
-    def __init__(self, code: str, field: str | None) -> None:
-        super().__init__(code, field)
-        self.code = code
-        self.field = field
 
 
 class ContentNotJsonError(ContentError):
@@ -31,16 +24,6 @@ class ContentNotJsonError(ContentError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.reason}"
-
-
-class ContentNotFhirError(ContentError):
-    """The JSON is not a FHIR R4 resource with a report in it; `field` is a FHIRPath."""
-
-    def __init__(self, *, field: str, code: str = "content-not-fhir") -> None:
-        super().__init__(code, field)
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.field}"
 
 
 @dataclass(frozen=True, slots=True)

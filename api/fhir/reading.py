@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api import fhir_resources as fhir
-from api.fhir_elements import concept_or_none, concepts, effective_at, identifiers, specimen
-from api.fhir_json import ContentError, ContentNotFhirError, ContentNotJsonError, parse_json
-from api.fhir_observations import Draft
-from api.fhir_parties import (
+from api.fhir import resources as fhir
+from api.fhir.elements import concept_or_none, concepts, effective_at, identifiers, specimen
+from api.fhir.observations import Draft
+from api.fhir.parties import (
     Person,
     attachments,
     performer_names,
@@ -17,11 +16,11 @@ from api.fhir_parties import (
     subject_of,
     subject_reference,
 )
-from api.fhir_references import Located, Resources, Sent
-from api.fhir_resources import Place
+from api.fhir.references import Located, Resources, Sent
+from api.fhir.refusal import ContentNotFhirError
+from api.fhir.resources import Place
+from api.json_content import parse_json
 from domain.report import ObservationStatus, ReportContent, ReportStatus
-
-__all__ = ["ContentError", "ContentNotFhirError", "ContentNotJsonError", "read_fhir"]
 
 
 def read_fhir(raw: bytes) -> tuple[ReportContent, ...]:

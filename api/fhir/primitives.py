@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from api.fhir_json import Number
+from api.json_content import Number
 
 # The range of IEEE 754 decimal128: whoever prints a larger exponent in digits fills the memory.
 _EXPONENT_LIMIT = 6144

@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, Validat
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from api.fhir_json import ContentNotFhirError
-from api.fhir_primitives import DateText, DateTimeText, DecimalText, IntegerText, SizeInBytes, TimeText
+from api.fhir.primitives import DateText, DateTimeText, DecimalText, IntegerText, SizeInBytes, TimeText
+from api.fhir.refusal import ContentNotFhirError
 from domain.report import ObservationStatus, ReportStatus
 
 # STU3 had one CodeableConcept or Reference where R4 has a list.

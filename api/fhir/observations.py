@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from api import fhir_resources as fhir
-from api.fhir_elements import component, concept_or_none, concepts, effective_at, reference_range, value
-from api.fhir_references import Located, Resources
+from api.fhir import resources as fhir
+from api.fhir.elements import component, concept_or_none, concepts, effective_at, reference_range, value
+from api.fhir.references import Located, Resources
 from domain.report import Observation
 from domain.values import Concept
 

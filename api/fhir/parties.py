@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from api import fhir_elements as elements
-from api import fhir_resources as fhir
-from api.fhir_observations import Draft
-from api.fhir_references import Located, Resources, typed_name
+from api.fhir import elements
+from api.fhir import resources as fhir
+from api.fhir.observations import Draft
+from api.fhir.references import Located, Resources, typed_name
 from domain.report import Attachment, Specimen, Subject
 from domain.values import Concept
 
