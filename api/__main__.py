@@ -26,6 +26,7 @@ from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
 from api.node import Node, database, node, secrets_of
 from api.problems import explain
+from api.quarantine_commands import quarantine
 from api.report_view import as_json
 from api.settings import Settings
 from domain import report as reports
@@ -46,6 +47,7 @@ cli = typer.Typer(
 )
 lab = typer.Typer(no_args_is_help=True, help="Laboratories that may submit.")
 cli.add_typer(lab, name="lab")
+cli.add_typer(quarantine, name="quarantine")
 out = Console()
 err = Console(stderr=True)
 _MISCONFIGURED = (

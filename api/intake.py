@@ -12,22 +12,19 @@ from joserfc.jwk import OKPKey
 from orjson import OPT_SORT_KEYS, dumps
 
 from api.compact_form import EnvelopeError
-from api.content import ContentError
 from api.envelope import OpenedEnvelope, SignedContent, unseal, verify
 from api.envelope_keys import load_key, public_jwk
-from api.fhir.reading import read_fhir
+from api.formats import read
 from api.metrics import SUBMISSIONS
 from api.node import Node
 from api.problems import ProblemError, problem_document
 from domain.laboratory import Laboratory
-from domain.report import ReportContent
 from domain.submission import EnvelopeReplayedError, ReportOutcome
 from domain.values import LaboratoryId
 from ledger import commands, intake
 from ledger.intake import Accepted, Envelope, Problem
 
 router = APIRouter(tags=["laboratories"])
-FHIR_TYPES = ("application/fhir+json", "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,9 @@ def submit(node: Node, envelope: bytes) -> Answer:
             audience=node.settings.public_url,
             now=datetime.now(UTC),
         )
-        accepted = intake.accept(node.ledger, _envelope(laboratory_id, signed, opened), _read(opened))
+        accepted = intake.accept(
+            node.ledger, _envelope(laboratory_id, signed, opened), read(opened.content_type, opened.content)
+        )
     except (EnvelopeError, ProblemError) as error:
         problem = Problem(error.code, error.field)
     except EnvelopeReplayedError:
@@ -99,15 +98,6 @@ def _envelope(laboratory_id: LaboratoryId, signed: SignedContent, opened: Opened
         content=opened.content,
         signed=signed.compact,
     )
-
-
-def _read(opened: OpenedEnvelope) -> tuple[ReportContent, ...] | Problem:
-    if opened.content_type.partition(";")[0].strip() not in FHIR_TYPES:
-        return Problem("content-type-unknown", "jws.cty")
-    try:
-        return read_fhir(opened.content)
-    except ContentError as error:
-        return Problem(error.code, error.field)
 
 
 def _answer(accepted: Accepted) -> Answer:

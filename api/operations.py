@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from api.metrics import PARKED, POSITION, TREE_SIZE, VIEW_POSITION
+from api.metrics import PARKED, POSITION, QUARANTINED, TREE_SIZE, VIEW_POSITION
 from api.node import Node
 from api.problems import ProblemError
-from projections import PROJECTIONS, transparency
+from projections import PROJECTIONS, intake, transparency
 from projections.follow import parked, position_of
 
 router = APIRouter(tags=["operations"])
@@ -40,6 +40,9 @@ def metrics(request: Request) -> Response:
     for view in PROJECTIONS:
         VIEW_POSITION.labels(view.name).set(position_of(node.ledger, view.name))
         PARKED.labels(view.name).set(aside.get(view.name, 0))
+    QUARANTINED.clear()
+    for (laboratory, code), count in intake.counts(node.ledger).items():
+        QUARANTINED.labels(laboratory, code).set(count)
     signed = transparency.latest(node.ledger)
     TREE_SIZE.set(signed.tree_size if signed else 0)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -44,4 +44,12 @@ class AccessLogRead:
     purpose: ReadingPurpose
 
 
-ReadingEvent = ReportRead | ReportsListed | AccessLogRead
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRead:
+    """The bytes of a submission, as the laboratory sent them, were shown."""
+
+    submission_id: UUID
+    purpose: ReadingPurpose
+
+
+ReadingEvent = ReportRead | ReportsListed | AccessLogRead | SubmissionRead

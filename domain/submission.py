@@ -67,6 +67,24 @@ class SubmissionQuarantined:
     field: str | None
 
 
+class ReleaseReason(StrEnum):
+    """Why nothing is to be recorded from what lies in quarantine. A fixed list: words of an operator
+    might name a patient."""
+
+    SENT_AGAIN = "sent-again"
+    TEST_MESSAGE = "test-message"
+    NOT_A_REPORT = "not-a-report"
+    WITHDRAWN_BY_LABORATORY = "withdrawn-by-laboratory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionReleased:
+    """An operator looked at what lay in quarantine and closed it: nothing is recorded from it. The bytes
+    are kept as long as any submission's."""
+
+    reason: ReleaseReason
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionRefused:
     """Something arrived that can't be tied to a laboratory: it is not kept, the attempt is.
@@ -79,16 +97,21 @@ class SubmissionRefused:
     laboratory_id: LaboratoryId | None = None
 
 
-SubmissionEvent = SubmissionReceived | SubmissionAccepted | SubmissionQuarantined | SubmissionRefused
+SubmissionEvent = (
+    SubmissionReceived | SubmissionAccepted | SubmissionQuarantined | SubmissionReleased | SubmissionRefused
+)
 
 # State.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
+    """`problem` is why the content could not be used, until it could."""
+
     received: SubmissionReceived | None = None
     accepted: tuple[SubmittedReport, ...] = ()
     problem: tuple[str, str | None] | None = None
+    is_quarantined: bool = False
 
 
 def evolve(submission: Submission | None, event: SubmissionEvent) -> Submission:
@@ -98,8 +121,12 @@ def evolve(submission: Submission | None, event: SubmissionEvent) -> Submission:
         case SubmissionReceived():
             return replace(submission, received=event)
         case SubmissionAccepted():
-            return replace(submission, accepted=event.reports)
-        case SubmissionQuarantined() | SubmissionRefused():
+            return replace(submission, accepted=event.reports, problem=None, is_quarantined=False)
+        case SubmissionQuarantined():
+            return replace(submission, problem=(event.code, event.field), is_quarantined=True)
+        case SubmissionReleased():
+            return replace(submission, is_quarantined=False)
+        case SubmissionRefused():
             return replace(submission, problem=(event.code, event.field))
         case _:
             assert_never(event)
@@ -121,3 +148,28 @@ def is_repeat(submission: Submission | None, *, content_commitment: str | None) 
     if content_commitment not in (None, submission.received.content_commitment):
         raise EnvelopeReplayedError
     return True
+
+
+class NotInQuarantineError(Exception):
+    """The submission does not lie in quarantine: it was accepted, released, or never kept there."""
+
+
+def received_in_quarantine(submission: Submission | None) -> SubmissionReceived:
+    """What arrived, if it lies in quarantine; NotInQuarantineError if it does not."""
+    if submission is None or not submission.is_quarantined or submission.received is None:
+        raise NotInQuarantineError
+    return submission.received
+
+
+def quarantine_again(
+    submission: Submission, *, code: str, field: str | None
+) -> tuple[SubmissionQuarantined, ...]:
+    """Content that still can't be used stays; that is worth an event only if the reason changed."""
+    if submission.problem == (code, field):
+        return ()
+    return (SubmissionQuarantined(code=code, field=field),)
+
+
+def release(submission: Submission | None, *, reason: ReleaseReason) -> SubmissionReleased:
+    received_in_quarantine(submission)
+    return SubmissionReleased(reason=reason)

@@ -71,6 +71,7 @@ EVENT_TYPES: dict[str, EventType] = {
     "SubmissionReceived": EventType(submission.SubmissionReceived),
     "SubmissionAccepted": EventType(submission.SubmissionAccepted),
     "SubmissionQuarantined": EventType(submission.SubmissionQuarantined),
+    "SubmissionReleased": EventType(submission.SubmissionReleased),
     "SubmissionRefused": EventType(submission.SubmissionRefused),
     "ReportReceived": EventType(report.ReportReceived, purpose=Purpose.RESULTS),
     "ReportRevised": EventType(report.ReportRevised, purpose=Purpose.RESULTS),
@@ -84,6 +85,7 @@ EVENT_TYPES: dict[str, EventType] = {
     "ReportRead": EventType(reading.ReportRead),
     "ReportsListed": EventType(reading.ReportsListed),
     "AccessLogRead": EventType(reading.AccessLogRead),
+    "SubmissionRead": EventType(reading.SubmissionRead),
 }
 
 

@@ -83,18 +83,7 @@ def _accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | 
     if known is not None:
         problem = Problem(*known.problem) if known.problem else None
         return Accepted(submission_id, known.accepted, problem, is_repeat=True)
-    drafts: list[_Draft] = []
-    if not isinstance(read, Problem):
-        try:
-            drafts = list(_drafts(ledger, envelope, submission_id, read))
-        except report.SubjectDiffersError:
-            read = Problem("subject-differs", "subject.identifier")
-    reports = tuple(draft.submitted for draft in drafts)
-    outcome = (
-        SubmissionQuarantined(code=read.code, field=read.field)
-        if isinstance(read, Problem)
-        else SubmissionAccepted(reports=reports)
-    )
+    drafts, outcome = decide(ledger, envelope.laboratory_id, submission_id, read)
     submitted = Write(submission_id, 0, (), submission_id)
     writes = [write for draft in drafts for write in draft.writes]
     keys = ledger.new_keys(submitted, *writes)
@@ -110,7 +99,30 @@ def _accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | 
         keys=keys,
         guards=[guard for draft in drafts for guard in draft.guards],
     )
-    return Accepted(submission_id, reports, read if isinstance(read, Problem) else None)
+    return accepted(submission_id, outcome)
+
+
+def accepted(submission_id: UUID, outcome: SubmissionAccepted | SubmissionQuarantined) -> Accepted:
+    if isinstance(outcome, SubmissionAccepted):
+        return Accepted(submission_id, outcome.reports)
+    return Accepted(submission_id, (), Problem(outcome.code, outcome.field))
+
+
+def decide(
+    ledger: Ledger,
+    laboratory_id: LaboratoryId,
+    submission_id: UUID,
+    read: Sequence[ReportContent] | Problem,
+) -> tuple[list["Draft"], SubmissionAccepted | SubmissionQuarantined]:
+    """What becomes of a submission's content, and what each of its reports adds to the append."""
+    if not isinstance(read, Problem):
+        try:
+            drafts = list(_drafts(ledger, laboratory_id, submission_id, read))
+        except report.SubjectDiffersError:
+            read = Problem("subject-differs", "subject.identifier")
+        else:
+            return drafts, SubmissionAccepted(reports=tuple(draft.submitted for draft in drafts))
+    return [], SubmissionQuarantined(code=read.code, field=read.field)
 
 
 def _known(ledger: Ledger, submission_id: UUID, envelope: Envelope) -> Submission | None:
@@ -147,7 +159,7 @@ def _received(
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class Draft:
     """What one report adds to the append."""
 
     submitted: SubmittedReport
@@ -156,19 +168,19 @@ class _Draft:
 
 
 def _drafts(
-    ledger: Ledger, envelope: Envelope, submission_id: UUID, contents: Sequence[ReportContent]
-) -> Iterator[_Draft]:
+    ledger: Ledger, laboratory_id: LaboratoryId, submission_id: UUID, contents: Sequence[ReportContent]
+) -> Iterator[Draft]:
     """Each report decided on its own stream."""
     taken: set[UUID] = set()
     for place, content in enumerate(contents):
         key = _key_of(content) or ("envelope", str(submission_id), str(place))
-        report_id, state, version = _report_of(ledger, envelope, content, key, taken)
+        report_id, state, version = _report_of(ledger, laboratory_id, content, key, taken)
         taken.add(report_id)
         events = report.receive(
-            state, laboratory_id=envelope.laboratory_id, submission_id=submission_id, content=content
+            state, laboratory_id=laboratory_id, submission_id=submission_id, content=content
         )
         if state is None:
-            match = match_of(ledger, OrganisationId(envelope.laboratory_id), content)
+            match = match_of(ledger, OrganisationId(laboratory_id), content)
             yield _first_version(ledger, report_id, events, match)
         else:
             yield _further_version(ledger, report_id, state, version, events)
@@ -179,16 +191,16 @@ def _first_version(
     report_id: UUID,
     events: Sequence[report.ReportReceived | report.ReportRevised],
     match: "Match",
-) -> _Draft:
+) -> Draft:
     submitted = SubmittedReport(
         report_id=report_id, version=1, outcome=ReportOutcome.RECORDED, held=match.held
     )
     if match.patient_id is None:
-        return _Draft(submitted, (Write(report_id, 0, events, report_id),), match.guards)
+        return Draft(submitted, (Write(report_id, 0, events, report_id),), match.guards)
     matched = report.ReportMatched(patient_id=match.patient_id, matched_by=match.matched_by)
     announced, guard = announcement(ledger, match.patient_id, report_id, 1)
     writes = (Write(report_id, 0, (*events, matched), report_id), announced)
-    return _Draft(submitted, writes, (*match.guards, guard))
+    return Draft(submitted, writes, (*match.guards, guard))
 
 
 def _further_version(
@@ -197,28 +209,32 @@ def _further_version(
     state: Report,
     version: int,
     events: Sequence[report.ReportReceived | report.ReportRevised],
-) -> _Draft:
+) -> Draft:
     number = len(state.versions) + len(events)
     outcome = ReportOutcome.RECORDED if events else ReportOutcome.DUPLICATE
     submitted = SubmittedReport(report_id=report_id, version=number, outcome=outcome)
     if not events:
-        return _Draft(submitted, (), ())
+        return Draft(submitted, (), ())
     revised = Write(report_id, version, events, report_id)
     if state.patient_id is None:
-        return _Draft(submitted, (revised,), ())
+        return Draft(submitted, (revised,), ())
     announced, guard = announcement(ledger, state.patient_id, report_id, number)
-    return _Draft(submitted, (revised, announced), (guard,))
+    return Draft(submitted, (revised, announced), (guard,))
 
 
 def _report_of(
-    ledger: Ledger, envelope: Envelope, content: ReportContent, key: tuple[str, ...], taken: set[UUID]
+    ledger: Ledger,
+    laboratory_id: LaboratoryId,
+    content: ReportContent,
+    key: tuple[str, ...],
+    taken: set[UUID],
 ) -> tuple[UUID, Report | None, int]:
     """The stream that the report belongs to, with its state: the first under its key that is free, or
     of which the content is a further version. `taken` are those of the same submission; a stream whose
     content was erased is passed by."""
     for order in count(1):
         parts = (*key, str(order)) if order > 1 else key
-        report_id = ledger.stream_id("report", str(envelope.laboratory_id), *parts)
+        report_id = ledger.stream_id("report", str(laboratory_id), *parts)
         try:
             state, version = ledger.load(report_id, report.evolve)
         except StreamErasedError:

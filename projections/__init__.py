@@ -3,9 +3,10 @@
 from projections.audit import AUDIT
 from projections.cabinet import CABINET
 from projections.delivery import DELIVERY
+from projections.intake import INTAKE
 from projections.projection import Projection
 from projections.transparency import TRANSPARENCY
 
-PROJECTIONS: tuple[Projection, ...] = (CABINET, AUDIT, DELIVERY, TRANSPARENCY)
+PROJECTIONS: tuple[Projection, ...] = (CABINET, AUDIT, DELIVERY, INTAKE, TRANSPARENCY)
 
 __all__ = ["PROJECTIONS", "Projection"]

@@ -21,10 +21,15 @@ from domain.notification import (
     NotificationSuppressed,
 )
 from domain.patient import PatientEvent
-from domain.reading import AccessLogRead, ReportRead, ReportsListed
+from domain.reading import AccessLogRead, ReportRead, ReportsListed, SubmissionRead
 from domain.report import ReportMatched, ReportReceived, ReportRevised
 from domain.session import SessionClosed, SessionOpened, SignInRefused
-from domain.submission import SubmissionQuarantined, SubmissionReceived, SubmissionRefused
+from domain.submission import (
+    SubmissionQuarantined,
+    SubmissionReceived,
+    SubmissionRefused,
+    SubmissionReleased,
+)
 from domain.values import PatientId
 from ledger.codec import Erased, RecordedEvent, name_of
 from ledger.store import Ledger
@@ -128,6 +133,10 @@ def _about(  # noqa: C901, PLR0912 - one line for each kind of event
             return None, None, {"laboratory": str(event.laboratory_id)}
         case SubmissionQuarantined() | SubmissionRefused():
             return None, None, {"code": event.code}
+        case SubmissionReleased():
+            return None, None, {"reason": event.reason}
+        case SubmissionRead():
+            return None, None, {"submission": str(event.submission_id), "purpose": event.purpose}
         case _ if isinstance(event, PatientEvent):
             return recorded.stream_id, None, {}
         case _:

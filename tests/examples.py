@@ -6,12 +6,14 @@ from uuid import UUID
 
 from domain import Event, consent, laboratory, linkage, notification, patient, reading, report, session
 from domain.submission import (
+    ReleaseReason,
     ReportOutcome,
     StoredDocument,
     SubmissionAccepted,
     SubmissionQuarantined,
     SubmissionReceived,
     SubmissionRefused,
+    SubmissionReleased,
     SubmittedReport,
 )
 from domain.values import Coding, Concept, Identifier, LaboratoryId, OrganisationId, PatientId, Quantity
@@ -218,6 +220,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         SubmissionQuarantined(code="field-missing", field="/entry/0/status"),
         SubmissionQuarantined(code="not-json", field=None),
     ),
+    "SubmissionReleased": both(SubmissionReleased(reason=ReleaseReason.SENT_AGAIN)),
     "SubmissionRefused": (
         SubmissionRefused(code="key-unknown", field="kid", size_bytes=512, laboratory_id=INVITRO),
         SubmissionRefused(code="not-an-envelope", field=None, size_bytes=0),
@@ -239,4 +242,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         reading.ReportsListed(patient_id=ANNA, count=0, purpose=reading.ReadingPurpose.OWN_CABINET)
     ),
     "AccessLogRead": both(reading.AccessLogRead(patient_id=ANNA, purpose=reading.ReadingPurpose.AUDIT)),
+    "SubmissionRead": both(
+        reading.SubmissionRead(submission_id=SUBMISSION, purpose=reading.ReadingPurpose.OPERATION)
+    ),
 }

@@ -1,0 +1,132 @@
+"""`letopis quarantine`: what could not be used is listed, shown, read again, or closed."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from api.formats import content_of, read_received
+from api.laboratories import OPERATOR
+from api.node import Node, node
+from api.problems import explain
+from api.settings import Settings
+from domain.submission import NotInQuarantineError, ReleaseReason
+from ledger import commands
+from ledger import quarantine as entries
+from ledger.keys import KeyErasedError
+from projections import PROJECTIONS, intake
+from projections.follow import Follower
+
+quarantine = typer.Typer(no_args_is_help=True, help="Submissions that could not be used.")
+err = Console(stderr=True)
+_ID = typer.Argument(help="The submission's id.")
+_JSON = typer.Option("--json", help="One JSON object a line.")
+
+
+@quarantine.command(name="list")
+def list_entries(
+    handle: Annotated[str | None, typer.Option("--lab", help="Of this laboratory only.")] = None,
+    as_json_lines: Annotated[bool, _JSON] = False,
+) -> None:
+    """What lies in quarantine, in order of arrival, with the reason of each."""
+    with _opened() as opened:
+        for entry in _entries(opened, handle):
+            line = _line(entry)
+            print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
+
+
+@quarantine.command()
+def show(submission_id: Annotated[UUID, _ID]) -> None:
+    """Write the bytes as the laboratory sent them to standard output. That they were shown is recorded."""
+    with _opened() as opened, _refusals():
+        sys.stdout.buffer.write(content_of(entries.show(opened.ledger, submission_id, OPERATOR)))
+
+
+@quarantine.command()
+def retry(
+    submission_ids: Annotated[list[UUID] | None, typer.Argument(help="Submissions.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that lies in quarantine.")] = False,
+    as_json_lines: Annotated[bool, _JSON] = False,
+) -> None:
+    """Read submissions again, through the same path as when they came: after a reader was mended, or when
+    a patient or a code has become known."""
+    with _opened() as opened, _refusals():
+        chosen = submission_ids or []
+        if every:
+            chosen = [entry.submission_id for entry in _entries(opened, None)]
+        for submission_id in chosen:
+            found = entries.read_again(opened.ledger, submission_id, read_received, OPERATOR)
+            line = {
+                "submission": str(submission_id),
+                "outcome": "quarantined" if found.problem else "recorded",
+                "reports": [str(report.report_id) for report in found.reports],
+                "problem": found.problem.code if found.problem else None,
+            }
+            why = f": {line['problem']}" if line["problem"] else ""
+            print(json.dumps(line) if as_json_lines else f"{submission_id}: {line['outcome']}{why}")
+
+
+@quarantine.command()
+def release(
+    submission_id: Annotated[UUID, _ID],
+    reason: Annotated[ReleaseReason, typer.Option(help="Why nothing is to be recorded from it.")],
+) -> None:
+    """Close an entry: nothing is recorded from it; the bytes are kept."""
+    with _opened() as opened, _refusals():
+        entries.release(opened.ledger, submission_id, reason, OPERATOR)
+        print(f"{submission_id}: released")
+
+
+@contextmanager
+def _opened() -> Iterator[Node]:
+    """A node whose views are up to date, before and after."""
+    with node(Settings()) as opened:
+        follower = Follower(opened.ledger, PROJECTIONS)
+        follower.catch_up()
+        yield opened
+        follower.catch_up()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (NotInQuarantineError, KeyErasedError) as error:
+        err.print((type(error).__doc__ or "").strip())
+        sys.exit(1)
+
+
+def _entries(opened: Node, handle: str | None) -> Iterator[intake.Quarantined]:
+    laboratory_id = None
+    if handle is not None:
+        try:
+            laboratory_id, _ = commands.load_laboratory(opened.ledger, handle)
+        except commands.LaboratoryNotFoundError as error:
+            err.print((type(error).__doc__ or "").strip())
+            sys.exit(1)
+    after = 0
+    while page := intake.quarantine(opened.ledger, laboratory_id=laboratory_id, after=after):
+        yield from page
+        after = page[-1].position
+
+
+def _line(entry: intake.Quarantined) -> dict[str, Any]:
+    return {
+        "submission": str(entry.submission_id),
+        "laboratory": entry.handle,
+        "received_at": entry.received_at.isoformat(),
+        "content_type": entry.content_type,
+        "size_bytes": entry.size_bytes,
+        "problem": {"code": entry.code, "detail": explain(entry.code).title[1], "field": entry.field},
+    }
+
+
+def _told(line: dict[str, Any]) -> str:
+    problem = line["problem"]
+    where = f" ({problem['field']})" if problem["field"] else ""
+    return f"{line['submission']}  {line['received_at']}  {line['laboratory']}  {problem['code']}{where}"

@@ -1,0 +1,71 @@
+"""Quarantine: what arrived and could not be used is shown, read again, or closed; it is never lost."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID, uuid4
+
+from domain import submission
+from domain.reading import ReadingPurpose, SubmissionRead
+from domain.report import ReportContent
+from domain.submission import ReleaseReason, Submission, SubmissionAccepted, SubmissionReceived
+from ledger import intake
+from ledger.codec import Circumstances
+from ledger.commands import decide_again
+from ledger.intake import Accepted, Problem
+from ledger.store import Ledger, Write
+
+# Reads a stored document of a media type into reports, or says why it can't be.
+Read = Callable[[SubmissionReceived, bytes], Sequence[ReportContent] | Problem]
+
+
+def show(ledger: Ledger, submission_id: UUID, by: Circumstances) -> bytes:
+    """The stored document; that it was shown is recorded before.
+
+    NotInQuarantineError if it does not lie in quarantine, KeyErasedError if nobody can open it any more."""
+    state, _ = _load(ledger, submission_id)
+    received = submission.received_in_quarantine(state)
+    content = ledger.read_document(received.document.document_id)
+    shown = SubmissionRead(submission_id=submission_id, purpose=ReadingPurpose.OPERATION)
+    ledger.append(Write(uuid4(), 0, (shown,)), circumstances=by)
+    return content
+
+
+def read_again(ledger: Ledger, submission_id: UUID, read: Read, by: Circumstances) -> Accepted:
+    """Take the submission through the same path once more: after a reader was mended, or a patient or a
+    laboratory became known. NotInQuarantineError if it does not lie in quarantine."""
+    return decide_again(lambda: _read_again(ledger, submission_id, read, by))
+
+
+def _read_again(ledger: Ledger, submission_id: UUID, read: Read, by: Circumstances) -> Accepted:
+    state, version = _load(ledger, submission_id)
+    received = submission.received_in_quarantine(state)
+    assert state is not None
+    found = read(received, ledger.read_document(received.document.document_id))
+    drafts, outcome = intake.decide(ledger, received.laboratory_id, submission_id, found)
+    events: Sequence[SubmissionAccepted | submission.SubmissionQuarantined] = (
+        (outcome,)
+        if isinstance(outcome, SubmissionAccepted)
+        else submission.quarantine_again(state, code=outcome.code, field=outcome.field)
+    )
+    if events:
+        ledger.append(
+            Write(submission_id, version, events),
+            *(write for draft in drafts for write in draft.writes),
+            circumstances=by,
+            guards=[guard for draft in drafts for guard in draft.guards],
+        )
+    return intake.accepted(submission_id, outcome)
+
+
+def release(ledger: Ledger, submission_id: UUID, reason: ReleaseReason, by: Circumstances) -> None:
+    """Close an entry from which nothing is to be recorded."""
+
+    def act() -> None:
+        state, version = _load(ledger, submission_id)
+        released = submission.release(state, reason=reason)
+        ledger.append(Write(submission_id, version, (released,)), circumstances=by)
+
+    decide_again(act)
+
+
+def _load(ledger: Ledger, submission_id: UUID) -> tuple[Submission | None, int]:
+    return ledger.load(submission_id, submission.evolve)
