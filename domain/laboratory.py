@@ -33,23 +33,58 @@ class LaboratoryKeyRevoked:
     reason: str
 
 
-LaboratoryEvent = LaboratoryRegistered | LaboratoryKeyAdded | LaboratoryKeyRevoked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaboratorySenderAdded:
+    """HL7 v2 messages of this sending application and facility (MSH-3, MSH-4) are this laboratory's. With
+    a certificate (SHA-256 of its DER form, hex) they are so only over TLS with that client certificate;
+    without one whoever reaches the listener can speak for the laboratory."""
+
+    application: str
+    facility: str
+    certificate_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaboratorySenderRevoked:
+    """From this event on nothing is accepted from this sender."""
+
+    application: str
+    facility: str
+
+
+LaboratoryEvent = (
+    LaboratoryRegistered
+    | LaboratoryKeyAdded
+    | LaboratoryKeyRevoked
+    | LaboratorySenderAdded
+    | LaboratorySenderRevoked
+)
 
 # State.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laboratory:
-    """`keys` are those in force: key id and public key."""
+    """`keys` are those in force: key id and public key. `senders` likewise: application, facility and
+    certificate."""
 
     handle: str
     name: str
     inn: str
     keys: tuple[tuple[str, str], ...] = ()
+    senders: tuple[LaboratorySenderAdded, ...] = ()
 
     def key(self, key_id: str) -> str | None:
         """The public key in force under this id."""
         return dict(self.keys).get(key_id)
+
+    def sender(self, application: str, facility: str) -> LaboratorySenderAdded | None:
+        """The sender in force under these names."""
+        names = (application, facility)
+        return next((one for one in self.senders if (one.application, one.facility) == names), None)
+
+    def without_sender(self, application: str, facility: str) -> tuple[LaboratorySenderAdded, ...]:
+        return tuple(one for one in self.senders if one is not self.sender(application, facility))
 
 
 def evolve(laboratory: Laboratory | None, event: LaboratoryEvent) -> Laboratory:
@@ -63,6 +98,11 @@ def evolve(laboratory: Laboratory | None, event: LaboratoryEvent) -> Laboratory:
         case LaboratoryKeyRevoked():
             kept = tuple(key for key in laboratory.keys if key[0] != event.key_id)
             return replace(laboratory, keys=kept)
+        case LaboratorySenderAdded():
+            others = laboratory.without_sender(event.application, event.facility)
+            return replace(laboratory, senders=(*others, event))
+        case LaboratorySenderRevoked():
+            return replace(laboratory, senders=laboratory.without_sender(event.application, event.facility))
         case _:
             assert_never(event)
 
@@ -76,6 +116,10 @@ class LaboratoryAlreadyRegisteredError(Exception):
 
 class LaboratoryKeyUnknownError(Exception):
     """The laboratory has no such key in force."""
+
+
+class LaboratorySenderUnknownError(Exception):
+    """The laboratory has no such sender of HL7 v2 messages in force."""
 
 
 def register(laboratory: Laboratory | None, registered: LaboratoryRegistered) -> LaboratoryRegistered:
@@ -95,3 +139,16 @@ def revoke_key(laboratory: Laboratory, *, key_id: str, reason: str) -> Laborator
     if laboratory.key(key_id) is None:
         raise LaboratoryKeyUnknownError
     return LaboratoryKeyRevoked(key_id=key_id, reason=reason)
+
+
+def add_sender(laboratory: Laboratory, added: LaboratorySenderAdded) -> tuple[LaboratorySenderAdded, ...]:
+    """A sender that is there already gets the new certificate."""
+    if laboratory.sender(added.application, added.facility) == added:
+        return ()
+    return (added,)
+
+
+def revoke_sender(laboratory: Laboratory, *, application: str, facility: str) -> LaboratorySenderRevoked:
+    if laboratory.sender(application, facility) is None:
+        raise LaboratorySenderUnknownError
+    return LaboratorySenderRevoked(application=application, facility=facility)

@@ -68,6 +68,8 @@ EVENT_TYPES: dict[str, EventType] = {
     "LaboratoryRegistered": EventType(laboratory.LaboratoryRegistered),
     "LaboratoryKeyAdded": EventType(laboratory.LaboratoryKeyAdded),
     "LaboratoryKeyRevoked": EventType(laboratory.LaboratoryKeyRevoked),
+    "LaboratorySenderAdded": EventType(laboratory.LaboratorySenderAdded),
+    "LaboratorySenderRevoked": EventType(laboratory.LaboratorySenderRevoked),
     "SubmissionReceived": EventType(submission.SubmissionReceived),
     "SubmissionAccepted": EventType(submission.SubmissionAccepted),
     "SubmissionQuarantined": EventType(submission.SubmissionQuarantined),

@@ -262,6 +262,61 @@ def revoke_laboratory_key(
     )
 
 
+def add_laboratory_sender(
+    ledger: Ledger, handle: str, added: laboratory.LaboratorySenderAdded, by: Circumstances
+) -> Position:
+    """MarkTakenError if another laboratory has this sender."""
+    found, state = load_laboratory(ledger, handle)
+    mark = _sender_mark(ledger, added.application, added.facility, found)
+    is_known = state.sender(added.application, added.facility) is not None
+    return _change(
+        ledger,
+        found,
+        laboratory.evolve,
+        lambda state: laboratory.add_sender(_registered(state), added),
+        by,
+        marks=() if is_known else (mark,),
+    )
+
+
+def revoke_laboratory_sender(
+    ledger: Ledger, handle: str, *, application: str, facility: str, by: Circumstances
+) -> Position:
+    found = laboratory_id(ledger, handle)
+    return _change(
+        ledger,
+        found,
+        laboratory.evolve,
+        lambda state: (
+            laboratory.revoke_sender(_registered(state), application=application, facility=facility),
+        ),
+        by,
+        released=(_sender_mark(ledger, application, facility, found),),
+    )
+
+
+def laboratory_of_sender(
+    ledger: Ledger, *, application: str, facility: str
+) -> tuple[LaboratoryId, Laboratory]:
+    """Whose HL7 v2 messages these are; LaboratoryNotFoundError if nobody's."""
+    found = ledger.find(_SENDER, _sender_name(application, facility))
+    if found is None:
+        raise LaboratoryNotFoundError
+    state, _ = ledger.load(found, laboratory.evolve)
+    return LaboratoryId(found), _registered(state)
+
+
+_SENDER = "hl7-sender"
+
+
+def _sender_name(application: str, facility: str) -> str:
+    return f"{application}|{facility}"
+
+
+def _sender_mark(ledger: Ledger, application: str, facility: str, owner: UUID) -> Mark:
+    return ledger.mark(_SENDER, _sender_name(application, facility), owner)
+
+
 def _registered(state: Laboratory | None) -> Laboratory:
     if state is None:
         raise LaboratoryNotFoundError

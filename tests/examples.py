@@ -135,6 +135,7 @@ RECEIVED = report.ReportReceived(laboratory_id=INVITRO, submission_id=SUBMISSION
 MATCHED = report.ReportMatched(patient_id=ANNA, matched_by="enp")
 HELD = replace(RECEIVED, content=MINIMAL_CONTENT)
 REVISED = report.ReportRevised(laboratory_id=INVITRO, submission_id=SUBMISSION, content=FINAL_CONTENT)
+SENDER = laboratory.LaboratorySenderAdded(application="LIS", facility="INVITRO")
 SUBMITTED = SubmissionReceived(
     laboratory_id=INVITRO,
     key_id="thumbprint",
@@ -204,6 +205,13 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "LaboratoryRegistered": both(REGISTERED),
     "LaboratoryKeyAdded": both(laboratory.LaboratoryKeyAdded(key_id="thumbprint", public_key="x" * 43)),
     "LaboratoryKeyRevoked": both(laboratory.LaboratoryKeyRevoked(key_id="thumbprint", reason="rotated")),
+    "LaboratorySenderAdded": (
+        replace(SENDER, certificate_sha256="a5" * 32),
+        SENDER,
+    ),
+    "LaboratorySenderRevoked": both(
+        laboratory.LaboratorySenderRevoked(application="LIS", facility="INVITRO")
+    ),
     "SubmissionReceived": both(SUBMITTED),
     "SubmissionAccepted": (
         SubmissionAccepted(

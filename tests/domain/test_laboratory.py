@@ -1,13 +1,18 @@
 """A laboratory is registered once, and signs with keys that are added and revoked."""
 
+from dataclasses import replace
+from functools import reduce
+
 from domain import laboratory
 from domain.laboratory import (
     LaboratoryAlreadyRegisteredError,
     LaboratoryKeyAdded,
     LaboratoryKeyRevoked,
     LaboratoryKeyUnknownError,
+    LaboratorySenderRevoked,
+    LaboratorySenderUnknownError,
 )
-from tests.examples import REGISTERED
+from tests.examples import REGISTERED, SENDER
 from tests.scenario import given
 
 OLD = LaboratoryKeyAdded(key_id="old", public_key="A" * 43)
@@ -52,4 +57,30 @@ def test_a_key_that_is_not_in_force_cannot_be_revoked() -> None:
     given(REGISTERED).when(laboratory.revoke_key, key_id="old", reason="lost").then_refused(refused)
     given(REGISTERED, OLD, OLD_REVOKED).when(laboratory.revoke_key, key_id="old", reason="lost").then_refused(
         refused
+    )
+
+
+# Senders of HL7 v2 messages.
+
+PINNED = replace(SENDER, certificate_sha256="a5" * 32)
+SENDER_REVOKED = LaboratorySenderRevoked(application=SENDER.application, facility=SENDER.facility)
+
+
+def test_a_sender_is_added_once_and_may_get_another_certificate() -> None:
+    given(REGISTERED).when(laboratory.add_sender, SENDER).then(SENDER)
+    given(REGISTERED, SENDER).when(laboratory.add_sender, SENDER).then_nothing()
+    given(REGISTERED, SENDER).when(laboratory.add_sender, PINNED).then(PINNED)
+
+
+def test_the_latest_certificate_of_a_sender_is_in_force() -> None:
+    state = reduce(laboratory.evolve, (REGISTERED, SENDER, PINNED), None)
+    assert state is not None and state.senders == (PINNED,)
+    assert state.sender("LIS", "INVITRO") == PINNED and state.sender("LIS", "other") is None
+
+
+def test_a_revoked_sender_is_unknown() -> None:
+    names = {"application": SENDER.application, "facility": SENDER.facility}
+    given(REGISTERED, SENDER).when(laboratory.revoke_sender, **names).then(SENDER_REVOKED)
+    given(REGISTERED, SENDER, SENDER_REVOKED).when(laboratory.revoke_sender, **names).then_refused(
+        LaboratorySenderUnknownError
     )
