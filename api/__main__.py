@@ -21,7 +21,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from api import laboratories
 from api.app import create_app
 from api.embedded_postgres import EmbeddedPostgresError
+from api.formats import content_type_of
 from api.intake import Answer, submit
+from api.lab_commands import lab
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
 from api.node import Node, database, node, secrets_of
@@ -30,9 +32,7 @@ from api.quarantine_commands import quarantine
 from api.report_view import as_json
 from api.settings import Settings
 from domain import report as reports
-from domain.laboratory import LaboratoryAlreadyRegisteredError, LaboratoryRegistered
 from domain.reading import ReadingPurpose, ReportRead
-from domain.values import CheckDigitError, inn, ogrn
 from ledger import commands, custody, note
 from ledger.store import ForeignSecretsError, NotMigratedError
 from projections import PROJECTIONS, rebuild, transparency, verify
@@ -45,7 +45,6 @@ cli = typer.Typer(
     help="Letopis: an event-sourced ledger of medical laboratory results.",
     pretty_exceptions_show_locals=False,
 )
-lab = typer.Typer(no_args_is_help=True, help="Laboratories that may submit.")
 cli.add_typer(lab, name="lab")
 cli.add_typer(quarantine, name="quarantine")
 out = Console()
@@ -216,7 +215,8 @@ def ingest(
     handle: Annotated[str, _HANDLE],
     as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON line a file.")] = False,
 ) -> None:
-    """Submit files as the laboratory would, each in an envelope of its own."""
+    """Submit files as the laboratory would, each in an envelope of its own: FHIR R4 (JSON, XML), HL7 v2,
+    CDA R2, or a PDF with its JSON header. The format is told by how a file begins."""
     settings = Settings()
     with node(settings) as opened:
         sender = _sender(settings, handle)
@@ -224,6 +224,7 @@ def ingest(
             content = path.read_bytes()
             envelope = sender.envelope(
                 content,
+                content_type=content_type_of(content),
                 envelope_id=laboratories.envelope_id_of(content),
                 audience=settings.public_url,
                 recipient_key=opened.intake_key,
@@ -292,29 +293,6 @@ def report(
         print(json.dumps(body, ensure_ascii=False))
         return
     out.print_json(data=body)
-
-
-@lab.command(name="add")
-def lab_add(
-    handle: Annotated[str, typer.Argument(help="Short name: letters, digits, dashes.")],
-    name: Annotated[str, typer.Option(help="Official name, as in the accreditation certificate.")],
-    inn_: Annotated[str, typer.Option("--inn", help="ИНН, 10 digits.")],
-    ogrn_: Annotated[str, typer.Option("--ogrn", help="ОГРН, 13 digits.")],
-) -> None:
-    """Register a laboratory and make its signing key on this machine."""
-    settings = Settings()
-    try:
-        registered = LaboratoryRegistered(handle=handle, name=name, inn=inn(inn_), ogrn=ogrn(ogrn_))
-    except CheckDigitError as error:
-        raise typer.BadParameter(f"the check digit of {error.field} is wrong") from None
-    with node(settings) as opened:
-        try:
-            laboratory_id, sender = laboratories.add(opened.ledger, settings.home, registered)
-        except LaboratoryAlreadyRegisteredError as error:
-            err.print((type(error).__doc__ or "").strip())
-            sys.exit(1)
-        _catch_up(opened)
-    print(f"{handle}: {laboratory_id}, key {sender.key.thumbprint()}")
 
 
 @cli.command()

@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api import enrolment, entrance, intake, operations, results
+from api.hl7_intake import hl7_listener
 from api.node import Node
 from api.notifier import Notifier
 from api.pages import FONTS, STATIC
@@ -67,10 +68,15 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
 def _workers(node: Node, stop: Signal) -> list[Thread]:
     follower = Follower(node.ledger, PROJECTIONS)
     notifier = Notifier(node.ledger, node.settings)
-    return [
+    workers = [
         Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
         Thread(target=notifier.run, args=(stop,), name="notifier", daemon=True),
     ]
+    settings = node.settings
+    if settings.mllp_port is not None:
+        address = (settings.mllp_host, settings.mllp_port, stop)
+        workers.append(Thread(target=hl7_listener(node).run, args=address, name="mllp", daemon=True))
+    return workers
 
 
 async def _secured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -35,11 +35,19 @@ class Sender:
     handle: str
     key: OKPKey
 
-    def envelope(self, content: bytes, *, envelope_id: str, audience: str, recipient_key: OKPKey) -> bytes:
+    def envelope(
+        self,
+        content: bytes,
+        *,
+        envelope_id: str,
+        audience: str,
+        recipient_key: OKPKey,
+        content_type: str = "application/fhir+json",
+    ) -> bytes:
         """The content in an envelope for this system, signed now."""
         return seal(
             content,
-            content_type="application/fhir+json",
+            content_type=content_type,
             signing_key=self.key,
             key_id=self.key.thumbprint(),
             issuer=self.handle,
@@ -63,14 +71,33 @@ def add(ledger: Ledger, home: Path, registered: LaboratoryRegistered) -> tuple[L
     if not path.exists():
         create_file(path, private_jwk(generate_key("Ed25519")).encode())
     sender = load(home, registered.handle)
+    _register_key(ledger, sender)
+    return laboratory_id, sender
+
+
+def rotate(ledger: Ledger, home: Path, handle: str) -> tuple[Sender, Sender]:
+    """The old key and a new one, which is in force beside it and is signed with from now on. The old file
+    is kept under another name."""
+    old = load(home, handle)
+    new = Sender(handle, generate_key("Ed25519"))
+    # Registered first: a key that is on the disk alone would sign what is refused.
+    _register_key(ledger, new)
+    path = _path(home, handle)
+    create_file(path.with_suffix(f".{old.key.thumbprint()}.old"), path.read_bytes())
+    draft = path.with_suffix(".new")
+    create_file(draft, private_jwk(new.key).encode())
+    draft.replace(path)
+    return old, new
+
+
+def _register_key(ledger: Ledger, sender: Sender) -> None:
     commands.add_laboratory_key(
         ledger,
-        registered.handle,
+        sender.handle,
         key_id=sender.key.thumbprint(),
         public_key=str(sender.key.as_dict(private=False)["x"]),
         by=OPERATOR,
     )
-    return laboratory_id, sender
 
 
 def load(home: Path, handle: str) -> Sender:

@@ -27,6 +27,14 @@ class Settings(BaseSettings):
 
     submission_limit_bytes: int = 8_000_000
 
+    # The MLLP listener for HL7 v2; off without a port. With a certificate it speaks TLS, and believes the
+    # client certificates of these authorities (PEM files). Without TLS: only in a network of your own.
+    mllp_port: int | None = None
+    mllp_host: str = "127.0.0.1"
+    mllp_certificate: Path | None = None
+    mllp_key: Path | None = None
+    mllp_client_authorities: Path | None = None
+
     smtp_host: str | None = None
     smtp_port: int = 25
     smtp_tls: Literal["none", "starttls", "implicit"] = "none"

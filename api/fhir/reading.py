@@ -1,4 +1,4 @@
-"""A FHIR R4 submission in JSON, read into reports: `read_fhir` is the only way in."""
+"""A FHIR R4 submission read into reports: `read_fhir` from JSON, and `reports_in` from what was parsed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -24,8 +24,12 @@ from domain.report import ObservationStatus, ReportContent, ReportStatus
 
 
 def read_fhir(raw: bytes) -> tuple[ReportContent, ...]:
-    """Every report of a Bundle, DiagnosticReport or Observation; each observation is in exactly one."""
-    content = parse_json(raw)
+    """Every report of a Bundle, DiagnosticReport or Observation in JSON."""
+    return reports_in(parse_json(raw))
+
+
+def reports_in(content: object) -> tuple[ReportContent, ...]:
+    """Every report of a parsed resource; each observation is in exactly one."""
     kind = content.get("resourceType") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(kind, str):
         raise ContentNotFhirError(field="resourceType")

@@ -237,7 +237,7 @@ def test_a_wrong_status_is_named_by_its_place(portal: Portal, laboratory: Labora
 
 
 def test_a_format_that_nobody_reads_is_kept_in_quarantine(portal: Portal, laboratory: Laboratory) -> None:
-    answer = portal.submit(laboratory.seal(b"MSH|^~\\&|", content_type="x-application/hl7-v2+er7"))
+    answer = portal.submit(laboratory.seal(b"{}", content_type="application/vnd.nobody+json"))
     assert problem_of(answer, 422, "content-type-unknown")["field"] == "jws.cty"
     assert len(portal.events(SubmissionQuarantined)) == 1
 

@@ -1,0 +1,53 @@
+"""Rendered forms and pictures inside a CDA document: pointed at and measured, never opened."""
+
+import base64
+import binascii
+import re
+
+from api.cda.elements import Element, attribute, child, own_text
+from api.cda.refusal import ContentNotCdaError
+from api.content import ContentError
+from domain.report import Attachment
+
+ATTACHMENTS_LIMIT = 200
+_PREFIX = re.compile(r"(?<=/)\w+:")
+
+
+def path_of(element: Element) -> str:
+    """Where an element stands, by the names that the document uses."""
+    return _PREFIX.sub("", str(element.getroottree().getpath(element)))
+
+
+def attachment(sent: Element, title: str | None) -> Attachment:
+    """An ED with bytes or text in it, or a reference to where they are; `size_bytes` stays empty if
+    what should be base64 is not."""
+    kind, text = attribute(sent, "mediaType"), own_text(sent)
+    if text is None:
+        address = attribute(child(sent, "reference"), "value")
+        return Attachment(content_type=kind, title=title or address)
+    is_binary = attribute(sent, "representation") == "B64"
+    size = _decoded_size(text) if is_binary else len(text.encode())
+    return Attachment(content_type=kind, title=title, size_bytes=size, source=path_of(sent))
+
+
+def _decoded_size(text: str) -> int | None:
+    try:
+        return len(base64.b64decode("".join(text.split()), validate=True))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def non_xml_body(document: Element) -> tuple[Attachment, ...]:
+    """The whole document as a file. It is all there is, so it must be whole."""
+    sent = child(document, "component", "nonXMLBody", "text")
+    if sent is None:
+        return ()
+    found = attachment(sent, own_text(child(document, "title")))
+    if found.source and found.size_bytes is None:
+        raise ContentNotCdaError(field=path_of(sent))
+    return (found,) if found.source or found.title else ()
+
+
+def check_count(count: int) -> None:
+    if count > ATTACHMENTS_LIMIT:
+        raise ContentError("content-too-complex", None)

@@ -1,0 +1,118 @@
+"""Elements of a CDA document by their local names, and their text as a reader would see it."""
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from api.content import ContentError
+
+Element = etree._Element  # noqa: SLF001 - lxml has no public name for the class
+
+# Characters that may be said more than once, all together: one long text may be named ten thousand times.
+_REPEATED_LIMIT = 4_000_000
+_WALK_COST = 10  # of an element gone through, in such characters
+_XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+# Separators that can stand in no XML text.
+_LINE, _CELL = "\x1e", "\x1f"
+_LINES = frozenset({"paragraph", "br", "item", "tr", "list", "table", "caption", "thead", "tbody"})
+_CELLS = frozenset({"td", "th"})
+
+
+def local_name(element: Element) -> str:
+    """Names are compared without their namespace: fragments have none, extensions have many."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def children(element: Element | None, *names: str) -> Iterator[Element]:
+    if element is not None:
+        yield from (child for child in element if local_name(child) in names)
+
+
+def child(element: Element | None, *path: str) -> Element | None:
+    """The first element down the path; each step goes to the first of its name."""
+    for name in path:
+        element = next(children(element, name), None)
+    return element
+
+
+def attribute(element: Element | None, name: str) -> str | None:
+    """The attribute without surrounding white space; an empty one says nothing."""
+    text = None if element is None else element.get(name)
+    return (text.strip() or None) if text is not None else None
+
+
+def type_of(element: Element) -> str | None:
+    """The data type, without the prefix that its namespace has in this document."""
+    sent = element.get(_XSI_TYPE) or element.get("type")
+    return sent.rpartition(":")[2].strip() if sent else None
+
+
+def templates(element: Element) -> frozenset[str]:
+    return frozenset(root for one in children(element, "templateId") if (root := attribute(one, "root")))
+
+
+def inner_text(element: Element | None) -> str:
+    return "" if element is None else "".join(map(str, element.itertext()))
+
+
+def own_text(element: Element | None) -> str | None:
+    """The text inside as sent, but for the white space around it."""
+    return inner_text(element).strip() or None
+
+
+def shown_text(element: Element) -> str | None:
+    """The text of a narrative block: its lines are lines, cells stand apart, other white space is one."""
+    lines = "".join(_pieces(element)).split(_LINE)
+    shown = (" ".join(line.replace(_CELL, " ").split()) for line in lines)
+    return "\n".join(line for line in shown if line) or None
+
+
+def _pieces(block: Element) -> Iterator[str]:
+    for event, element in etree.iterwalk(block, events=("start", "end")):
+        name = local_name(element)
+        if element is not block:
+            yield _LINE if name in _LINES else _CELL if name in _CELLS else ""
+        if event == "start":
+            yield element.text or ""
+        elif element is not block:
+            yield element.tail or ""
+
+
+class Narrative:
+    """The human-readable blocks of one document, which entries refer to by ID."""
+
+    def __init__(self, root: Element) -> None:
+        self._blocks: dict[str, Element] = {}
+        self._texts: dict[str, str | None] = {}
+        self._left = _REPEATED_LIMIT
+        for element in root.iter():
+            if name := element.get("ID"):
+                self._blocks.setdefault(name, element)
+
+    def text(self, element: Element | None) -> str | None:
+        """The text of an element, or what it refers to (HL7 datatype ED)."""
+        if element is None:
+            return None
+        own = own_text(element)
+        return own if own is not None else self._referred(attribute(child(element, "reference"), "value"))
+
+    def repeat(self, text: str | None) -> None:
+        """A text is said once more: what comes out must stay in proportion to what came in."""
+        self._spend(len(text or ""))
+
+    def _spend(self, amount: int) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise ContentError("content-too-complex", None)
+
+    def _referred(self, address: str | None) -> str | None:
+        if address is None or not address.startswith("#"):
+            return address
+        name = address[1:]
+        if name in self._blocks and name not in self._texts:
+            # Blocks may lie one in the other, and each walk goes through all that is inside.
+            self._spend(_WALK_COST * sum(1 for _ in self._blocks[name].iter()))
+            self._texts[name] = shown_text(self._blocks[name])
+        found = self._texts.get(name)
+        self.repeat(found)
+        return found

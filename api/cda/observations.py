@@ -1,0 +1,180 @@
+"""The entries of a CDA document put in order: panels before their members, comments where they belong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from api.cda.attachments import attachment, check_count
+from api.cda.codes import concept, source_id
+from api.cda.elements import Element, Narrative, child, children, local_name, own_text, shown_text
+from api.cda.header import status_of
+from api.cda.measured import comment, components, is_event, is_file, observation, referred_note, values_of
+from api.cda.sections import is_conclusion, is_other_section
+from api.cda.specimens import isolate
+from api.cda.times import time_of
+from api.cda.values import shown
+from domain.report import Attachment, Component, Observation, ObservationStatus
+from domain.values import Concept
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an entry takes over from those that it stands in."""
+
+    status: ObservationStatus | None = None
+    effective_at: str | None = None
+    category: tuple[Concept, ...] = ()
+    title: str | None = None
+
+    def inside(self, element: Element) -> "Surroundings":
+        status = status_of(element) or self.status
+        time = time_of(child(element, "effectiveTime")) or self.effective_at
+        return replace(self, status=status, effective_at=time)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A report being put together."""
+
+    narrative: Narrative
+    observations: list[Observation] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    collected: list[Element] = field(default_factory=list)  # what specimens are described in
+    notes: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
+    conclusions: dict[str, None] = field(default_factory=dict)
+
+    def place(self, element: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
+        """The observations in an element go into the draft; their places, but for members, come back.
+        Comments go to the notes of what they stand in. As deep as the parser lets elements go."""
+        for inner in element:
+            yield from self.place_one(inner, around, notes)
+
+    def place_one(self, inner: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
+        match local_name(inner):
+            case "component" | "entry" | "entryRelationship" | "structuredBody":
+                yield from self.place(inner, around, notes)
+            case "section":
+                yield from self.place_section(inner, around, notes)
+            case "organizer":
+                yield from self._place_organizer(inner, around, notes)
+            case "observation":
+                yield from self._place_observation(inner, around)
+            case "act":
+                yield from self._place_act(inner, around, notes)
+            case "procedure":
+                self.collected.append(inner)
+                yield from self.place(inner, around, notes)
+            case "observationMedia":
+                self._attach(inner, around)
+            case _:
+                pass
+
+    def place_section(self, section: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
+        if is_other_section(section):
+            return
+        title = own_text(child(section, "title"))
+        if is_conclusion(section):
+            block = child(section, "text")
+            text = shown_text(block) if block is not None else None
+            self.conclusions.update({text: None} if text else {})
+            notes = []  # the comments there are the text again
+        yield from self.place(section, replace(around, title=title or around.title), notes)
+
+    def place_contents(self, organizer: Element, around: Surroundings, notes: list[str]) -> list[int]:
+        """What an organizer holds, without a panel for itself."""
+        self.collected.append(organizer)
+        return list(self.place(organizer, around.inside(organizer), notes))
+
+    def _place_organizer(self, organizer: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
+        """A battery or cluster with a name is a panel; one without only holds its members together."""
+        if not is_event(organizer):
+            return
+        kind = concept(child(organizer, "code"), self.narrative)
+        organism = isolate(organizer, self.narrative)
+        code = organism or kind
+        if code is None:
+            yield from self.place_contents(organizer, around, notes)
+            return
+        place, said = len(self.observations), list[str]()
+        within = around.inside(organizer)
+        panel = Observation(code=code, status=within.status or ObservationStatus.UNKNOWN)
+        self.observations.append(panel)
+        members = self.place_contents(organizer, around, said)
+        if not members:
+            del self.observations[place:]
+            notes += said
+            return
+        self.observations[place] = replace(
+            panel,
+            members=tuple(members),
+            category=(*around.category, *((kind,) if organism and kind else ())),
+            effective_at=within.effective_at,
+            notes=tuple(dict.fromkeys(said)),
+            source_id=source_id(organizer),
+        )
+        yield place
+
+    def _place_act(self, act: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
+        """A comment, or the specialty that the results in it belong to (IHE XD-LAB)."""
+        if not is_event(act):
+            return
+        if text := comment(act, self.narrative):
+            notes.append(text)
+        specialty = concept(child(act, "code"), self.narrative)
+        category = dict.fromkeys((*around.category, *((specialty,) if specialty else ())))
+        yield from self.place(act, replace(around.inside(act), category=tuple(category)), notes)
+
+    def _place_observation(self, sent: Element, around: Surroundings) -> Iterator[int]:
+        if not is_event(sent):
+            return
+        if is_conclusion(sent):
+            texts = [text for one in values_of(sent, self.narrative) if (text := shown(one))]
+            self.conclusions.update(dict.fromkeys(texts))
+            return
+        place, said = len(self.observations), list[str]()
+        for specialty in around.category:
+            self.narrative.repeat(repr(specialty))
+        self.observations.append(Observation(code=Concept(), status=ObservationStatus.UNKNOWN))
+        within = around.inside(sent)
+        parts, members = self._place_related(sent, within, said)
+        for inner in children(sent, "value"):
+            if is_file(inner):
+                self._add(attachment(inner, around.title))
+        self.observations[place] = observation(
+            sent,
+            self.narrative,
+            status=within.status or ObservationStatus.UNKNOWN,
+            category=around.category,
+            effective_at=around.effective_at,
+            components=tuple(parts),
+            members=tuple(members),
+            notes=said,
+        )
+        yield place
+
+    def _place_related(
+        self, sent: Element, around: Surroundings, notes: list[str]
+    ) -> tuple[list[Component], list[int]]:
+        parts: list[Component] = []
+        members: list[int] = []
+        for relation in children(sent, "entryRelationship"):
+            for inner in children(relation, "observation"):
+                if not is_event(inner):
+                    continue
+                if relation.get("typeCode") == "REFR":
+                    notes += filter(None, [referred_note(inner, self.narrative)])
+                else:
+                    parts += components(inner, self.narrative)
+            for inner in children(relation, "organizer", "act", "procedure", "observationMedia"):
+                members += self.place_one(inner, around, notes)
+        return parts, members
+
+    def _attach(self, media: Element, around: Surroundings) -> None:
+        for sent in children(media, "value"):
+            self._add(attachment(sent, around.title))
+
+    def _add(self, found: Attachment) -> None:
+        check_count(len(self.attachments))
+        self.narrative.repeat(found.title)
+        self.attachments.append(found)
+        if found.source and found.size_bytes is None:
+            self.notes[f"attachment is not base64: {found.source}"] = None

@@ -1,0 +1,85 @@
+"""Which sections of a document hold laboratory results, and which hold its conclusion."""
+
+from collections.abc import Iterator
+
+from api.cda.elements import Element, attribute, child, children, local_name, own_text, templates
+
+_LOINC = "2.16.840.1.113883.6.1"
+_LAB_DOCUMENT_TEMPLATES = frozenset(
+    {
+        "1.3.6.1.4.1.19376.1.3.3",  # IHE XD-LAB
+        "1.2.40.0.34.6.0.11.0.11",  # ELGA Labor- und Mikrobiologiebefund
+    }
+)
+# СЭМД «Протокол лабораторного исследования»; the last number is the revision.
+_RUSSIAN_PROTOCOLS = ("1.2.643.5.1.13.2.7.5.1.7.", "1.2.643.5.1.13.13.15.18.")
+_LAB_DOCUMENT_CODES = frozenset(
+    {
+        (_LOINC, "11502-2"),
+        # The kind «Протокол лабораторного исследования» in the old and the new register of kinds.
+        ("1.2.643.5.1.13.13.99.2.195", "7"),
+        ("1.2.643.5.1.13.13.11.1522", "7"),
+    }
+)
+_RESULT_SECTION_CODES = frozenset({(_LOINC, "30954-2"), ("1.2.643.5.1.13.13.99.2.197", "RESLAB")})
+_RESULT_TEMPLATES = frozenset(
+    {
+        "2.16.840.1.113883.10.20.22.2.3",  # C-CDA results section, entries optional
+        "2.16.840.1.113883.10.20.22.2.3.1",  # and required
+        "2.16.840.1.113883.10.20.22.4.1",  # result organizer
+        "1.3.6.1.4.1.19376.1.3.3.2.1",  # IHE laboratory specialty section
+        "1.3.6.1.4.1.19376.1.3.3.2.2",  # IHE laboratory report item section
+        "1.3.6.1.4.1.19376.1.3.1",  # IHE laboratory report data processing entry
+    }
+)
+# Sections of a summary that would pass for measurements.
+_OTHER_SECTION_CODES = frozenset({(_LOINC, "8716-3"), (_LOINC, "29762-2"), (_LOINC, "11450-4")})
+_CONCLUSION_CODES = frozenset({(_LOINC, "55110-1"), ("1.2.40.0.34.5.11", "20")})
+_CONCLUSION_WORDS = ("заключени", "conclusion", "befundbewertung")
+_RUSSIAN_FIELDS = "1.2.643.5.1.13.13.99.2.166"
+
+
+def _code(element: Element) -> tuple[str | None, str | None]:
+    code = child(element, "code")
+    return attribute(code, "codeSystem"), attribute(code, "code")
+
+
+def is_lab_document(document: Element) -> bool:
+    """A document that is a laboratory report: all its observations are results."""
+    sent = templates(document)
+    is_russian = any(root.startswith(_RUSSIAN_PROTOCOLS) for root in sent)
+    return is_russian or _code(document) in _LAB_DOCUMENT_CODES or bool(sent & _LAB_DOCUMENT_TEMPLATES)
+
+
+def result_parts(root: Element, *, is_lab: bool) -> Iterator[Element]:
+    """The outermost elements that hold results, in order; in a laboratory report that is the body."""
+    if is_lab:
+        yield from children(root, "component")
+        return
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        if is_other_section(element):
+            continue
+        if _code(element) in _RESULT_SECTION_CODES or templates(element) & _RESULT_TEMPLATES:
+            yield element
+            continue
+        names = ("component", "structuredBody", "section", "entry", "organizer", "act", "entryRelationship")
+        waiting += reversed(list(children(element, *names)))
+
+
+def is_other_section(element: Element) -> bool:
+    return local_name(element) == "section" and _code(element) in _OTHER_SECTION_CODES
+
+
+def is_conclusion(element: Element) -> bool:
+    """A section of conclusion, or the conclusion that СЭМД writes as an observation."""
+    is_section = local_name(element) == "section"
+    if is_section and _code(element) in _CONCLUSION_CODES:
+        return True
+    if not is_section and _code(element)[0] != _RUSSIAN_FIELDS:
+        return False
+    names = (attribute(child(element, "code"), "displayName"), own_text(child(element, "title")))
+    return any(name.casefold().startswith(_CONCLUSION_WORDS) for name in names if name) or (
+        not is_section and any("заключение" in name.casefold() for name in names if name)
+    )

@@ -1,0 +1,68 @@
+"""Specimens: what was taken, when, and when the laboratory received it."""
+
+from collections.abc import Iterable, Iterator
+
+from api.cda.codes import concept, source_id
+from api.cda.elements import Element, Narrative, attribute, child, children, local_name, own_text
+from api.cda.times import time_of
+from domain.report import Specimen
+from domain.values import Concept
+
+_RECEIVED = "SPRECEIVE"
+_ISOLATE = "MIC"
+
+
+def specimens(elements: Iterable[Element], narrative: Narrative) -> tuple[Specimen, ...]:
+    """Those of the procedures and organizers given, each once; the first mention has the times."""
+    found: dict[str | Specimen, Specimen] = {}
+    for element in elements:
+        taken = time_of(child(element, "effectiveTime")) if local_name(element) == "procedure" else None
+        received = _received_at(element)
+        for role in _roles(element):
+            kind = _material(role, narrative)
+            if kind:
+                specimen = Specimen(kind=kind, collected_at=taken, received_at=received)
+                found.setdefault(source_id(role) or specimen, specimen)
+    return tuple(found.values())
+
+
+def _roles(element: Element) -> Iterator[Element]:
+    for sent in children(element, "specimen"):
+        yield from children(sent, "specimenRole")
+    for sent in children(element, "participant"):
+        for role in children(sent, "participantRole"):
+            if role.get("classCode") == "SPEC":
+                yield role
+
+
+def _material(role: Element, narrative: Narrative) -> Concept | None:
+    entity = next(children(role, "specimenPlayingEntity", "playingEntity"), None)
+    if entity is None or entity.get("classCode") == _ISOLATE:
+        return None
+    return entity_concept(entity, narrative)
+
+
+def entity_concept(entity: Element, narrative: Narrative) -> Concept | None:
+    """The material; how the laboratory itself calls it is in the description or the name."""
+    coded = concept(child(entity, "code"), narrative)
+    said = own_text(child(entity, "desc")) or own_text(child(entity, "name"))
+    if said is None or (coded and coded.text):
+        return coded
+    return Concept(codings=coded.codings if coded else (), text=said)
+
+
+def _received_at(procedure: Element) -> str | None:
+    for relation in children(procedure, "entryRelationship"):
+        for act in children(relation, "act"):
+            if attribute(child(act, "code"), "code") == _RECEIVED:
+                return time_of(child(act, "effectiveTime"))
+    return None
+
+
+def isolate(organizer: Element, narrative: Narrative) -> Concept | None:
+    """The organism that a group of results is about: a culture has one group for each."""
+    for role in _roles(organizer):
+        entity = next(children(role, "specimenPlayingEntity", "playingEntity"), None)
+        if entity is not None and entity.get("classCode") == _ISOLATE:
+            return entity_concept(entity, narrative)
+    return None

@@ -1,0 +1,81 @@
+"""Numbers of OBX: a decimal as sent with its unit (OBX-6), structured numerics, reference ranges (OBX-7)."""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from api.hl7.syntax import Element, Segment
+from api.hl7.tables import system_of
+from domain.report import ReferenceRange, Value, ValueKind
+from domain.values import Quantity
+
+_DECIMAL = r"[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})"
+_NUMBER = re.compile(_DECIMAL, re.ASCII)
+_UNSIGNED = re.compile(r"\d{1,64}", re.ASCII)
+_BETWEEN = re.compile(rf"({_DECIMAL})\s{{0,9}}[-–—]\s{{0,9}}({_DECIMAL})", re.ASCII)
+_BEYOND = re.compile(rf"(<=?|>=?|≤|≥)\s{{0,9}}({_DECIMAL})", re.ASCII)
+COMPARATORS = frozenset({"<", "<=", ">", ">="})
+
+
+def is_number(text: str | None) -> bool:
+    return text is not None and _NUMBER.fullmatch(text) is not None
+
+
+def unit_of(observation: Segment) -> Quantity | None:
+    """OBX-6 as an amount without a number."""
+    sent = observation.first(6)
+    code, name = sent.code(1), sent.text(2)
+    if code is None and name is None:
+        return None
+    system = system_of(sent.code(3)) if code else None
+    return Quantity(unit=code or name, code=code, system=system)
+
+
+def amount(number: str, unit: Quantity | None, comparator: str | None = None) -> Quantity:
+    return replace(unit or Quantity(), value=number, comparator=comparator)
+
+
+def structured_numeric(sent: Element, unit: Quantity | None) -> tuple[Value, str | None]:
+    """An SN: comparator, number, separator, number; with a note where the value does not say all of it."""
+    comparator, one, separator, other = (sent.code(place) for place in (1, 2, 3, 4))
+    known = comparator if comparator in COMPARATORS else None
+    note = f"OBX-5.1: {comparator}" if comparator not in COMPARATORS | {"=", None} else None
+    text = Value(
+        kind=ValueKind.TEXT, text="".join(part for part in (comparator, one, separator, other) if part)
+    )
+    if not is_number(one) or one is None:
+        return text, None
+    if separator is None and other is None:
+        return Value(kind=ValueKind.QUANTITY, quantity=amount(one, unit, known)), note
+    if not is_number(other) or other is None:
+        return text, None
+    if separator == "." and one.lstrip("+-").isdigit() and _UNSIGNED.fullmatch(other):
+        return Value(kind=ValueKind.QUANTITY, quantity=amount(f"{one}.{other}", unit, known)), note
+    if separator == "-" and known is None:
+        return Value(kind=ValueKind.RANGE, low=amount(one, unit), high=amount(other, unit)), note
+    if separator in {"/", ":"}:
+        # The unit is the ratio's (a titre's), not its numbers': it is kept with the first of them.
+        ratio = Value(
+            kind=ValueKind.RATIO, numerator=amount(one, unit, known), denominator=Quantity(value=other)
+        )
+        return ratio, note
+    return text, None
+
+
+def reference_range(text: str | None, unit: Quantity | None) -> ReferenceRange | None:
+    """OBX-7: always its text, and the ends where it plainly has them."""
+    if text is None:
+        return None
+    plain = text.strip()
+    for ending in (f" {unit.unit}", "%") if unit and unit.unit else ():
+        # After a blank only, for units may begin or end with digits as numbers do.
+        plain = plain.removesuffix(ending).rstrip()
+    if found := _BETWEEN.fullmatch(plain):
+        if Decimal(found[1]) <= Decimal(found[2]):
+            return ReferenceRange(low=amount(found[1], unit), high=amount(found[2], unit), text=text)
+    elif found := _BEYOND.fullmatch(plain):
+        end = amount(found[2], unit)
+        if found[1] in {"<", "<=", "≤"}:
+            return ReferenceRange(high=end, text=text)
+        return ReferenceRange(low=end, text=text)
+    return ReferenceRange(text=text)

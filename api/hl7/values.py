@@ -1,0 +1,150 @@
+"""OBX-5 by its type in OBX-2. What is not what its type says is kept as text, and a note says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.hl7.attachments import encapsulated, referenced
+from api.hl7.datatypes import concept
+from api.hl7.quantities import amount, is_number, structured_numeric, unit_of
+from api.hl7.syntax import NULL, Element, Segment
+from api.hl7.times import date_time, time_of_day
+from domain.report import Attachment, Component, Value, ValueKind
+from domain.values import Coding, Concept, Quantity
+
+ABSENT_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_TEXTS = frozenset({"ST", "TX", "FT"})
+_CODED = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What OBX-5 says; `notes` tell what the value could not hold."""
+
+    value: Value | None = None
+    components: tuple[Component, ...] = ()
+    data_absent_reason: Concept | None = None
+    attachments: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def measured(observation: Segment, code: Concept) -> Measured:
+    """The value of an observation: one, several as components, a document, or none."""
+    kind = (observation.code(2) or "").upper()
+    if observation.raw(5).strip() == NULL:
+        unknown = Coding(system=ABSENT_SYSTEM, code="unknown", display="Unknown")
+        return Measured(data_absent_reason=Concept(codings=(unknown,)))
+    sent = tuple(one for one in observation.repetitions(5) if one.raw != NULL)
+    if kind in {"ED", "RP"}:
+        read = encapsulated if kind == "ED" else referenced
+        source = f"{observation.place}-5"
+        found = tuple(read(one, source) for one in sent if one.raw.strip(one.delimiters.component))
+        return Measured(attachments=found)
+    unit, notes = unit_of(observation), _unit_notes(observation)
+    if kind in _TEXTS:
+        value = _text(observation, unit, kind)
+        return Measured(value=value, notes=(*notes, *_lost_unit(value, unit)))
+    values = [_value(one, kind, unit) for one in sent if one.raw.strip(one.delimiters.component)]
+    notes += tuple(note for _, note in values if note)
+    if len(values) > 1:
+        return _several(values, sent, code, (*notes, *_lost_unit(values[0][0], unit)))
+    only = values[0][0] if values else None
+    return Measured(value=only, notes=(*notes, *_lost_unit(only, unit)))
+
+
+def _several(
+    values: list[tuple[Value, str | None]], sent: tuple[Element, ...], code: Concept, notes: tuple[str, ...]
+) -> Measured:
+    """An observation has one value: repetitions are its components, and simple ones its text too."""
+    components = tuple(Component(code=code, value=value) for value, _ in values)
+    if any(value.kind in {ValueKind.CONCEPT, ValueKind.RATIO, ValueKind.RANGE} for value, _ in values):
+        return Measured(components=components, notes=notes)
+    separator = sent[0].delimiters.repetition
+    text = separator.join(one.text() or "" for one in sent)
+    return Measured(value=Value(kind=ValueKind.TEXT, text=text), components=components, notes=notes)
+
+
+def _text(observation: Segment, unit: Quantity | None, kind: str) -> Value | None:
+    """Text; repetitions are its lines. A number with a unit is a number, whatever the sender calls it."""
+    text = observation.lines(5)
+    if not text or text.isspace():
+        return None
+    if kind == "ST" and unit and is_number(text.strip()):
+        return Value(kind=ValueKind.QUANTITY, quantity=amount(text.strip(), unit))
+    return Value(kind=ValueKind.TEXT, text=text)
+
+
+def _value(sent: Element, kind: str, unit: Quantity | None) -> tuple[Value, str | None]:
+    if kind in _CODED:
+        found = concept(sent)
+        if found:
+            return Value(kind=ValueKind.CONCEPT, concept=found), None
+    elif kind == "SN":
+        return structured_numeric(sent, unit)
+    elif read := _READERS.get(kind):
+        value = read(sent, unit)
+        if value:
+            return value, None
+        return _as_text(sent), f"OBX-5: not a value of type {kind}"
+    return _as_text(sent), None
+
+
+def _as_text(sent: Element) -> Value:
+    return Value(kind=ValueKind.TEXT, text=sent.text() or "")
+
+
+def _number(sent: Element, unit: Quantity | None) -> Value | None:
+    number = sent.code()
+    if number is None or not is_number(number):
+        return None
+    return Value(kind=ValueKind.QUANTITY, quantity=amount(number, unit))
+
+
+def _numeric_range(sent: Element, unit: Quantity | None) -> Value | None:
+    low, high = sent.code(1), sent.code(2)
+    if not all(end is None or is_number(end) for end in (low, high)) or (low, high) == (None, None):
+        return None
+    ends = (amount(end, unit) if end else None for end in (low, high))
+    return Value(kind=ValueKind.RANGE, low=next(ends), high=next(ends))
+
+
+def _moment(sent: Element, _: Quantity | None) -> Value | None:
+    found = date_time(sent.code(1))
+    return Value(kind=ValueKind.DATE_TIME, text=found) if found else None
+
+
+def _time(sent: Element, _: Quantity | None) -> Value | None:
+    found = time_of_day(sent.code(1))
+    return Value(kind=ValueKind.TIME, text=found) if found else None
+
+
+def _period(sent: Element, _: Quantity | None) -> Value | None:
+    start, end = date_time(sent.part(1).code(1)), date_time(sent.part(2).code(1))
+    return Value(kind=ValueKind.PERIOD, text=f"{start or ''}/{end or ''}") if start or end else None
+
+
+_READERS: dict[str, Callable[[Element, Quantity | None], Value | None]] = {
+    "NM": _number,
+    "NR": _numeric_range,
+    "DT": _moment,
+    "DTM": _moment,
+    "TS": _moment,
+    "TM": _time,
+    "DR": _period,
+}
+
+
+def _unit_notes(observation: Segment) -> tuple[str, ...]:
+    """A unit's name where its code does not say it: a code of UCUM does."""
+    sent = observation.first(6)
+    code, name, system = sent.code(1), sent.code(2), sent.code(3)
+    if code is None or name is None or name.lower() == code.lower() or (system or "").upper() == "UCUM":
+        return ()
+    return (f"OBX-6: {code} ({name})",)
+
+
+def _lost_unit(value: Value | None, unit: Quantity | None) -> tuple[str, ...]:
+    """A unit whose value is no amount."""
+    numeric = {ValueKind.QUANTITY, ValueKind.RANGE, ValueKind.RATIO}
+    if value is None or unit is None or value.kind in numeric:
+        return ()
+    return (f"OBX-6: {unit.unit}",)

@@ -1,0 +1,118 @@
+"""Character sets of HL7 v2: as declared in MSH-18, never gibberish without a word."""
+
+import codecs
+
+import pytest
+
+from api.content import ContentError
+from api.hl7.reading import read_hl7
+from tests.api.hl7_messages import HEADER, PATIENT, REQUEST, content
+
+TEXT = "Обнаружен рост микроорганизмов, 5 мкмоль/л — № 7"
+ROW = "OBX|1|ST|1^Посев крови^L||{}||||||F"
+
+
+def read(raw: bytes) -> str | None:
+    (found,) = read_hl7(raw)
+    value = found.observations[0].value
+    assert found.subject.family == "Иванова"
+    return value.text if value else None
+
+
+def sent(declared: str, codec: str, text: str = TEXT) -> bytes:
+    header = HEADER + "|" * 6 + declared
+    return content(PATIENT, REQUEST, ROW.format(text), header=header, codec=codec)
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("UNICODE UTF-8", "utf-8"),
+        ("UTF-8", "utf-8"),
+        ("UNICODE", "utf-8"),
+        ("", "utf-8"),
+        ("", "cp1251"),
+        ("WINDOWS-1251", "cp1251"),
+        ("cp1251", "cp1251"),
+        ("ASCII", "utf-8"),
+        ("8859/1", "utf-8"),
+        ("UNICODE UTF-8~8859/5", "utf-8"),
+        ("UNICODE UTF-16", "utf-16"),
+        ("", "utf-16"),
+        ("8859/1", "utf-8-sig"),
+        ("", "utf-32"),
+        ("UNICODE UTF-16", "utf-16-le"),
+        ("UNICODE UTF-16", "utf-16-be"),
+    ],
+)
+def test_cyrillic_is_read_in_the_set_that_it_is_in(declared: str, codec: str) -> None:
+    assert read(sent(declared, codec)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"), [("8859/5", "iso8859-5"), ("KOI8-R", "koi8-r"), ("CP866", "cp866")]
+)
+def test_sets_without_all_symbols_are_read(declared: str, codec: str) -> None:
+    text = TEXT.replace("—", "-").replace("№", "N")
+    assert read(sent(declared, codec, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("UNICODE UTF-8", "cp1251"),
+        ("ASCII", "cp1251"),
+        ("8859/1", "cp1251"),
+        ("8859/1", "iso8859-5"),
+        ("8859/5", "cp1251"),
+        ("WINDOWS-1251", "iso8859-5"),
+        ("WINDOWS-1251", "koi8-r"),
+        ("WINDOWS-1251", "cp866"),
+        ("", "iso8859-5"),
+        ("", "koi8-r"),
+        ("", "cp866"),
+    ],
+)
+def test_a_wrong_set_is_refused_and_never_becomes_gibberish(declared: str, codec: str) -> None:
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(sent(declared, codec, TEXT.replace("—", "-").replace("№", "N")))
+    assert (refusal.value.code, refusal.value.field) == ("content-not-decodable", "MSH-18")
+
+
+def test_latin_letters_are_read_as_declared_and_not_guessed() -> None:
+    segments = ("PID|1||1||Müller^Zoë", REQUEST, "OBX|1|NM|1^A^L||5")
+    (found,) = read_hl7(content(*segments, header=HEADER + "|" * 6 + "8859/1", codec="latin-1"))
+    assert (found.subject.family, found.subject.given) == ("Müller", ("Zoë",))
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(content(*segments, codec="latin-1"))
+    assert refusal.value.code == "content-not-decodable"
+
+
+@pytest.mark.parametrize("declared", ["BIG-5", "GB 18030-2000", "EBCDIC"])
+def test_an_unknown_set_is_refused(declared: str) -> None:
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(sent(declared, "cp1251"))
+    assert (refusal.value.code, refusal.value.field) == ("content-encoding-unknown", "MSH-18")
+
+
+def test_shifted_sets_are_not_taken_for_ascii() -> None:
+    raw = content("PID|1", REQUEST, "OBX|1|ST|1^A^L||\x1b$B0!\x1b(B", header=HEADER + "|" * 6 + "ISO IR87")
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(raw)
+    assert refusal.value.code == "content-encoding-unknown"
+
+
+def test_each_message_of_a_batch_has_its_own_set() -> None:
+    raw = sent("WINDOWS-1251", "cp1251") + sent("UNICODE UTF-8", "utf-8")
+    values = [found.observations[0].value for found in read_hl7(raw)]
+    assert [value.text if value else None for value in values] == [TEXT, TEXT]
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(raw + sent("UNICODE UTF-8", "cp1251"))
+    assert refusal.value.field == "MSH[3]/MSH-18"
+
+
+@pytest.mark.parametrize("raw", [codecs.BOM_UTF16_LE + b"M\0S", codecs.BOM_UTF32_LE + b"M", b"M\0S\0H"])
+def test_a_broken_wide_set_is_refused(raw: bytes) -> None:
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(raw)
+    assert refusal.value.code == "content-not-decodable"

@@ -1,0 +1,92 @@
+"""Every problem has an OperationOutcome that FHIR R4 allows, in two languages, with the place of the fault."""
+
+from typing import Any
+
+import pytest
+
+from api.explanations import EXPLANATIONS
+from api.fhir.operation_outcome import _ISSUE_TYPES, _ISSUE_TYPES_BY_STATUS, operation_outcome
+
+# FHIR R4, valueset-issue-type, in the order of the specification.
+ISSUE_TYPES = {
+    *("invalid", "structure", "required", "value", "invariant"),
+    *("security", "login", "unknown", "expired", "forbidden", "suppressed"),
+    *("processing", "not-supported", "duplicate", "multiple-matches", "not-found", "deleted", "too-long"),
+    *("code-invalid", "extension", "too-costly", "business-rule", "conflict"),
+    *("transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled"),
+    "informational",
+}
+
+
+def issue_of(code: str, field: str | None = None) -> dict[str, Any]:
+    outcome = operation_outcome(code, field)
+    assert outcome["resourceType"] == "OperationOutcome"
+    (issue,) = outcome["issue"]
+    assert isinstance(issue, dict)
+    return issue
+
+
+def test_what_is_said_is_in_the_value_set_of_the_specification() -> None:
+    assert {*_ISSUE_TYPES.values(), *_ISSUE_TYPES_BY_STATUS.values()} <= ISSUE_TYPES
+
+
+@pytest.mark.parametrize("code", sorted(EXPLANATIONS))
+def test_every_code_has_its_words_in_both_languages(code: str) -> None:
+    issue = issue_of(code)
+    explanation = EXPLANATIONS[code]
+    assert issue["code"] in ISSUE_TYPES
+    assert issue["severity"] == ("warning" if explanation.status == 202 else "error")
+    assert issue["details"]["coding"] == [{"system": "urn:letopis:problem", "code": code}]
+    assert issue["details"]["text"] == explanation.title[0]
+    (translation,) = issue["details"]["_text"]["extension"]
+    assert translation["url"] == "http://hl7.org/fhir/StructureDefinition/translation"
+    assert translation["extension"] == [
+        {"url": "lang", "valueCode": "en"},
+        {"url": "content", "valueString": explanation.title[1]},
+    ]
+    assert issue["diagnostics"] == explanation.advice[0]
+    assert "expression" not in issue and "location" not in issue
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("content-not-json", "structure"),
+        ("content-not-fhir", "invalid"),
+        ("value-not-allowed", "value"),
+        ("signature-invalid", "security"),
+        ("envelope-replayed", "duplicate"),
+        ("submission-too-large", "too-long"),
+        ("codes-too-many", "throttled"),
+        ("not-ready", "transient"),
+        ("internal", "exception"),
+        ("pdf-header-invalid", "invalid"),
+        ("content-not-cda", "invalid"),
+        ("never-heard-of", "processing"),
+    ],
+)
+def test_the_issue_type_says_what_kind_of_fault_it_is(code: str, kind: str) -> None:
+    assert issue_of(code)["code"] == kind
+
+
+@pytest.mark.parametrize(
+    ("field", "expression"),
+    [
+        ("Observation", "Observation"),
+        ("Bundle.entry", "Bundle.entry"),
+        ("Bundle.entry[1].resource.component[0].value[x]", "Bundle.entry[1].resource.component[0].value"),
+    ],
+)
+def test_a_fhir_path_is_an_expression(field: str, expression: str) -> None:
+    issue = issue_of("content-not-fhir", field)
+    assert issue["expression"] == [expression]
+    assert "location" not in issue
+
+
+@pytest.mark.parametrize(
+    "field", ["jws.iat", "resourceType", "PID-3", "OBX[2].5", "MSH", "/ClinicalDocument/id", "header.patient"]
+)
+def test_what_is_no_fhir_path_is_a_location(field: str) -> None:
+    issue = issue_of("content-not-fhir", field)
+    assert issue["location"] == [field]
+    assert "expression" not in issue
