@@ -1,5 +1,6 @@
 """Report: what a laboratory issues about a patient's specimens, and every later version of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
@@ -37,6 +38,26 @@ class ObservationStatus(StrEnum):
     CANCELLED = "cancelled"
     ENTERED_IN_ERROR = "entered-in-error"
     UNKNOWN = "unknown"
+
+
+def status_of_observations(statuses: Iterable[ObservationStatus]) -> ReportStatus:
+    """The status of a report that does not say its own: what is withdrawn does not speak for the rest, and
+    what is still to come makes the whole partial."""
+    found = set(statuses)
+    withdrawn = {ObservationStatus.CANCELLED, ObservationStatus.ENTERED_IN_ERROR}
+    awaited = {ObservationStatus.REGISTERED, ObservationStatus.PRELIMINARY}
+    said = found - withdrawn or found
+    if len(said) == 1:
+        return ReportStatus(next(iter(said)).value)
+    if said & awaited:
+        return ReportStatus.PRELIMINARY if said <= awaited else ReportStatus.PARTIAL
+    by_weight = (
+        ObservationStatus.UNKNOWN,
+        ObservationStatus.CORRECTED,
+        ObservationStatus.AMENDED,
+        ObservationStatus.CANCELLED,
+    )
+    return ReportStatus(next((status.value for status in by_weight if status in said), "unknown"))
 
 
 class ValueKind(StrEnum):

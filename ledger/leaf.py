@@ -72,20 +72,22 @@ def complete(head: bytes, *, rest: bytes, commitment: bytes | None) -> bytes:
     return head + b2a_base64(hashlib.sha256(rest).digest()) + commitment_line
 
 
-def pattern(origin: str | None = None) -> re.Pattern[bytes]:
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+def pattern(origin: str | None = None, *, ids: str = _UUID) -> re.Pattern[bytes]:
     """A leaf at the beginning of stored bytes, of this log or of any. Its groups are the fields of Leaf,
-    in order."""
-    uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    in order. Who compares event id and stream id with what they must be may give a faster form of `ids`."""
     digest = "[A-Za-z0-9+/]{43}="
     lines = (
         re.escape(FIRST_LINE),
         f"({re.escape(origin) if origin else '[A-Za-z0-9._/-]{1,200}'})",
-        f"({uuid})",
-        f"({uuid})",
+        f"({ids})",
+        f"({ids})",
         "([1-9][0-9]*)",
         "([A-Za-z]+)@([1-9][0-9]*)",
         r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",
-        f"(-|{uuid})",
+        f"(-|{_UUID})",
         f"({digest})",
         f"(-|{digest})",
         "",

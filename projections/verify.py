@@ -118,7 +118,8 @@ class _Reading:
         if origin != self.log.name:
             raise _FoundError("the database is another log than the pinned key's")
         self._read_checkpoints()
-        leaves = leaf.pattern(origin)
+        # Ids are compared with the columns, so their form needs no look: that is a tenth of the time.
+        leaves = leaf.pattern(origin, ids="[^\n]{36}")
         for rows in self._chunks():
             hashes: list[bytes] = []
             self._read_rows(rows, leaves, hashes)

@@ -20,7 +20,7 @@ from api.fhir.references import Located, Resources, Sent
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
 from api.json_content import parse_json
-from domain.report import ObservationStatus, ReportContent, ReportStatus
+from domain.report import ReportContent, status_of_observations
 
 
 def read_fhir(raw: bytes) -> tuple[ReportContent, ...]:
@@ -154,7 +154,7 @@ def _content_of_orphans(draft: Draft) -> ReportContent:
     only = draft.roots[0] if len(draft.roots) == 1 else None
     top = observations[0]  # the root comes before its members
     return ReportContent(
-        status=_status_of({one.status for one in observations}),
+        status=status_of_observations(one.status for one in observations),
         subject=subject_of(draft, draft.order),
         code=top.code if only else None,
         category=tuple(dict.fromkeys(kind for one in observations for kind in one.category)),
@@ -171,22 +171,3 @@ def _content_of_orphans(draft: Draft) -> ReportContent:
 def _shared(texts: Iterable[str | None]) -> str | None:
     different = set(texts)
     return different.pop() if len(different) == 1 else None
-
-
-def _status_of(statuses: set[ObservationStatus]) -> ReportStatus:
-    """The status of a report whose observations have these: what is withdrawn does not speak for the
-    rest, and what is still to come makes the whole partial."""
-    withdrawn = {ObservationStatus.CANCELLED, ObservationStatus.ENTERED_IN_ERROR}
-    awaited = {ObservationStatus.REGISTERED, ObservationStatus.PRELIMINARY}
-    said = statuses - withdrawn or statuses
-    if len(said) == 1:
-        return ReportStatus(said.pop().value)
-    if said & awaited:
-        return ReportStatus.PRELIMINARY if said <= awaited else ReportStatus.PARTIAL
-    by_weight = (
-        ObservationStatus.UNKNOWN,
-        ObservationStatus.CORRECTED,
-        ObservationStatus.AMENDED,
-        ObservationStatus.CANCELLED,
-    )
-    return ReportStatus(next(status.value for status in by_weight if status in said))

@@ -1,7 +1,6 @@
 """An OBR with its observations as a report."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from api.hl7.datatypes import concept, entity_identifier, organisation, words
 from api.hl7.groups import Order
@@ -16,6 +15,7 @@ from domain.report import (
     ReportContent,
     ReportStatus,
     Specimen,
+    status_of_observations,
 )
 from domain.values import Coding, Concept, Identifier
 
@@ -39,7 +39,7 @@ def report_of(order: Order) -> ReportContent:
     issued_at, issued_notes = time_of(request, 22)
     parent = _parent_result(request)
     return ReportContent(
-        status=status or _status_from(observations),
+        status=status or status_of_observations(one.status for one in observations),
         subject=order.subject,
         identifiers=_identifiers(order),
         code=concept(request.first(4)),
@@ -95,23 +95,6 @@ def _sent_status(request: Segment) -> tuple[ReportStatus | None, tuple[str, ...]
         return None, ()
     known = REPORT_STATUSES.get(sent.upper())
     return known, (f"OBR-25: {sent}",) if known is None or sent.upper() in ROUGH_REPORT_STATUSES else ()
-
-
-def _status_from(observations: Sequence[Observation]) -> ReportStatus:
-    """What the observations make of their report: what is withdrawn does not speak for the rest, and what
-    is still to come makes the whole partial."""
-    statuses = {one.status for one in observations}
-    withdrawn = {ObservationStatus.CANCELLED, ObservationStatus.ENTERED_IN_ERROR}
-    awaited = {ObservationStatus.REGISTERED, ObservationStatus.PRELIMINARY}
-    said = statuses - withdrawn or statuses
-    if len(said) == 1:
-        return ReportStatus(next(iter(said)).value)
-    if not said or ObservationStatus.UNKNOWN in said:
-        return ReportStatus.UNKNOWN
-    if said & awaited:
-        return ReportStatus.PRELIMINARY if said <= awaited else ReportStatus.PARTIAL
-    by_weight = (ObservationStatus.CORRECTED, ObservationStatus.AMENDED, ObservationStatus.CANCELLED)
-    return ReportStatus(next(status.value for status in by_weight if status in said))
 
 
 def _identifiers(order: Order) -> tuple[Identifier, ...]:
