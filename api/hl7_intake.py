@@ -15,7 +15,6 @@ from api.hl7.syntax import Segment
 from api.metrics import SUBMISSIONS
 from api.mllp import Listener, Tls
 from api.node import Node
-from domain.submission import EnvelopeReplayedError
 from domain.values import LaboratoryId
 from ledger import commands, intake
 from ledger.intake import Accepted, Envelope, Problem
@@ -52,8 +51,6 @@ def receive(node: Node, message: bytes, certificate: str | None) -> bytes:
         accepted = _accept(node, message, header, certificate)
     except _RefusedError as error:
         return _refused(node, message, header, error.problem)
-    except EnvelopeReplayedError:
-        return _refused(node, message, header, Problem("envelope-replayed", "MSH-10"))
     except (OutcomeUnknownError, psycopg.OperationalError, PoolTimeout) as error:
         # Not known to be stored, so never AA: the sender sends it again, and then it is known.
         log.warning("hl7.database-away", error=type(error).__name__)
@@ -95,8 +92,11 @@ def _accept(node: Node, message: bytes, header: Segment, certificate: str | None
         raise _RefusedError(CERTIFICATE_NEEDED)
     envelope = Envelope(
         laboratory_id=LaboratoryId(laboratory_id),
-        # What makes a message the same again: its sender and its control id.
-        envelope_id=f"hl7|{application}|{facility}|{header.code(10) or hashlib.sha256(message).hexdigest()}",
+        # A message is the same again if sender, control id and bytes are. Not by the control id alone:
+        # systems begin to count anew, and a result must not be lost to that.
+        envelope_id="|".join(
+            ("hl7", application, facility, header.code(10) or "", hashlib.sha256(message).hexdigest())
+        ),
         key_id=f"certificate:{certificate}" if sender.certificate_sha256 else "hl7-sender",
         content_type=CONTENT_TYPE,
         content=message,

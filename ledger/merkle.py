@@ -174,13 +174,17 @@ class Frontier:
         """The frontier with one more leaf hash."""
         return self.extend((leaf,))
 
-    def extend(self, leaf_hashes: Iterable[bytes]) -> "Frontier":
-        """The frontier with more leaf hashes, computed row by row: few long loops are fast in Python."""
-        row = list(leaf_hashes)
+    def extend(self, hashes: Iterable[bytes], *, level: int = 0) -> "Frontier":
+        """The frontier with more leaf hashes, or with the roots of complete subtrees of 2^level leaves, of
+        which the tree so far must be a multiple. Computed row by row: few long loops are fast in Python."""
+        row = list(hashes)
         if not set(map(len, row)) <= {HASH_SIZE_BYTES}:
-            message = "a leaf hash does not have 32 bytes"
+            message = "a hash does not have 32 bytes"
             raise ValueError(message)
-        new_size, level = self.size + len(row), 0
+        if self.size & ((1 << level) - 1):
+            message = "the tree does not end where a subtree of this level begins"
+            raise ValueError(message)
+        new_size = self.size + (len(row) << level)
         kept, unpaired = list(self.hashes), list[bytes]()
         while row:
             if self.size >> level & 1:

@@ -149,11 +149,12 @@ def bundles_of(tree_size: int) -> Iterator[BundleId]:
 
 
 def changed_tiles(
-    old_size: int, leaf_hashes: Iterable[bytes], read_tile: TileReader
+    old_size: int, leaf_hashes: Iterable[bytes], read_tile: TileReader, *, roots: Sequence[bytes] = ()
 ) -> Iterator[tuple[TileId, bytes]]:
     """The tiles that new leaves make or widen, the lower rows first: the order in which to publish them.
 
-    Of the old tree only the partial tile of each row that grows is read.
+    Of the old tree only the partial tile of each row that grows is read. `roots` are those of the full tiles
+    of the lowest row, from a caller who has them already.
     """
     row, row_size, level = list(leaf_hashes), _tree_size(old_size), 0
     while row:
@@ -165,7 +166,9 @@ def changed_tiles(
             hashes = row[start : start + TILE_WIDTH]
             yield TileId(level, index + start // TILE_WIDTH, len(hashes)), b"".join(hashes)
             if len(hashes) == TILE_WIDTH:  # a partial tile MUST NOT be hashed into the row above
-                complete.append(root_hash(hashes))
+                place = start // TILE_WIDTH
+                is_known = level == 0 and place < len(roots)
+                complete.append(roots[place] if is_known else root_hash(hashes))
         row, row_size, level = complete, row_size // TILE_WIDTH, level + 1
 
 

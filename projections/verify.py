@@ -124,8 +124,9 @@ class _Reading:
             hashes: list[bytes] = []
             self._read_rows(rows, leaves, hashes)
             self._read_documents(rows)
-            self._compare_tiles(hashes)
-            self._compare_roots(hashes)
+            roots = self._tile_roots(hashes)
+            self._compare_tiles(hashes, roots)
+            self._compare_roots(hashes, roots)
             seen(self.events)
         self._compare_ends()
 
@@ -219,11 +220,19 @@ class _Reading:
                 what = "a stored document is missing or was changed"
                 raise _FoundError(what, leaf_index=leaf_index, position=position)
 
-    def _compare_tiles(self, hashes: list[bytes]) -> None:
+    def _tile_roots(self, hashes: list[bytes]) -> list[bytes]:
+        """The roots of the full tiles that these leaves make: most of the tree's hashes, computed once for
+        the row above and for the frontier."""
+        if self.frontier.size % tiles.TILE_WIDTH:
+            return []
+        starts = range(0, len(hashes) - tiles.TILE_WIDTH + 1, tiles.TILE_WIDTH)
+        return [merkle.root_hash(hashes[start : start + tiles.TILE_WIDTH]) for start in starts]
+
+    def _compare_tiles(self, hashes: list[bytes], roots: list[bytes]) -> None:
         """The tiles that these leaves make or widen, as recomputed, against the stored ones: a full tile
         must be equal; a partial one is compared at the end."""
         changed = tiles.changed_tiles(
-            self.frontier.size, hashes, lambda level, index, _: self.edge[level, index]
+            self.frontier.size, hashes, lambda level, index, _: self.edge[level, index], roots=roots
         )
         made = [(tile, content) for tile, content in changed]
         full = {(tile.level, tile.index): content for tile, content in made if tile.width == tiles.TILE_WIDTH}
@@ -254,21 +263,34 @@ class _Reading:
                     leaf_index=_first_bad(level, index, held, content),
                 )
 
-    def _compare_roots(self, hashes: list[bytes]) -> None:
+    def _compare_roots(self, hashes: list[bytes], roots: list[bytes]) -> None:
         """The root at each size that was signed within these leaves."""
         done = self.frontier.size
         last_good = max((size for size, _ in self.signed if size <= done), default=0)
         for tree_size, root_hash in self.signed:
             if done < tree_size <= done + len(hashes):
-                taken = hashes[self.frontier.size - done : tree_size - done]
-                self.frontier = self.frontier.extend(taken)
+                self._extend(tree_size, hashes, roots, first=done)
                 if self.frontier.root() != root_hash:
                     # The edge, which is not compared yet, may name the very leaf.
                     self._compare_stored(self.edge, is_whole=False)
                     what = f"the signed root of size {tree_size} is not what the events make"
                     raise _FoundError(what, leaf_index=last_good)
                 last_good = tree_size
-        self.frontier = self.frontier.extend(hashes[self.frontier.size - done :])
+        self._extend(done + len(hashes), hashes, roots, first=done)
+
+    def _extend(self, size: int, hashes: list[bytes], roots: list[bytes], *, first: int) -> None:
+        """The frontier up to this size, by the roots of whole tiles where it can be. `first` is the leaf
+        index of the first hash, and where the first of the tiles begins."""
+        width = tiles.TILE_WIDTH
+        while self.frontier.size < size:
+            start = self.frontier.size - first
+            whole = min((size - first) // width, len(roots)) - start // width
+            if start % width == 0 and whole > 0:
+                taken = roots[start // width : start // width + whole]
+                self.frontier = self.frontier.extend(taken, level=tiles.TILE_HEIGHT)
+            else:
+                end = min(size - first, start - start % width + width)
+                self.frontier = self.frontier.extend(hashes[start:end])
 
     def _compare_ends(self) -> None:
         size = self.frontier.size

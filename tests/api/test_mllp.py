@@ -148,12 +148,10 @@ def test_a_correction_under_the_same_number_is_a_further_version(
     assert len(portal.events(ReportRevised)) == 1
 
 
-def test_other_content_under_a_used_control_id_is_refused(
-    portal: Portal, sender: Laboratory, port: int
-) -> None:
-    _, answer = sent(port, message("1"), message("1", value="90.1"))
-    assert code_of(answer)[0] == "AR" and "envelope-replayed" in answer[-1]
-    assert [one.event.code for one in portal.events(SubmissionRefused)] == ["envelope-replayed"]
+def test_a_system_that_counts_anew_loses_no_result(portal: Portal, sender: Laboratory, port: int) -> None:
+    answers = sent(port, message("1"), message("2", control_id="M1"), message("1", value="90.1"))
+    assert [code_of(answer) for answer in answers] == [("AA", "M1")] * 3
+    assert len(portal.events(ReportReceived)) == 2 and len(portal.events(ReportRevised)) == 1
 
 
 def test_a_message_that_cannot_be_read_is_kept_and_the_answer_names_the_place(

@@ -367,3 +367,20 @@ def test_a_frontier_that_does_not_fit_its_size_is_refused(size: int, hashes: int
 def test_a_frontier_takes_hashes_and_not_entries() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Frontier().extend([LEAVES[0], b"an entry"])
+
+
+@pytest.mark.parametrize("level", [1, 3, 8])
+@pytest.mark.parametrize("before", range(4))
+def test_a_frontier_extended_by_roots_of_subtrees_is_that_of_the_leaves(level: int, before: int) -> None:
+    width = 1 << level
+    leaves = [sha256(bytes([number % 256, number // 256])).digest() for number in range(8 * width)]
+    held, more = leaves[: before * width], leaves[before * width :]
+    roots = [root_hash(more[start : start + width]) for start in range(0, len(more), width)]
+    frontier = Frontier().extend(held)
+    assert frontier.extend(roots, level=level) == frontier.extend(more)
+
+
+def test_a_subtree_begins_only_where_one_of_its_level_can() -> None:
+    leaf = bytes(32)
+    with pytest.raises(ValueError, match="does not end where"):
+        Frontier().extend([leaf]).extend([leaf], level=1)
