@@ -21,6 +21,7 @@ START, END = b"\x0b", b"\x1c\x0d"
 # A sender that says nothing for so long is gone.
 IDLE_SECONDS = 600.0
 CONNECTIONS_MAX = 200
+LETTING_IN_SECONDS = 0.2
 # How much of a message over the limit is passed over, and for how long more of it is waited for.
 SKIPPED_BYTES_MAX = 100_000_000
 SKIPPING_SECONDS = 30.0
@@ -63,8 +64,8 @@ class Listener:
         self._limit_bytes = limit_bytes
         self._tls = tls
         self._connections: set[asyncio.Task[None]] = set()
-        # Those of them that wait for their next message.
-        self._idle: set[asyncio.Task[None]] = set()
+        # Those who wait for their next message.
+        self._idle: set[StreamWriter] = set()
         self._is_stopping = False
 
     def run(
@@ -86,10 +87,12 @@ class Listener:
         ready(server.sockets[0].getsockname()[1])
         await asyncio.to_thread(stop.wait)
         server.close()
-        # What is being stored is stored and answered; who only waits is sent away.
         self._is_stopping = True
-        for connection in self._idle:
-            connection.cancel()
+        # Who was let in a moment ago is not among the connections yet, and would be left on the line.
+        await asyncio.sleep(LETTING_IN_SECONDS)
+        # What is being stored is stored and answered; who only waits is sent away.
+        for waiting in self._idle:
+            waiting.close()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -101,7 +104,7 @@ class Listener:
             return
         self._connections.add(task)
         try:
-            while (message := await self._next(reader, writer, task)) is not None:
+            while (message := await self._next(reader, writer)) is not None:
                 await _answer(writer, await asyncio.to_thread(self._receive, message, _fingerprint(writer)))
         except (TimeoutError, OSError) as error:
             log.info("mllp.connection-ended", error=type(error).__name__)
@@ -109,13 +112,11 @@ class Listener:
             self._connections.discard(task)
             writer.close()
 
-    async def _next(
-        self, reader: StreamReader, writer: StreamWriter, task: asyncio.Task[None]
-    ) -> bytes | None:
+    async def _next(self, reader: StreamReader, writer: StreamWriter) -> bytes | None:
         """The next message; None at the end of the conversation."""
         message = b""
         while not message and not self._is_stopping:
-            self._idle.add(task)
+            self._idle.add(writer)
             try:
                 framed = await asyncio.wait_for(reader.readuntil(END), IDLE_SECONDS)
             except IncompleteReadError:
@@ -125,7 +126,7 @@ class Listener:
                 await _answer(writer, await asyncio.to_thread(self._too_large))
                 return None
             finally:
-                self._idle.discard(task)
+                self._idle.discard(writer)
             message = framed.removesuffix(END).partition(START)[2]
         return message or None
 

@@ -234,6 +234,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged(
 def test_the_listener_stops_with_a_sender_on_the_line(opened: Node) -> None:
     with listening(opened) as port:
         connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        assert code_of(exchanged(connection, message("1")))[0] == "AR"
         connection.sendall(START + b"half of a mess")
     with closing(connection), suppress(ConnectionResetError):  # what was sent may lie there unread
         assert connection.recv(1) == b""
