@@ -143,8 +143,9 @@ class LedgerRecorder(PostgresApplicationRecorder):
             successor = self._queue[0] if self._queue else None
             self._is_led = successor is not None
             waiting = self._take_served() if successor is None else []
-        if successor is not None:
-            successor.wake.release()
+            if successor is not None:
+                # Under the lock: one who is interrupted finds itself appointed, and passes it on.
+                successor.wake.release()
         _wake(waiting)
 
     def _take_served(self) -> list[Append]:
