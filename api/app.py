@@ -5,32 +5,28 @@ from contextlib import asynccontextmanager
 from threading import Event as Signal
 from threading import Thread
 
-import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
-from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api import enrolment, entrance, intake, operations, results
 from api.hl7_intake import hl7_listener
-from api.node import Node
+from api.node import DATABASE_AWAY, Node
 from api.notifier import Notifier
 from api.pages import FONTS, STATIC
 from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
 from api.sign_in import Door
 from api.web import SECURITY_HEADERS, Visit, locale_of
-from ledger.recorder import OutcomeUnknownError
 from projections import PROJECTIONS
 from projections.follow import Follower
 
 log = structlog.get_logger()
 # Paths that speak JSON; everything else is a page for people.
 _MACHINES = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
-_DATABASE_ERRORS = (OutcomeUnknownError, psycopg.OperationalError, PoolTimeout)
 
 
 def create_app(node: Node, *, works: bool = True) -> FastAPI:
@@ -109,7 +105,7 @@ def _explain_errors(app: FastAPI) -> None:
         codes = {404: "not-found", 405: "method-not-allowed", 413: "submission-too-large"}
         return _told(request, codes.get(error.status_code, "request-malformed"), None)
 
-    for database_error in _DATABASE_ERRORS:
+    for database_error in DATABASE_AWAY:
 
         @app.exception_handler(database_error)
         async def away(request: Request, error: Exception) -> Response:

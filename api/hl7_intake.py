@@ -4,23 +4,21 @@ import hashlib
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from api.content import ContentError
 from api.formats import read
 from api.hl7.acknowledgement import ACCEPT_CODES, acknowledge, header_of, is_wanted
+from api.hl7.reading import CONTENT_TYPES
 from api.hl7.syntax import Segment
 from api.metrics import SUBMISSIONS
 from api.mllp import Listener, Tls
-from api.node import Node
+from api.node import DATABASE_AWAY, Node
 from domain.values import LaboratoryId
 from ledger import commands, intake
 from ledger.intake import Accepted, Envelope, Problem
-from ledger.recorder import OutcomeUnknownError
 
-CONTENT_TYPE = "application/hl7-v2"
+CONTENT_TYPE = CONTENT_TYPES[0]
 UNKNOWN_SENDER = Problem("laboratory-unknown", "MSH-3")
 CERTIFICATE_NEEDED = Problem("sender-not-authenticated", "MSH-3")
 # What the acknowledgement must look like when there is no header to answer to.
@@ -51,7 +49,7 @@ def receive(node: Node, message: bytes, certificate: str | None) -> bytes:
         accepted = _accept(node, message, header, certificate)
     except _RefusedError as error:
         return _refused(node, message, header, error.problem)
-    except (OutcomeUnknownError, psycopg.OperationalError, PoolTimeout) as error:
+    except DATABASE_AWAY as error:
         # Not known to be stored, so never AA: the sender sends it again, and then it is known.
         log.warning("hl7.database-away", error=type(error).__name__)
         return _answer(header, "AE", Problem("not-ready"))

@@ -8,13 +8,18 @@ from pathlib import Path
 import psycopg
 from joserfc.jwk import OKPKey
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import PoolTimeout
 
 from api.embedded_postgres import EmbeddedPostgres
 from api.envelope_keys import generate_key, load_key, private_jwk
 from api.migrate import migrate
 from api.settings import Settings
 from ledger import custody
+from ledger.recorder import OutcomeUnknownError
 from ledger.store import Ledger
+
+# The database does not answer: what was asked may be asked again.
+DATABASE_AWAY = (OutcomeUnknownError, psycopg.OperationalError, PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)

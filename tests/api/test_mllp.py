@@ -26,6 +26,7 @@ from domain.laboratory import LaboratorySenderAdded
 from domain.report import ReportReceived, ReportRevised
 from domain.submission import SubmissionAccepted, SubmissionQuarantined, SubmissionRefused
 from ledger import commands
+from ledger.recorder import OutcomeUnknownError
 from projections import cabinet
 from tests.api.cast import ANNA, ENP_SYSTEM, Laboratory, Portal, Who, settled
 from tests.api.command import letopis
@@ -220,7 +221,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged(
     portal: Portal, sender: Laboratory, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
-        raise hl7_intake.OutcomeUnknownError
+        raise OutcomeUnknownError
 
     with monkeypatch.context() as broken:
         broken.setattr(hl7_intake.intake, "accept", away)
