@@ -1,9 +1,6 @@
 """The command line: `letopis --help`."""
 
-import gc
 import json
-import logging
-import signal
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -12,28 +9,38 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import structlog
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api import laboratories
-from api.app import create_app
+from api import (
+    code_map_commands,  # noqa: F401 - puts its commands under `lab`
+    lab_client_commands,  # noqa: F401 - puts its commands under `lab`
+    lab_profile_commands,  # noqa: F401 - puts its commands under `lab`
+    lab_show_commands,  # noqa: F401 - puts its commands under `lab`
+    lab_submissions_commands,  # noqa: F401 - puts its commands under `lab`
+    lab_trust_commands,  # noqa: F401 - puts its commands under `lab`
+    laboratories,
+)
 from api.embedded_postgres import EmbeddedPostgresError
-from api.formats import content_type_of
-from api.intake import Answer, submit
+from api.ingest_commands import ingest
 from api.lab_commands import lab
+from api.match_commands import match
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
+from api.misfiling_commands import misfiled
 from api.node import Node, database, node, secrets_of
-from api.problems import explain
+from api.process import prepare
 from api.quarantine_commands import quarantine
 from api.report_view import as_json
+from api.retention import retention
+from api.sandbox_commands import sandbox
+from api.serving import serve_alone, serve_together
 from api.settings import Settings
-from domain import report as reports
+from api.staff_commands import staff
 from domain.reading import ReadingPurpose, ReportRead
 from ledger import commands, custody, note
+from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report
 from ledger.store import ForeignSecretsError, NotMigratedError
 from projections import PROJECTIONS, rebuild, transparency, verify
 from projections.export import export_log
@@ -45,8 +52,14 @@ cli = typer.Typer(
     help="Letopis: an event-sourced ledger of medical laboratory results.",
     pretty_exceptions_show_locals=False,
 )
+cli.command()(ingest)
 cli.add_typer(lab, name="lab")
 cli.add_typer(quarantine, name="quarantine")
+cli.add_typer(match, name="match")
+cli.add_typer(misfiled, name="misfiled")
+cli.command()(retention)
+cli.add_typer(staff, name="staff")
+cli.add_typer(sandbox, name="sandbox")
 out = Console()
 err = Console(stderr=True)
 _MISCONFIGURED = (
@@ -57,26 +70,11 @@ _MISCONFIGURED = (
     MigrationChangedError,
     OriginDiffersError,
 )
-_HANDLE = typer.Option("--lab", help="The laboratory's short name, as given to `letopis lab add`.")
 
 
 def main() -> None:
     """The entry point of `letopis`."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    # aiosmtpd writes addresses at INFO.
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
-    # Events are made of many small objects that hold no circles: searching them for some, at the default
-    # pace, takes a third of the time of a replay.
-    gc.set_threshold(100_000, 20, 100)
-    # An orderly end, so that an embedded server that nobody else uses is stopped too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    prepare()
     try:
         cli()
     except _MISCONFIGURED as error:
@@ -88,19 +86,23 @@ def main() -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Processes that answer requests; with more than one, the workers get one too."
+        ),
+    ] = 1,
 ) -> None:
     """Serve the portal and the API, with the workers that keep views and notices going."""
     settings = _settings(host=host, port=port)
-    with node(settings) as opened:
+
+    def ready() -> None:
         err.print(f"Letopis: {settings.public_url}")
-        uvicorn.run(
-            create_app(opened),
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
+
+    if processes == 1:
+        serve_alone(settings, ready=ready)
+    else:
+        serve_together(settings, processes, ready=ready)
 
 
 @cli.command()
@@ -210,76 +212,31 @@ def proof(
 
 
 @cli.command()
-def ingest(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
-    handle: Annotated[str, _HANDLE],
-    as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON line a file.")] = False,
-) -> None:
-    """Submit files as the laboratory would, each in an envelope of its own: FHIR R4 (JSON, XML), HL7 v2,
-    CDA R2, or a PDF with its JSON header. The format is told by how a file begins."""
-    settings = Settings()
-    with node(settings) as opened:
-        sender = _sender(settings, handle)
-        for path in files:
-            content = path.read_bytes()
-            envelope = sender.envelope(
-                content,
-                content_type=content_type_of(content),
-                envelope_id=laboratories.envelope_id_of(content),
-                audience=settings.public_url,
-                recipient_key=opened.intake_key,
-            )
-            line = _line(path, submit(opened, envelope))
-            print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
-        _catch_up(opened)
-
-
-def _sender(settings: Settings, handle: str) -> laboratories.Sender:
-    """The laboratory's key; a stranger's, if there is none: the ledger then refuses it, and says why."""
-    try:
-        return laboratories.load(settings.home, handle)
-    except laboratories.LaboratoryKeyMissingError:
-        return laboratories.stranger(handle)
-
-
-def _line(path: Path, answer: Answer) -> dict[str, Any]:
-    problem = None
-    if answer.problem is not None:
-        problem = {
-            "code": answer.problem.code,
-            "detail": explain(answer.problem.code).title[1],
-            "field": answer.problem.field,
-        }
-    return {"file": str(path), "outcome": answer.outcome, "reports": list(answer.reports), "problem": problem}
-
-
-def _told(line: dict[str, Any]) -> str:
-    why = f": {line['problem']['code']}" if line["problem"] else ""
-    return f"{line['file']}: {line['outcome']}{why} {' '.join(line['reports'])}".rstrip()
-
-
-@cli.command()
 def report(
     report_id: Annotated[UUID, typer.Argument(help="The report's id.")],
     as_json_object: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show a report as it is recorded. The reading is recorded too."""
     with node(Settings()) as opened:
-        state, _ = opened.ledger.load(report_id, reports.evolve)
-        if state is None:
+        try:
+            state, _ = load_report(opened.ledger, report_id)
+        except ReportMovedError as error:
+            err.print(f"{(error.__doc__ or '').strip()} {error.successor_id}")
+            sys.exit(1)
+        except ReportNotFoundError:
             err.print("There is no such report.")
             sys.exit(1)
         reading = ReportRead(
             patient_id=state.patient_id,
             report_id=report_id,
-            report_version=len(state.versions),
+            report_version=state.current_version,
             purpose=ReadingPurpose.OPERATION,
         )
         commands.record_reading(opened.ledger, reading, laboratories.OPERATOR)
     content = state.current
     body = {
         "id": str(report_id),
-        "status": content.status.value,
+        "status": state.status.value,
         "patient": {
             "family": content.subject.family,
             "given": list(content.subject.given),
@@ -299,12 +256,13 @@ def report(
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: to see that it works.")] = False,
     events: Annotated[list[int] | None, typer.Option(help="Sizes to measure at, such as 1000000.")] = None,
+    intake: Annotated[bool, typer.Option("--intake", help="Only what comes in by HTTP.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
 
-    figures = benchmark.run(events=events or [], quick=quick, out=out)
+    figures = benchmark.run(events=events or [], quick=quick, out=out, intake_only=intake)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
 

@@ -1,9 +1,7 @@
 """The application: routes over one node, with the workers that keep views and notices going."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from threading import Event as Signal
-from threading import Thread
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 
 import structlog
 from fastapi import FastAPI, Request
@@ -13,16 +11,28 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from api import enrolment, entrance, intake, operations, results
-from api.hl7_intake import hl7_listener
+from api import (
+    enrolment,
+    entrance,
+    match_pages,
+    messages,
+    misfiled_pages,
+    operations,
+    quarantine_pages,
+    receipts,
+    results,
+    staff_entrance,
+    submissions,
+)
 from api.node import DATABASE_AWAY, Node
-from api.notifier import Notifier
 from api.pages import FONTS, STATIC
 from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
+from api.refusals import Refusals
+from api.security_headers import SecurityHeaders
 from api.sign_in import Door
+from api.staff import StaffDoor
 from api.web import SECURITY_HEADERS, Visit, locale_of
-from projections import PROJECTIONS
-from projections.follow import Follower
+from api.workers import working
 
 log = structlog.get_logger()
 # Paths that speak JSON; everything else is a page for people.
@@ -31,17 +41,15 @@ _MACHINES = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 def create_app(node: Node, *, works: bool = True) -> FastAPI:
     """The application over an open node; with `works` the follower and the notifier run in it."""
+    refusals = Refusals(node)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        stop = Signal()
-        workers = _workers(node, stop) if works else []
-        for worker in workers:
-            worker.start()
-        yield
-        stop.set()
-        for worker in workers:
-            worker.join(timeout=10)
+        try:
+            with working(node) if works else nullcontext():
+                yield
+        finally:
+            refusals.summarise()
 
     app = FastAPIOffline(
         title="Letopis",
@@ -51,39 +59,17 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
         redoc_url=None,
     )
     app.state.node = node
+    app.state.refusals = refusals
     app.state.door = Door(node.ledger, node.settings)
-    for module in (intake, operations, entrance, enrolment, results):
+    app.state.staff_door = StaffDoor(node.ledger, node.settings)
+    pages = (entrance, enrolment, results, staff_entrance, quarantine_pages, match_pages, misfiled_pages)
+    for module in (submissions, messages, receipts, operations, *pages):
         app.include_router(module.router)
     app.mount("/static/fonts", StaticFiles(directory=FONTS))
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.middleware("http")(_secured)
+    app.add_middleware(SecurityHeaders, is_https=node.settings.is_https)
     _explain_errors(app)
     return app
-
-
-def _workers(node: Node, stop: Signal) -> list[Thread]:
-    follower = Follower(node.ledger, PROJECTIONS)
-    notifier = Notifier(node.ledger, node.settings)
-    workers = [
-        Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
-        Thread(target=notifier.run, args=(stop,), name="notifier", daemon=True),
-    ]
-    settings = node.settings
-    if settings.mllp_port is not None:
-        address = (settings.mllp_host, settings.mllp_port, stop)
-        workers.append(Thread(target=hl7_listener(node).run, args=address, name="mllp", daemon=True))
-    return workers
-
-
-async def _secured(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    # The docs page has scripts of its own; it shows no data and sets no cookie.
-    if not request.url.path.startswith(("/docs", "/static-offline-docs")):
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
-    if request.app.state.node.settings.is_https:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    return response
 
 
 def _explain_errors(app: FastAPI) -> None:
@@ -131,6 +117,8 @@ def _told(request: Request, code: str, field: str | None, *, retry_after: int | 
         return JSONResponse(problem_document(code, field), status, headers=headers, media_type=MEDIA_TYPE)
     if code == "sign-in-needed":
         return RedirectResponse("/sign-in?notice=session-ended", 303)
+    if code == "staff-sign-in-needed":
+        return RedirectResponse("/staff/sign-in?notice=session-ended", 303)
     return _problem_page(request, code, headers)
 
 
@@ -142,6 +130,7 @@ def _problem_page(request: Request, code: str, headers: dict[str, str]) -> Respo
     page = person.page(
         "problem.html",
         status=explanation.status,
+        home="/staff" if request.url.path.startswith("/staff") else "/",
         problem={
             "status": explanation.status,
             "title": explanation.title[language],

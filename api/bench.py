@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from api import bench_append, bench_replay
+from api import bench_append, bench_intake, bench_replay
 from api.bench_events import Day
 from api.bench_machine import facts, spread
 from api.bench_replay import History
@@ -56,6 +56,8 @@ TARGETS = tuple(
         ("rebuild, reports", ("rebuild_reports", "events_per_second", "median"), ">=", 15_000, "events/s"),
         ("verify, mixed", ("verify_mixed", "events_per_second", "median"), ">=", 100_000, "events/s"),
         ("verify, reports", ("verify_reports", "events_per_second", "median"), ">=", 100_000, "events/s"),
+        ("intake, 16 clients", ("intake", "16", "ours", "median"), ">=", 250, "reports/s"),
+        ("intake, batches", ("intake", "batch", "ours", "median"), ">=", 600, "reports/s"),
         ("growth of append", ("growth", "append_percent"), "<", 20, "% an event"),
         ("growth of rebuild", ("growth", "rebuild_percent"), "<", 20, "% an event"),
         ("growth of verify", ("growth", "verify_percent"), "<", 20, "% an event"),
@@ -65,22 +67,59 @@ TARGETS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is done: calls in a round, events in a round of bulk, rounds, and rounds of reading."""
+    """How much is done: calls in a round, events in a round of bulk, rounds, rounds of reading, and intake."""
 
     calls: int
     bulk_events: int
     rounds: int
     reading_rounds: int
+    intake: bench_intake.Effort
 
 
-THOROUGH = Effort(calls=800, bulk_events=10_000, rounds=7, reading_rounds=3)
-QUICK = Effort(calls=160, bulk_events=2_000, rounds=3, reading_rounds=2)
+THOROUGH = Effort(
+    calls=800,
+    bulk_events=10_000,
+    rounds=7,
+    reading_rounds=3,
+    intake=bench_intake.Effort(patients=200, submissions=600, batches=20, rounds=5),
+)
+QUICK = Effort(
+    calls=160,
+    bulk_events=2_000,
+    rounds=3,
+    reading_rounds=2,
+    intake=bench_intake.Effort(patients=50, submissions=80, batches=4, rounds=2),
+)
 
 
-def run(*, events: list[int], quick: bool, out: Console) -> dict[str, Any]:
+def run(*, events: list[int], quick: bool, out: Console, intake_only: bool = False) -> dict[str, Any]:
     """Measure everything at these sizes (in events, growing), print it, and return it."""
     sizes = events or (QUICK_SIZES if quick else SIZES)
-    return {"quick": quick} | measure(events=sizes, effort=QUICK if quick else THOROUGH, out=out)
+    effort = QUICK if quick else THOROUGH
+    found = (
+        measure_intake(effort.intake, out) if intake_only else measure(events=sizes, effort=effort, out=out)
+    )
+    return {"quick": quick} | found
+
+
+def measure_intake(effort: bench_intake.Effort, out: Console) -> dict[str, Any]:
+    """The intake alone."""
+    with (
+        tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres") as server,
+        _progress(out) as progress,
+    ):
+        found = {"machine": facts(server.url)} | _intake(Path(folder), effort, progress)
+    found["targets"] = [_target(found, target) for target in TARGETS if target.path[0] == "intake"]
+    _print_machine(found, out)
+    out.print(*bench_intake.tables(found["intake"]), sep="\n")
+    _print_targets(found, out)
+    return found
+
+
+def _intake(home: Path, effort: bench_intake.Effort, progress: Progress) -> dict[str, Any]:
+    task = progress.add_task("intake", total=bench_intake.STEPS)
+    return {"intake": bench_intake.measure(home, effort, seen=lambda: progress.advance(task))}
 
 
 def measure(*, events: Sequence[int], effort: Effort, out: Console) -> dict[str, Any]:
@@ -94,6 +133,7 @@ def measure(*, events: Sequence[int], effort: Effort, out: Console) -> dict[str,
         with _progress(out) as progress:
             bench = _Bench(server, Path(folder), effort, progress)
             found |= bench.append()
+            found |= _intake(Path(folder), effort.intake, progress)
             found |= bench.reports_only(min(sizes[-1], REPORTS_ONLY_MAX))
             found |= bench.growth(sizes)
     found["targets"] = [_target(found, target) for target in TARGETS]
@@ -228,10 +268,17 @@ def _progress(out: Console) -> Progress:
 
 
 def _print(found: dict[str, Any], out: Console) -> None:
+    _print_machine(found, out)
+    out.print(_rates(found), _readings(found), *bench_intake.tables(found["intake"]), sep="\n")
+    _print_targets(found, out)
+
+
+def _print_machine(found: dict[str, Any], out: Console) -> None:
     for name, value in found["machine"].items():
         out.print(f"{name.replace('_', ' '):>20}  {value}", highlight=False)
-    out.print(_rates(found))
-    out.print(_readings(found))
+
+
+def _print_targets(found: dict[str, Any], out: Console) -> None:
     table = Table(title="Targets")
     for column in ("what", "measured", "wanted", ""):
         table.add_column(column, justify="left" if column in {"what", ""} else "right")
@@ -287,9 +334,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="letopis bench", description=__doc__)
     parser.add_argument("--events", type=int, nargs="+", default=[], help="sizes to measure, growing")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds")
+    parser.add_argument("--intake", action="store_true", help="the intake alone")
     parser.add_argument("--json", type=Path, help="write everything to this file")
     chosen = parser.parse_args(arguments)
-    found = run(events=chosen.events, quick=chosen.quick, out=Console())
+    found = run(events=chosen.events, quick=chosen.quick, out=Console(), intake_only=chosen.intake)
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return 0 if all(target["is_met"] for target in found["targets"]) else 1

@@ -13,13 +13,12 @@ from domain.notification import (
     NotificationRequested,
 )
 from domain.reading import ReadingPurpose, ReportRead, ReportsListed
-from domain.report import (
+from domain.report import ReportMatched, ReportReceived
+from domain.report_content import (
     Observation,
     ObservationStatus,
     ReferenceRange,
     ReportContent,
-    ReportMatched,
-    ReportReceived,
     ReportStatus,
     Specimen,
     Subject,

@@ -84,7 +84,7 @@ class Clock:
         self._start = self._now()
 
     def _now(self) -> Shares:
-        return Shares(time.perf_counter(), time.process_time(), _server_seconds(self._postmaster))
+        return Shares(time.perf_counter(), time.process_time(), seconds_of_family(self._postmaster))
 
     def restart(self) -> None:
         self._start = self._now()
@@ -98,13 +98,13 @@ class Clock:
         )
 
 
-def _server_seconds(postmaster: int) -> float:
-    """Of the server and its children, those that ended included: the kernel adds a child that was waited
+def seconds_of_family(parent: int) -> float:
+    """Processor seconds of a server and its children, those that ended included: the kernel adds a child that was waited
     for to its parent (proc_pid_stat(5), fields 14 to 17)."""
     ticks = 0
     for folder in Path("/proc").glob("[0-9]*"):
         found = _stat(int(folder.name))
-        if found and (int(folder.name) == postmaster or int(found[1]) == postmaster):
+        if found and (parent in (int(folder.name), int(found[1]))):
             ticks += sum(map(int, found[11:15]))
     return ticks / TICKS_PER_SECOND
 

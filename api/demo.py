@@ -300,6 +300,7 @@ def _serving(opened: Node) -> Iterator[None]:
             port=opened.settings.port,
             log_level="warning",
             server_header=False,
+            proxy_headers=False,
         )
     )
     thread = Thread(target=server.run, name="portal", daemon=True)

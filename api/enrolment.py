@@ -15,6 +15,7 @@ from api.sign_in import CODE_MINUTES
 from api.web import Actor, Form, Person, Visit, go, set_cookie, told
 from domain import consent
 from domain.consent import ConsentKind
+from domain.organisation import OrganisationKind
 from domain.patient import (
     PolicyAlreadyLinkedError,
     PolicyLinked,
@@ -23,7 +24,7 @@ from domain.patient import (
     ProfileStated,
 )
 from domain.values import CheckDigitError, OrganisationId, enp, snils
-from ledger import commands
+from ledger import commands, onboarding
 from ledger.recorder import MarkTakenError
 from projections import cabinet
 
@@ -277,18 +278,29 @@ def organisations_page(person: Person, q: str = "") -> Response:
             {
                 "name": laboratory.name,
                 "inn": laboratory.inn,
-                "kind": "laboratory",
+                "kind": _kind(person, laboratory.laboratory_id),
                 "status_id": "organisation.status.active",
                 "linked_at": linked_at,
             }
             for laboratory, linked_at in linked
         ],
         found=[
-            {"id": str(row.laboratory_id), "name": row.name, "inn": row.inn, "kind": "laboratory"}
+            {
+                "id": str(row.laboratory_id),
+                "name": row.name,
+                "inn": row.inn,
+                "kind": _kind(person, row.laboratory_id),
+            }
             for row in found
             if row.laboratory_id not in have
         ],
     )
+
+
+def _kind(person: Visit, laboratory_id: UUID) -> OrganisationKind:
+    """Whoever submits reports is a laboratory, until something else is stated."""
+    stated = onboarding.laboratory_of_id(person.ledger, laboratory_id).kind
+    return stated or OrganisationKind.LABORATORY
 
 
 @router.post("/services/organisations")

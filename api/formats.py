@@ -9,8 +9,10 @@ from api.content import ContentError
 from api.fhir.reading import read_fhir
 from api.fhir.xml import read_fhir_xml
 from api.hl7 import reading as hl7
+from api.kept_message import is_message, message_in
 from api.pdf_content import PDF_CONTENT_TYPE, read_pdf
-from domain.report import ReportContent
+from domain.organisation import Format
+from domain.report_content import ReportContent
 from domain.submission import SubmissionReceived
 from ledger.intake import Problem
 
@@ -25,6 +27,13 @@ READERS: Mapping[str, Reader] = {
     PDF_CONTENT_TYPE: read_pdf,
     **dict.fromkeys(CDA_TYPES, read_cda),
     **dict.fromkeys(hl7.CONTENT_TYPES, hl7.read_hl7),
+}
+_FORMATS: Mapping[Reader, Format] = {
+    read_fhir: Format.FHIR,
+    read_fhir_xml: Format.FHIR,
+    read_pdf: Format.PDF,
+    read_cda: Format.CDA,
+    hl7.read_hl7: Format.HL7_V2,
 }
 # Types that say only that it is XML: how the content begins says the rest.
 _ANY_XML = ("application/xml", "text/xml")
@@ -51,26 +60,49 @@ def content_type_of(content: bytes) -> str:
     return "application/fhir+json"
 
 
-def read(content_type: str, content: bytes) -> Sequence[ReportContent] | Problem:
-    """The reports in the content, or why there are none."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    reader = READERS.get(content_type_of(content) if media_type in _ANY_XML else media_type)
+def read(content_type: str, content: bytes, *, named: str = "jws.cty") -> Sequence[ReportContent] | Problem:
+    """The reports in the content, or why there are none. `named` is where the sender names the type."""
+    reader = _reader_of(content_type, content)
     if reader is None:
-        return Problem("content-type-unknown", "jws.cty")
+        return Problem("content-type-unknown", named)
     try:
-        return reader(content)
+        reports = reader(content)
     except ContentError as error:
         return Problem(error.code, error.field)
+    return reports if all(map(_says_anything, reports)) else Problem("no-report-in-content")
 
 
-def read_received(received: SubmissionReceived, document: bytes) -> Sequence[ReportContent] | Problem:
-    """As `read`, of a submission that was kept."""
-    return read(received.content_type, content_of(document))
+def _says_anything(report: ReportContent) -> bool:
+    """A status and a patient alone are no report: what was in it was lost on the way."""
+    said = (report.code, report.observations, report.attachments, report.conclusion, report.identifiers)
+    return any(said) or bool(report.notes or report.conclusion_codes)
+
+
+def format_of(content_type: str, content: bytes) -> Format | None:
+    """The format of the content, whether or not it can be read; None if nobody reads the type."""
+    reader = _reader_of(content_type, content)
+    return _FORMATS.get(reader) if reader else None
+
+
+def _reader_of(content_type: str, content: bytes) -> Reader | None:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return READERS.get(content_type_of(content) if media_type in _ANY_XML else media_type)
+
+
+def read_received(
+    received: SubmissionReceived, document: bytes
+) -> tuple[Format | None, Sequence[ReportContent] | Problem]:
+    """Format and reports of a submission that was kept."""
+    named = "content-type" if is_message(document) else "jws.cty"
+    content = content_of(document)
+    return format_of(received.content_type, content), read(received.content_type, content, named=named)
 
 
 def content_of(document: bytes) -> bytes:
-    """What a kept document carries: the payload of the laboratory's JWS, or the message that came without
-    one. A JWS begins with base64url of `{"`, as no format does."""
+    """What a kept document carries: a message that came over HTTP with what proves its sender; the payload of
+    the laboratory's JWS; or the message of MLLP as it is. A JWS begins with base64url of `{"`, as no format does."""
+    if is_message(document):
+        return message_in(document)
     if not document.startswith(b"eyJ"):
         return document
     return decoded(document.split(b".", 2)[1], "jws")

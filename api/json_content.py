@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NoReturn
 
 from api.content import ContentError
 
 NESTING_LIMIT = 64
-# An unterminated string matches too: a scan that failed at each quote would cost the square of the size.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_NEITHER_QUOTE_NOR_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _ESCAPED_NUL_OR_SURROGATE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -36,7 +37,7 @@ class Number:
 def parse_json(raw: bytes) -> object:
     """The value that the bytes say, with each number a `Number`."""
     text = _decoded(raw)
-    _check_nesting(text)
+    _check_nesting(raw)
     broken, content = None, None
     try:
         content = json.loads(
@@ -74,17 +75,16 @@ def _decoded(raw: bytes) -> str:
     return text
 
 
-def _check_nesting(text: str) -> None:
-    """Counted before parsing: the parser and whoever walks the value after it go down recursively."""
-    depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        first = match[0][0]
-        if first in "[{":
-            depth += 1
-            if depth > NESTING_LIMIT:
-                raise ContentNotJsonError(f"nested deeper than {NESTING_LIMIT}")
-        elif first in "]}":
-            depth -= 1
+def _check_nesting(raw: bytes) -> None:
+    """Counted before parsing: the parser and whoever walks the value after it go down recursively.
+
+    Without escapes, and without pairs of quotes that have no bracket between them, every other piece between
+    quotes stands outside of strings. A backslash that is itself outside may confuse the count from there on,
+    where the parser stops."""
+    marks = raw.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NEITHER_QUOTE_NOR_BRACKET)
+    outside = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
+    if max(accumulate(map(_STEPS.__getitem__, outside)), default=0) > NESTING_LIMIT:
+        raise ContentNotJsonError(f"nested deeper than {NESTING_LIMIT}")
 
 
 def _refuse_constant(_: str) -> NoReturn:

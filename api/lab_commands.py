@@ -2,10 +2,12 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from cryptography import x509
@@ -17,73 +19,145 @@ from api.laboratories import OPERATOR, LaboratoryKeyMissingError
 from api.node import Node, node
 from api.settings import Settings
 from domain.laboratory import (
+    DepartmentUnknownError,
+    LaboratoryAccredited,
     LaboratoryAlreadyRegisteredError,
+    LaboratoryFormatsAllowed,
+    LaboratoryKeyAdded,
     LaboratoryKeyUnknownError,
+    LaboratoryKindStated,
+    LaboratoryOidStated,
     LaboratoryRegistered,
     LaboratorySenderAdded,
     LaboratorySenderUnknownError,
+    LaboratoryStudyTypesAllowed,
+    Statement,
 )
-from domain.values import CheckDigitError, inn, ogrn
-from ledger import commands
+from domain.organisation import Format, OrganisationKind
+from domain.study_type import StudyType
+from domain.values import CheckDigitError, inn, ogrn, oid
+from ledger import onboarding
 from ledger.commands import LaboratoryNotFoundError
 from ledger.recorder import MarkTakenError
 from projections import PROJECTIONS
 from projections.follow import Follower
 
+E = TypeVar("E", bound=StrEnum)
 lab = typer.Typer(no_args_is_help=True, help="Laboratories that may submit.")
 err = Console(stderr=True)
-_REFUSALS = (
-    LaboratoryAlreadyRegisteredError,
-    LaboratoryKeyMissingError,
-    LaboratoryKeyUnknownError,
-    LaboratoryNotFoundError,
-    LaboratorySenderUnknownError,
-)
-_HANDLE = typer.Argument(help="The laboratory's short name: letters, digits, dashes.")
+# What a refusal says, and what to do.
+_REFUSALS: dict[type[Exception], str] = {
+    LaboratoryAlreadyRegisteredError: (
+        "A laboratory with this handle is registered already: choose another handle, or change what is"
+        " stated of it (letopis lab --help)."
+    ),
+    LaboratoryKeyMissingError: (
+        "There is no signing key of this laboratory on this machine: run `letopis lab add`, or give the"
+        " public key that was made elsewhere (--key)."
+    ),
+    LaboratoryKeyUnknownError: (
+        "The laboratory has no such key in force: `letopis lab show` lists those that it has."
+    ),
+    LaboratoryNotFoundError: (
+        "No laboratory is registered under this handle: `letopis lab list` shows all, `letopis lab add`"
+        " registers one."
+    ),
+    LaboratorySenderUnknownError: (
+        "The laboratory has no such sender of HL7 v2 messages in force: `letopis lab show` lists those that"
+        " it has."
+    ),
+    DepartmentUnknownError: (
+        "The laboratory has no department with this code: `letopis lab show` lists those that it has."
+    ),
+    MarkTakenError: (
+        "Another laboratory has this sender: revoke it there first (letopis lab revoke-sender)."
+    ),
+}
+HANDLE = typer.Argument(help="The laboratory's short name: letters, digits, dashes.")
+OID = typer.Option("--oid", help="OID in the registry of medical organisations.")
+CERTIFICATE_NUMBER = typer.Option(help="Number of the certificate of accreditation.")
+UNTIL = typer.Option(formats=["%Y-%m-%d"], help="Last day of the accreditation; without it it has no end.")
+_KEY = typer.Option(help="A public Ed25519 JWK, made by `letopis lab keygen`.")
 _APPLICATION = typer.Option("--application", help="Sending application, MSH-3.")
 _FACILITY = typer.Option("--facility", help="Sending facility, MSH-4.")
 
 
 @lab.command()
 def add(
-    handle: Annotated[str, _HANDLE],
+    handle: Annotated[str, HANDLE],
+    *,
     name: Annotated[str, typer.Option(help="Official name, as in the accreditation certificate.")],
     inn_: Annotated[str, typer.Option("--inn", help="ИНН, 10 digits.")],
     ogrn_: Annotated[str, typer.Option("--ogrn", help="ОГРН, 13 digits.")],
+    kind: Annotated[OrganisationKind | None, typer.Option(help="Decides the formats expected.")] = None,
+    oid_: Annotated[str | None, OID] = None,
+    certificate_number: Annotated[str | None, CERTIFICATE_NUMBER] = None,
+    accredited_until: Annotated[datetime | None, UNTIL] = None,
+    formats: Annotated[str | None, typer.Option(help="Only these, such as fhir,hl7-v2.")] = None,
+    study_types: Annotated[str | None, typer.Option(help="Only these, such as blood-count,hormones.")] = None,
+    key: Annotated[Path | None, _KEY] = None,
 ) -> None:
-    """Register a laboratory and make its signing key on this machine."""
-    try:
-        registered = LaboratoryRegistered(handle=handle, name=name, inn=inn(inn_), ogrn=ogrn(ogrn_))
-    except CheckDigitError as error:
-        raise typer.BadParameter(f"the check digit of {error.field} is wrong") from None
-    with _opened() as opened:
-        laboratory_id, sender = laboratories.add(opened.ledger, opened.settings.home, registered)
-        print(f"{handle}: {laboratory_id}, key {sender.key.thumbprint()}")
+    """Register a laboratory. Without --key its signing key is made on this machine."""
+    stated: list[Statement] = []
+    if kind is not None:
+        stated.append(LaboratoryKindStated(kind=kind))
+    if oid_ is not None:
+        stated.append(LaboratoryOidStated(oid=checked(oid, oid_)))
+    if certificate_number is not None:
+        stated.append(accreditation(certificate_number, accredited_until))
+    elif accredited_until is not None:
+        raise typer.BadParameter("say of which certificate, too: --certificate-number")
+    if formats is not None:
+        stated.append(LaboratoryFormatsAllowed(formats=_listed(formats, Format)))
+    if study_types is not None:
+        stated.append(LaboratoryStudyTypesAllowed(study_types=_listed(study_types, StudyType)))
+    registered = LaboratoryRegistered(
+        handle=checked(laboratories.checked_handle, handle),
+        name=name,
+        inn=checked(inn, inn_),
+        ogrn=checked(ogrn, ogrn_),
+    )
+    with opened_node() as opened:
+        if key is not None:
+            theirs = _public_key(key)
+            found = onboarding.register_laboratory(opened.ledger, registered, *stated, theirs, by=OPERATOR)
+            print(f"{handle}: {found}, key {theirs.key_id}")
+            return
+        found, sender = laboratories.add(opened.ledger, opened.settings.home, registered, *stated)
+        print(f"{handle}: {found}, key {sender.key.thumbprint()}")
 
 
 @lab.command()
-def rotate(handle: Annotated[str, _HANDLE]) -> None:
-    """Make a new signing key on this machine. The old one stays in force until it is revoked."""
-    with _opened() as opened:
+def rotate(handle: Annotated[str, HANDLE], key: Annotated[Path | None, _KEY] = None) -> None:
+    """Put a new signing key in force. The old one stays in force until it is revoked."""
+    with opened_node() as opened:
+        if key is not None:
+            theirs = _public_key(key)
+            onboarding.add_laboratory_key(
+                opened.ledger, handle, key_id=theirs.key_id, public_key=theirs.public_key, by=OPERATOR
+            )
+            print(f"{handle}: key {theirs.key_id}")
+            return
         old, new = laboratories.rotate(opened.ledger, opened.settings.home, handle)
         print(f"{handle}: key {new.key.thumbprint()}; still in force: {old.key.thumbprint()}")
 
 
-@lab.command()
+# One thumbprint in 64 begins with a dash, and is no option.
+@lab.command(context_settings={"ignore_unknown_options": True})
 def revoke(
-    handle: Annotated[str, _HANDLE],
+    handle: Annotated[str, HANDLE],
     key_id: Annotated[str, typer.Argument(help="The key's thumbprint, as `add` and `rotate` printed it.")],
     reason: Annotated[str, typer.Option(help="Why, in a word; never about a person.")],
 ) -> None:
     """Accept nothing more that is signed with this key."""
-    with _opened() as opened:
-        commands.revoke_laboratory_key(opened.ledger, handle, key_id=key_id, reason=reason, by=OPERATOR)
+    with opened_node() as opened:
+        onboarding.revoke_laboratory_key(opened.ledger, handle, key_id=key_id, reason=reason, by=OPERATOR)
         print(f"{handle}: revoked {key_id}")
 
 
 @lab.command(name="sender")
 def add_sender(
-    handle: Annotated[str, _HANDLE],
+    handle: Annotated[str, HANDLE],
     application: Annotated[str, _APPLICATION],
     facility: Annotated[str, _FACILITY] = "",
     certificate: Annotated[
@@ -96,20 +170,20 @@ def add_sender(
         facility=facility,
         certificate_sha256=_fingerprint(certificate) if certificate else None,
     )
-    with _opened() as opened:
-        commands.add_laboratory_sender(opened.ledger, handle, added, OPERATOR)
+    with opened_node() as opened:
+        onboarding.add_laboratory_sender(opened.ledger, handle, added, OPERATOR)
         print(f"{handle}: {application}|{facility}, certificate {added.certificate_sha256 or 'not needed'}")
 
 
 @lab.command(name="revoke-sender")
 def revoke_sender(
-    handle: Annotated[str, _HANDLE],
+    handle: Annotated[str, HANDLE],
     application: Annotated[str, _APPLICATION],
     facility: Annotated[str, _FACILITY] = "",
 ) -> None:
     """Accept nothing more from this sender of HL7 v2 messages."""
-    with _opened() as opened:
-        commands.revoke_laboratory_sender(
+    with opened_node() as opened:
+        onboarding.revoke_laboratory_sender(
             opened.ledger, handle, application=application, facility=facility, by=OPERATOR
         )
         print(f"{handle}: revoked {application}|{facility}")
@@ -123,16 +197,53 @@ def _fingerprint(file: Path) -> str:
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
+def _public_key(file: Path) -> LaboratoryKeyAdded:
+    try:
+        return laboratories.key_made_elsewhere(file.read_text())
+    except (OSError, ValueError):
+        raise typer.BadParameter(
+            "the file has no public Ed25519 key as JWK; a private key must stay with the laboratory"
+        ) from None
+
+
+def accreditation(certificate_number: str, until: datetime | None) -> LaboratoryAccredited:
+    return LaboratoryAccredited(
+        certificate_number=certificate_number, valid_until=until.date() if until else None
+    )
+
+
+def checked(check: Callable[[str], str], text: str) -> str:
+    """What was typed, if it passes the check; else the option is refused with words."""
+    try:
+        return check(text)
+    except CheckDigitError as error:
+        raise typer.BadParameter(
+            f"the check digit of {error.field} is wrong: compare it digit by digit"
+        ) from None
+    except ValueError as error:
+        raise typer.BadParameter((type(error).__doc__ or "").strip()) from None
+
+
+def _listed(text: str, choices: type[E]) -> tuple[E, ...]:
+    """What was typed with commas between."""
+    try:
+        return in_order(choices, [choices(word.strip()) for word in text.split(",")])
+    except ValueError:
+        raise typer.BadParameter(f"choose among {', '.join(choices)}, with commas between") from None
+
+
+def in_order(choices: type[E], chosen: Sequence[E]) -> tuple[E, ...]:
+    """Each once, in the order of the list: the same permission is then the same event."""
+    return tuple(one for one in choices if one in chosen)
+
+
 @contextmanager
-def _opened() -> Iterator[Node]:
+def opened_node() -> Iterator[Node]:
     """A node, with its views up to date afterwards; a refusal becomes words and exit code 1."""
     with node(Settings()) as opened:
         try:
             yield opened
-        except MarkTakenError:
-            err.print("Another laboratory has this sender.")
-            sys.exit(1)
-        except _REFUSALS as error:
-            err.print((type(error).__doc__ or "").strip())
+        except tuple(_REFUSALS) as error:
+            err.print(_REFUSALS[type(error)])
             sys.exit(1)
         Follower(opened.ledger, PROJECTIONS).catch_up()

@@ -14,9 +14,9 @@ from joserfc.jwk import OKPKey
 
 from api.envelope import seal
 from api.envelope_keys import generate_key, load_key, private_jwk
-from domain.laboratory import LaboratoryRegistered
+from domain.laboratory import LaboratoryKeyAdded, LaboratoryRegistered, Statement
 from domain.values import LaboratoryId
-from ledger import commands
+from ledger import onboarding
 from ledger.codec import Circumstances
 from ledger.custody import create_file
 from ledger.store import Ledger
@@ -63,16 +63,24 @@ def envelope_id_of(content: bytes) -> str:
     return f"file-{hashlib.sha256(content).hexdigest()}"
 
 
-def add(ledger: Ledger, home: Path, registered: LaboratoryRegistered) -> tuple[LaboratoryId, Sender]:
+def add(
+    ledger: Ledger, home: Path, registered: LaboratoryRegistered, *stated: Statement
+) -> tuple[LaboratoryId, Sender]:
     """Register a laboratory with a new key, which is kept in its file under `home`."""
-    laboratory_id = commands.register_laboratory(ledger, registered, OPERATOR)
     path = _path(home, registered.handle)
+    laboratory_id = onboarding.register_laboratory(ledger, registered, *stated, by=OPERATOR)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         create_file(path, private_jwk(generate_key("Ed25519")).encode())
     sender = load(home, registered.handle)
     _register_key(ledger, sender)
     return laboratory_id, sender
+
+
+def key_made_elsewhere(public_jwk: str) -> LaboratoryKeyAdded:
+    """The key in the text of a public JWK. KeyUnusableError if it is none, or tells the private part."""
+    key = load_key(public_jwk, "Ed25519", private=False)
+    return LaboratoryKeyAdded(key_id=key.thumbprint(), public_key=str(key.as_dict(private=False)["x"]))
 
 
 def rotate(ledger: Ledger, home: Path, handle: str) -> tuple[Sender, Sender]:
@@ -91,7 +99,7 @@ def rotate(ledger: Ledger, home: Path, handle: str) -> tuple[Sender, Sender]:
 
 
 def _register_key(ledger: Ledger, sender: Sender) -> None:
-    commands.add_laboratory_key(
+    onboarding.add_laboratory_key(
         ledger,
         sender.handle,
         key_id=sender.key.thumbprint(),
@@ -113,10 +121,22 @@ def known(home: Path) -> Iterator[str]:
         yield path.stem
 
 
-def _path(home: Path, handle: str) -> Path:
-    if not handle.replace("-", "").replace("_", "").isalnum():
-        raise LaboratoryKeyMissingError(handle)
-    return home / "laboratories" / f"{handle}.jwk"
+class HandleMalformedError(ValueError):
+    """A handle is made of letters, digits and dashes."""
+
+
+def checked_handle(text: str) -> str:
+    """A handle that can name a file."""
+    if not text.replace("-", "").replace("_", "").isalnum():
+        raise HandleMalformedError
+    return text
+
+
+def _path(home: Path, name: str) -> Path:
+    try:
+        return home / "laboratories" / f"{checked_handle(name)}.jwk"
+    except HandleMalformedError:
+        raise LaboratoryKeyMissingError(name) from None
 
 
 def stranger(handle: str) -> Sender:

@@ -1,11 +1,47 @@
 """Counters and gauges for operators; no label ever names a person."""
 
-from prometheus_client import Counter, Gauge
+import os
+from collections.abc import Iterable
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+# Where several processes count together. prometheus_client reads it when it is imported.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 SUBMISSIONS = Counter("letopis_submissions", "Submissions by outcome", ["outcome"])
+REFUSALS_LIMITED = Counter(
+    "letopis_refusals_limited", "Refusals over the limit: answered, not recorded one by one"
+)
 NOTIFICATIONS = Counter("letopis_notifications", "Attempts to notify by outcome", ["outcome"])
-POSITION = Gauge("letopis_position", "Last position of the ledger")
-VIEW_POSITION = Gauge("letopis_view_position", "Position that a view has reached", ["projection"])
-PARKED = Gauge("letopis_parked_events", "Events that a view could not take: any is an alarm", ["projection"])
-TREE_SIZE = Gauge("letopis_tree_size", "Size of the last signed checkpoint")
-QUARANTINED = Gauge("letopis_quarantined", "Submissions in quarantine", ["laboratory", "code"])
+
+
+def gauge(
+    name: str, words: str, values: Iterable[tuple[tuple[str, ...], float]], labels: tuple[str, ...] = ()
+) -> Metric:
+    """What stands in the database now, by labels: the same whichever process is asked."""
+    family = GaugeMetricFamily(name, words, labels=labels)
+    for of, value in values:
+        family.add_metric(of, value)
+    return family
+
+
+def exposition(gauges: Iterable[Metric]) -> bytes:
+    """In Prometheus' words: what all processes have counted, and these gauges."""
+    counted = REGISTRY
+    if SHARED_FOLDER in os.environ:
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+    now = CollectorRegistry()
+    now.register(_Given(gauges))
+    return generate_latest(counted) + generate_latest(now)
+
+
+class _Given(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics

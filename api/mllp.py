@@ -10,6 +10,7 @@ import ssl
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Signal
@@ -30,8 +31,17 @@ WORKING_MAX = 16
 
 log = structlog.get_logger()
 
-# Takes a message and the fingerprint (SHA-256, hex) of the client certificate, gives the acknowledgement.
-Receive = Callable[[bytes, str | None], bytes]
+# Takes a message, the fingerprint (SHA-256, hex) of the client certificate and the peer's address, gives the
+# acknowledgement; or a HangUpError.
+Receive = Callable[[bytes, str | None, str | None], bytes]
+
+
+class HangUpError(Exception):
+    """The conversation ends after this acknowledgement."""
+
+    def __init__(self, acknowledgement: bytes) -> None:
+        super().__init__()
+        self.acknowledgement = acknowledgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,12 @@ class Listener:
     """One port. `run` serves until it is told to stop; `too_large` answers a message over the limit."""
 
     def __init__(
-        self, receive: Receive, too_large: Callable[[], bytes], *, limit_bytes: int, tls: Tls | None = None
+        self,
+        receive: Receive,
+        too_large: Callable[[str | None], bytes],
+        *,
+        limit_bytes: int,
+        tls: Tls | None = None,
     ) -> None:
         self._receive = receive
         self._too_large = too_large
@@ -105,7 +120,12 @@ class Listener:
         self._connections.add(task)
         try:
             while (message := await self._next(reader, writer)) is not None:
-                await _answer(writer, await asyncio.to_thread(self._receive, message, _fingerprint(writer)))
+                taken = asyncio.to_thread(self._receive, message, _fingerprint(writer), _peer(writer))
+                await _answer(writer, await taken)
+        except HangUpError as end:
+            log.info("mllp.hung-up")
+            with suppress(OSError):
+                await _answer(writer, end.acknowledgement)
         except (TimeoutError, OSError) as error:
             log.info("mllp.connection-ended", error=type(error).__name__)
         finally:
@@ -123,7 +143,7 @@ class Listener:
                 return None  # the sender hung up; a message without its end was never sent
             except LimitOverrunError:
                 await _skip(reader)
-                await _answer(writer, await asyncio.to_thread(self._too_large))
+                await _answer(writer, await asyncio.to_thread(self._too_large, _peer(writer)))
                 return None
             finally:
                 self._idle.discard(writer)
@@ -146,6 +166,11 @@ async def _answer(writer: StreamWriter, acknowledgement: bytes) -> None:
     if acknowledgement:
         writer.write(START + acknowledgement + END)
         await writer.drain()
+
+
+def _peer(writer: StreamWriter) -> str | None:
+    name: Any = writer.get_extra_info("peername")
+    return str(name[0]) if name else None
 
 
 def _fingerprint(writer: StreamWriter) -> str | None:

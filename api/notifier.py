@@ -20,6 +20,7 @@ from api.pages import Locale, phrase, render
 from api.settings import Settings
 from domain import consent, notification
 from domain.notification import (
+    About,
     Notification,
     NotificationAttempted,
     NotificationEvent,
@@ -30,10 +31,10 @@ from domain.notification import (
 )
 from ledger import commands
 from ledger.codec import Circumstances
-from ledger.intake import match_held
+from ledger.matching import match_held
 from ledger.recorder import Guard, OutcomeUnknownError, StreamConflictError
 from ledger.store import Ledger, Write
-from projections import cabinet, delivery
+from projections import delivery, matching
 
 POLL_SECONDS = 0.1
 SMTP_SECONDS = 60.0
@@ -83,7 +84,7 @@ class Notifier:
 
     def match_held(self) -> None:
         """Give reports that waited to patients who have become known and ready, a few at a time."""
-        found = cabinet.recognised_held(self.ledger, after=self.held_after)
+        found = matching.recognised(self.ledger, after=self.held_after)
         for report_id, patient_id, kind in found:
             match_held(self.ledger, report_id, patient_id, matched_by=kind)
         self.held_after = found[-1][0] if found else NOBODY
@@ -125,15 +126,18 @@ class Notifier:
         if patient.email is None or self.settings.smtp_host is None:
             return RefusedForGood("email-missing")
         locale: Locale = "en" if patient.locale == "en" else "ru"
-        link = f"{self.settings.public_url}/reports"
+        kind = state.about or "ready"
+        # Of what left the cabinet only the notice is left to see.
+        page = "notifications" if state.about is About.WITHDRAWN else "reports"
+        link = f"{self.settings.public_url}/{page}"
         try:
             message = compose(
                 notification_id=notification_id,
                 recipient=patient.email,
                 sender=self.settings.mail_sender,
-                subject=phrase("mail.ready.subject", locale=locale),
-                text=render("mail_ready.txt", locale=locale, link=link),
-                html=render("mail_ready.html", locale=locale, link=link),
+                subject=phrase(f"mail.subject.{kind}", locale=locale),
+                text=render("mail.txt", locale=locale, link=link, kind=kind),
+                html=render("mail.html", locale=locale, link=link, kind=kind),
                 locale=locale,
                 sent_at=self._requested_at(notification_id),
                 message_key=self.ledger.custody.message_key,

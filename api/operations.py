@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.metrics import PARKED, POSITION, QUARANTINED, TREE_SIZE, VIEW_POSITION
+from api.metrics import exposition, gauge
 from api.node import Node
 from api.problems import ProblemError
 from projections import PROJECTIONS, intake, transparency
@@ -34,18 +34,22 @@ def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Prometheus metrics")
 def metrics(request: Request) -> Response:
-    node: Node = request.app.state.node
-    POSITION.set(node.ledger.last_position())
-    aside = parked(node.ledger, PROJECTIONS)
-    for view in PROJECTIONS:
-        VIEW_POSITION.labels(view.name).set(position_of(node.ledger, view.name))
-        PARKED.labels(view.name).set(aside.get(view.name, 0))
-    QUARANTINED.clear()
-    for (laboratory, code), count in intake.counts(node.ledger).items():
-        QUARANTINED.labels(laboratory, code).set(count)
-    signed = transparency.latest(node.ledger)
-    TREE_SIZE.set(signed.tree_size if signed else 0)
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    ledger = request.app.state.node.ledger
+    aside = parked(ledger, PROJECTIONS)
+    reached = [((view.name,), position_of(ledger, view.name)) for view in PROJECTIONS]
+    waiting = [((view.name,), aside.get(view.name, 0)) for view in PROJECTIONS]
+    quarantined = intake.counts(ledger).items()
+    signed = transparency.latest(ledger)
+    size = signed.tree_size if signed else 0
+    alarm = "Events that a view could not take: any is an alarm"
+    gauges = (
+        gauge("letopis_position", "Last position of the ledger", [((), ledger.last_position())]),
+        gauge("letopis_view_position", "Position that a view has reached", reached, ("projection",)),
+        gauge("letopis_parked_events", alarm, waiting, ("projection",)),
+        gauge("letopis_tree_size", "Size of the last signed checkpoint", [((), size)]),
+        gauge("letopis_quarantined", "Submissions in quarantine", quarantined, ("laboratory", "code")),
+    )
+    return Response(exposition(gauges), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/log/checkpoint", summary="The latest signed checkpoint")

@@ -18,7 +18,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from domain.report import ObservationStatus, ReportStatus
+from domain.reading import ReadingPurpose
+from domain.report_content import ObservationStatus, ReportStatus
+from domain.study_type import StudyType
+from domain.submission import ReleaseReason
 
 Locale = Literal["ru", "en"]
 
@@ -58,6 +61,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "report.status": tuple(ReportStatus),
         "report.explained": _EXPLAINED,
         "observation.status": tuple(ObservationStatus),
+        "section": tuple(StudyType),
         "flag": _SEVERITIES,
         "services.step": _STEPS,
         "services.hint": _STEPS,
@@ -67,8 +71,8 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "consents.purpose": _CONSENTS,
         "consents.effect": _CONSENTS,
         "consents.state": ("granted", "withdrawn", "none"),
-        "access.role": ("patient", "laboratory", "operator", "auditor", "system"),
-        "access.action": ("viewed", "listed", "access-log-viewed"),
+        "access.role": ("patient", "laboratory", "staff", "operator", "auditor", "system"),
+        "access.action": ("viewed", "listed", "access-log-viewed", "compared"),
         "access.purpose": ("own-cabinet", "audit", "operation"),
         "notification.channel": ("email", "sms", "push"),
         "notification.state": (
@@ -80,6 +84,9 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "failed",
             "suppressed",
         ),
+        "mail.subject": ("ready", "withdrawn"),
+        "mail.text": ("ready", "withdrawn"),
+        "notification.about": ("withdrawn",),
         "notification.reason": (
             "consent-missing",
             "consent-withdrawn",
@@ -87,9 +94,39 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "address-refused",
             "channel-unavailable",
             "digest",
+            "version-late",
         ),
         "sms": ("code", "already-registered"),
         "language": ("ru", "en"),
+        "staff.section": ("quarantine", "matches", "misfiled"),
+        "staff.section.text": ("quarantine", "matches", "misfiled"),
+        "staff.notice": (
+            "signed-out",
+            "session-ended",
+            "enrolled",
+            "recorded",
+            "stays",
+            "stays-otherwise",
+            "released",
+            "matched",
+            "confirmed-organisation-not-linked",
+            "confirmed-consent-missing",
+            "confirmed-waits",
+            "declined",
+            "taken",
+            "taken-before",
+        ),
+        "staff.actor": ("patient", "laboratory", "staff", "operator", "auditor", "system"),
+        "staff.purpose": tuple(ReadingPurpose),
+        "quarantine.filter": ("lab", "reason"),
+        "quarantine.any": ("lab", "reason"),
+        "quarantine.form": ("utf-8", "windows-1251", "hexadecimal"),
+        "release": tuple(ReleaseReason),
+        "match.by": ("number", "name"),
+        "match.sex": ("same", "unknown"),
+        "match.numbers": ("contradict", "lead-to-patient", "check-digit-failed", "unknown"),
+        "match.field": ("family", "given", "birth_date", "sex", "enp", "snils", "laboratory"),
+        "match.agreement": ("same", "differs", "unknown"),
     },
 )
 

@@ -12,7 +12,7 @@ from api.content import ContentError
 from api.fhir.primitives import DateText, DateTimeText
 from api.fhir.resources import Place
 from api.json_content import parse_json
-from domain.report import Attachment, ReportContent, ReportStatus, Subject
+from domain.report_content import Attachment, ReportContent, ReportStatus, Subject
 from domain.values import Coding, Concept, Identifier
 
 PDF_CONTENT_TYPE = "application/vnd.letopis.pdf+json"

@@ -16,7 +16,7 @@ from api.node import Node, node
 from api.problems import explain
 from api.settings import Settings
 from domain.submission import NotInQuarantineError, ReleaseReason
-from ledger import commands
+from ledger import commands, onboarding
 from ledger import quarantine as entries
 from ledger.keys import KeyErasedError
 from projections import PROJECTIONS, intake
@@ -51,16 +51,24 @@ def show(submission_id: Annotated[UUID, _ID]) -> None:
 def retry(
     submission_ids: Annotated[list[UUID] | None, typer.Argument(help="Submissions.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that lies in quarantine.")] = False,
+    is_moved: Annotated[
+        bool, typer.Option("--moved", help="The other person of subject-differs is the right one.")
+    ] = False,
     as_json_lines: Annotated[bool, _JSON] = False,
 ) -> None:
     """Read submissions again, through the same path as when they came: after a reader was mended, or when
-    a patient or a code has become known."""
+    a patient or a code has become known.
+
+    --moved: the laboratory sent a report under another person's name than before (subject-differs), and you
+    have made sure that this is right: the report is taken from whom it was filed to, who is told."""
     with _opened() as opened, _refusals():
         chosen = submission_ids or []
         if every:
             chosen = [entry.submission_id for entry in _entries(opened, None)]
         for submission_id in chosen:
-            found = entries.read_again(opened.ledger, submission_id, read_received, OPERATOR)
+            found = entries.read_again(
+                opened.ledger, submission_id, read_received, OPERATOR, is_moved=is_moved
+            )
             line = {
                 "submission": str(submission_id),
                 "outcome": "quarantined" if found.problem else "recorded",
@@ -105,7 +113,7 @@ def _entries(opened: Node, handle: str | None) -> Iterator[intake.Quarantined]:
     laboratory_id = None
     if handle is not None:
         try:
-            laboratory_id, _ = commands.load_laboratory(opened.ledger, handle)
+            laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
         except commands.LaboratoryNotFoundError as error:
             err.print((type(error).__doc__ or "").strip())
             sys.exit(1)

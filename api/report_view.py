@@ -1,12 +1,28 @@
 """How a report is put into words: one line an observation, for the page and for `letopis report`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.pages import Locale, decimal_text
-from domain.report import Component, Observation, ReferenceRange, ReportContent, Subject, Value, ValueKind
+from domain.code_map import NO_MAP, CodeMap, named
+from domain.report_content import (
+    Component,
+    Observation,
+    ReferenceRange,
+    ReportContent,
+    Subject,
+    Value,
+    ValueKind,
+)
 from domain.values import Coding, Concept, Quantity
-from projections.cabinet import FLAG_WORDS, flag_of, flag_word, title_of
+from projections.summary import FLAG_WORDS, flag_of, flag_word, title_of
+
+
+class Words(NamedTuple):
+    """In what words a report is shown: the reader's, and what the laboratory's codes mean."""
+
+    locale: Locale
+    code_map: CodeMap
 
 
 def patient_name(subject: Subject) -> str:
@@ -60,51 +76,54 @@ def range_text(ranges: Sequence[ReferenceRange], locale: Locale) -> str | None:
     return f"≤ {high}" if high else first.text
 
 
-def shown_observations(content: ReportContent, locale: Locale) -> list[dict[str, Any]]:
-    """The rows of the page: panels, then their members one deeper, components one deeper still."""
+def shown_observations(
+    content: ReportContent, locale: Locale, code_map: CodeMap = NO_MAP
+) -> list[dict[str, Any]]:
+    """The rows of the page: panels, then their members one deeper, components one deeper still. What came
+    without a name, with a code of the laboratory's own, is called as that code is mapped."""
     members = {place for observation in content.observations for place in observation.members}
     roots = [place for place in range(len(content.observations)) if place not in members]
     seen: set[int] = set()
-    return [row for place in roots for row in _rows(content, place, 0, locale, seen)]
+    return [row for place in roots for row in _rows(content, place, 0, Words(locale, code_map), seen)]
 
 
 def _rows(
-    content: ReportContent, place: int, depth: int, locale: Locale, seen: set[int]
+    content: ReportContent, place: int, depth: int, words: Words, seen: set[int]
 ) -> Iterator[dict[str, Any]]:
     if place in seen:
         return
     seen.add(place)
     observation = content.observations[place]
     is_panel = bool(observation.members) or (observation.value is None and bool(observation.components))
-    yield _row(observation, depth, locale) | {
+    yield _row(observation, depth, words) | {
         "status": observation.status.value,
         "notes": list(observation.notes),
         "is_panel": is_panel,
         "flag": flag_word(observation),
     }
     for component in observation.components:
-        yield _row(component, depth + 1, locale) | {
+        yield _row(component, depth + 1, words) | {
             "status": observation.status.value,
             "notes": [],
             "is_panel": False,
             "flag": FLAG_WORDS.get((flag_of(component.interpretation) or "").upper()),
         }
     for member in observation.members:
-        yield from _rows(content, member, depth + 1, locale, seen)
+        yield from _rows(content, member, depth + 1, words, seen)
 
 
-def _row(observation: Observation | Component, depth: int, locale: Locale) -> dict[str, Any]:
+def _row(observation: Observation | Component, depth: int, words: Words) -> dict[str, Any]:
     coding = coding_of(observation.code)
     quantity = observation.value.quantity if observation.value else None
     return {
         "depth": depth,
-        "name": title_of(observation.code) or "—",
+        "name": title_of(named(observation.code, words.code_map)) or "—",
         "code": coding.code,
         "code_system": coding.system,
         "value": value_text(observation.value),
         "unit": unit_of(observation.value),
         "comparator": quantity.comparator if quantity else None,
-        "range_text": range_text(observation.reference_ranges, locale),
+        "range_text": range_text(observation.reference_ranges, words.locale),
         "absent_reason": title_of(observation.data_absent_reason),
     }
 

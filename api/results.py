@@ -1,26 +1,38 @@
 """Pages where a patient reads: reports, one report, who looked, what was sent. Each reading is recorded
 before the page leaves."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.pages import phrase
 from api.problems import ProblemError
 from api.report_view import patient_name, shown_observations, text_of
 from api.web import Person, Visit
+from domain.admission import section_of
+from domain.laboratory import Laboratory
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
-from domain.report import ReportContent, ReportReceived, ReportRevised
+from domain.report import ReportReceived, ReportRevised
+from domain.report_content import ReportContent
 from domain.values import PatientId
-from ledger import commands
+from ledger import code_maps, commands, onboarding
 from ledger.codec import RecordedEvent
 from projections import audit, cabinet, delivery, transparency
-from projections.cabinet import ReportRow, title_of
+from projections.cabinet import ReportRow
+from projections.delivery import NotificationRow
+from projections.summary import summarise, title_of
 
 router = APIRouter(include_in_schema=False)
 OWN = ReadingPurpose.OWN_CABINET
-_ACTIONS = {"ReportRead": "viewed", "ReportsListed": "listed", "AccessLogRead": "access-log-viewed"}
+_ACTIONS = {
+    "ReportRead": "viewed",
+    "ReportsListed": "listed",
+    "AccessLogRead": "access-log-viewed",
+    "ProposalRead": "compared",
+}
 
 
 @router.get("/reports")
@@ -30,21 +42,24 @@ def reports_page(person: Person) -> Response:
     reading = ReportsListed(patient_id=patient_id, count=len(rows), purpose=OWN)
     commands.record_reading(person.ledger, reading, person.by())
     names = _laboratory_names(person)
+    issuers = {row.laboratory_id for row in rows}
+    laboratories = {found: onboarding.laboratory_of_id(person.ledger, found) for found in issuers}
     return person.page(
         "reports.html",
         new_count=sum(row.is_new for row in rows),
-        reports=[_listed(row, names) for row in rows],
+        reports=[_listed(row, names, laboratories[row.laboratory_id]) for row in rows],
         next_step_href="/services",
     )
 
 
-def _listed(row: ReportRow, names: dict[UUID, str]) -> dict[str, Any]:
+def _listed(row: ReportRow, names: dict[UUID, str], laboratory: Laboratory) -> dict[str, Any]:
     summary = row.summary
     assert summary is not None
     return {
         "id": str(row.report_id),
         "title": summary.title or "—",
         "laboratory": names.get(row.laboratory_id) or summary.laboratory or "—",
+        "section": section_of(laboratory, summary.filing),
         "status": row.status,
         "issued_at": summary.issued_at,
         "collected_at": summary.collected_at,
@@ -72,19 +87,22 @@ def report_page(person: Person, report_id: UUID) -> Response:
     return person.page(
         "report.html",
         report=_report(person, row, content),
-        observations=shown_observations(content, person.locale),
+        observations=shown_observations(
+            content, person.locale, code_maps.load(person.ledger, row.laboratory_id)
+        ),
         leaf=_leaf(person, recorded),
     )
 
 
 def _report(person: Visit, row: ReportRow, content: ReportContent) -> dict[str, Any]:
     names = _laboratory_names(person)
-    summary = cabinet.summarise(content)
+    summary = summarise(content)
     kinds = [title_of(specimen.kind) for specimen in content.specimens]
     return {
         "id": str(row.report_id),
         "title": summary.title or "—",
         "laboratory": names.get(row.laboratory_id) or content.performer or "—",
+        "section": section_of(onboarding.laboratory_of_id(person.ledger, row.laboratory_id), summary.filing),
         "status": row.status,
         "issued_at": content.issued_at,
         "collected_at": summary.collected_at,
@@ -148,12 +166,19 @@ def notifications_page(person: Person) -> Response:
                 "at": row.changed_at,
                 "channel": row.channel,
                 "state_id": f"notification.state.{row.status}",
-                "what": titles.get(row.report_id) or "—",
+                "what": _subject_of(person, row, titles),
                 "reason_id": _reason(row.reason),
             }
             for row in delivery.notifications_of(person.ledger, patient_id)
         ],
     )
+
+
+def _subject_of(person: Visit, row: NotificationRow, titles: Mapping[UUID, str | None]) -> str:
+    """What a notice is about. Of a report that left the cabinet no title is left to show."""
+    if row.about is not None:
+        return phrase(f"notification.about.{row.about}", locale=person.locale)
+    return titles.get(row.report_id) or "—"
 
 
 def _titles(person: Visit, patient_id: PatientId) -> dict[UUID, str | None]:
@@ -165,7 +190,7 @@ def _titles(person: Visit, patient_id: PatientId) -> dict[UUID, str | None]:
 def _reason(reason: str | None) -> str | None:
     if reason is None:
         return None
-    if reason in ("consent-missing", "consent-withdrawn", "email-missing"):
+    if reason in ("consent-missing", "consent-withdrawn", "email-missing", "version-late"):
         return f"notification.reason.{reason}"
     is_address = reason.startswith("smtp-5")
     return f"notification.reason.{'address-refused' if is_address else 'channel-unavailable'}"

@@ -1,10 +1,11 @@
 """Settings: everything that an operator may choose, read from the environment here and nowhere else."""
 
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -26,6 +27,15 @@ class Settings(BaseSettings):
     time_zone: str = "Europe/Moscow"
 
     submission_limit_bytes: int = 8_000_000
+    # How long a report may wait for its patient, linkage or consent; then its data key is destroyed.
+    waiting_days: int = Field(default=365, ge=1)
+
+    # The addresses of the proxies that end TLS, with commas between them. Their Client-Cert (RFC 9440) and
+    # X-Forwarded-For are believed, nobody else's; they must take both out of what strangers send.
+    client_cert_from: Annotated[tuple[IPv4Address | IPv6Address, ...], NoDecode] = ()
+    # Refused submissions that may leave an event, from one address and together; more get 429 and are counted.
+    refusals_per_minute_of_one: int = Field(default=200, ge=1)
+    refusals_per_minute: int = Field(default=1000, ge=1)
 
     # The MLLP listener for HL7 v2; off without a port. With a certificate it speaks TLS, and believes the
     # client certificates of these authorities (PEM files). Without TLS: only in a network of your own.
@@ -44,6 +54,11 @@ class Settings(BaseSettings):
 
     sms_gateway_url: str | None = None
     sms_gateway_token: str = ""
+
+    @field_validator("client_cert_from", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
     @property
     def is_https(self) -> bool:

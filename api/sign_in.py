@@ -38,9 +38,9 @@ SESSION_HOURS = 12
 Action = Literal["register", "sign-in", "policy"]
 
 # OWASP's second choice of parameters; the semaphore keeps a crowd at the door from taking all memory.
-_HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1)
-_HASHING = BoundedSemaphore(4)
-_NOBODYS_HASH = _HASHER.hash(secrets.token_hex(16))
+HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1)
+HASHING = BoundedSemaphore(4)
+NOBODYS_HASH = HASHER.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def hash_password(password: str) -> str:
         raise ProblemError("password-too-short", "password")
     if len(password) > PASSWORD_MAX:
         raise ProblemError("password-too-long", "password")
-    with _HASHING:
-        return _HASHER.hash(password)
+    with HASHING:
+        return HASHER.hash(password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ class Door:
         much whether or not the phone has a cabinet."""
         found = self.ledger.find("phone", phone)
         row = self._count_try(found) if found else None
-        with _HASHING:
+        with HASHING:
             try:
-                _HASHER.verify(row[0] if row else _NOBODYS_HASH, password[:PASSWORD_MAX])
+                HASHER.verify(row[0] if row else NOBODYS_HASH, password[:PASSWORD_MAX])
                 is_right = row is not None
             except VerifyMismatchError:
                 is_right = False

@@ -67,10 +67,11 @@ class Visit:
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         path = self.request.url.path
-        html = render(
+        return page_response(
+            self.request,
             template,
             locale=self.locale,
-            time_zone=self.settings.time_zone,
+            status=status,
             csrf=self.session.csrf if self.session else "",
             nav=[
                 {"href": f"/{name}", "label_id": f"nav.{name}", "current": path.startswith(f"/{name}")}
@@ -79,14 +80,8 @@ class Visit:
             ],
             signed_in=self.session is not None,
             notice=self._notice(),
-            path=path,
             **context,
         )
-        response = HTMLResponse(html, status_code=status)
-        response.headers["Cache-Control"] = "no-store"
-        if self.request.query_params.get("lang") == self.locale:
-            response.set_cookie("lang", self.locale, max_age=31_536_000, samesite="lax", httponly=True)
-        return response
 
     def _notice(self) -> dict[str, str] | None:
         """What the last act led to, named in the address by a word of a closed set."""
@@ -112,6 +107,19 @@ _NOTICES = frozenset(
         "consent-not-read",
     }
 )
+
+
+def page_response(
+    request: Request, template: str, *, locale: Locale, status: int, **context: Any
+) -> HTMLResponse:
+    """A page in the reader's language, kept by no cache; a language that was asked for is remembered."""
+    time_zone = request.app.state.node.settings.time_zone
+    html = render(template, locale=locale, time_zone=time_zone, **{"path": request.url.path} | context)
+    response = HTMLResponse(html, status_code=status)
+    response.headers["Cache-Control"] = "no-store"
+    if request.query_params.get("lang") == locale:
+        response.set_cookie("lang", locale, max_age=31_536_000, samesite="lax", httponly=True)
+    return response
 
 
 def cookie_name(settings: Settings, name: str) -> str:

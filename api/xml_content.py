@@ -2,6 +2,7 @@
 
 import contextlib
 from typing import NoReturn
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -80,6 +81,18 @@ def parse_xml(raw: bytes) -> etree._Element:
     root = None
     with contextlib.suppress(etree.LxmlError, ContentError, ValueError, LookupError):
         root = etree.fromstring(raw, parser)
+    # Fragments use prefixes that stood declared around them. After the first of these errors libxml2 keeps
+    # silent about what follows the root, so another parser, which knows no prefixes, has to look.
+    if any(error.level >= etree.ErrorLevels.ERROR for error in parser.error_log) and not _is_whole(raw):
+        root = None
     if root is None:  # raised out here because the parser's error carries parts of the content along
         raise ContentError(tree.refusal or "content-not-xml", None)
     return root
+
+
+def _is_whole(raw: bytes) -> bool:
+    try:
+        expat.ParserCreate().Parse(raw, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return False
+    return True

@@ -15,10 +15,16 @@ class Channel(StrEnum):
     EMAIL = "email"
 
 
+class About(StrEnum):
+    """What is told of a report, if not that a version of it is there."""
+
+    WITHDRAWN = "withdrawn"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRequested:
-    """A version of a report is to be announced. `consent_id` is the consent that allows it and
-    `consent_version` the place in its stream that was looked at."""
+    """A version of a report is to be announced, or that the report left the cabinet. `consent_id` is the
+    consent that allows it and `consent_version` the place in its stream that was looked at."""
 
     patient_id: PatientId
     report_id: UUID
@@ -26,6 +32,7 @@ class NotificationRequested:
     channel: Channel
     consent_id: UUID
     consent_version: int
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,7 @@ class NotificationSuppressed:
     reason: str
     consent_id: UUID | None = None
     consent_version: int | None = None
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +117,7 @@ class Notification:
     report_version: int
     channel: Channel
     status: NotificationStatus
+    about: About | None = None
     consent_id: UUID | None = None
     attempt: int = 0
     due_at: datetime | None = None
@@ -155,6 +164,7 @@ def _open(
         report_version=event.report_version,
         channel=event.channel,
         status=status,
+        about=event.about,
         consent_id=event.consent_id,
     )
 

@@ -1,4 +1,4 @@
-"""Numbers: the policy number and СНИЛС by which a subject is recognised for certain."""
+"""Numbers: the policy number and СНИЛС by which a subject is recognised for certain, and the laboratory's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,3 +41,28 @@ def numbers_of(identifiers: Sequence[Identifier]) -> Numbers:
                 except CheckDigitError:
                     failed[kind] = None
     return Numbers(tuple(good), tuple(failed))
+
+
+@dataclass(frozen=True, slots=True)
+class LaboratoryNumber:
+    """The number that a laboratory gave a patient of its own, in one of its systems; without a system it is
+    empty. Another laboratory's equal number is another number."""
+
+    system: str
+    number: str
+
+    @property
+    def text(self) -> str:
+        """Both as one text, of which no other two make the same."""
+        return f"{len(self.system)}:{self.system}|{self.number}"
+
+
+def laboratory_numbers(identifiers: Sequence[Identifier]) -> tuple[LaboratoryNumber, ...]:
+    """The laboratory's own numbers among a subject's identifiers: whatever is not a policy number or СНИЛС.
+    One without a digit other than 0 is a filler (0000, N/A), and would make one person of many."""
+    found: dict[LaboratoryNumber, None] = {}
+    for identifier in identifiers:
+        is_own = identifier.system not in ENP_SYSTEMS | SNILS_SYSTEMS
+        if is_own and any(char.isdecimal() and char != "0" for char in identifier.value):
+            found[LaboratoryNumber(identifier.system or "", identifier.value.strip())] = None
+    return tuple(found)

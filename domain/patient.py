@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from domain.numbers import LaboratoryNumber
+from domain.values import LaboratoryId
+
 # Events: what happened. The stream is the patient's, so no event repeats whose it is.
 
 
@@ -62,6 +65,24 @@ class PolicyUnlinked:
     """The policy is no longer linked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaboratoryPatientIdLinked:
+    """A person found that the patient is the one to whom this laboratory gave the number, in its system."""
+
+    laboratory_id: LaboratoryId
+    system: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaboratoryPatientIdUnlinked:
+    """The laboratory's number recognises the patient no more. Reports that it brought stay where they are."""
+
+    laboratory_id: LaboratoryId
+    system: str
+    number: str
+
+
 PatientEvent = (
     PatientRegistered
     | PhoneStated
@@ -71,6 +92,8 @@ PatientEvent = (
     | EmailStated
     | PolicyLinked
     | PolicyUnlinked
+    | LaboratoryPatientIdLinked
+    | LaboratoryPatientIdUnlinked
 )
 
 # State: what the next decision needs to know.
@@ -78,7 +101,8 @@ PatientEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """A cabinet's owner. What was never stated, or was erased, is None; `policy` is the linked number."""
+    """A cabinet's owner. What was never stated, or was erased, is None; `policy` is the linked number.
+    `laboratory_numbers` are by what laboratories know the patient, each with whose it is."""
 
     locale: str
     phone: str | None = None
@@ -86,6 +110,7 @@ class Patient:
     profile: ProfileStated | None = None
     email: str | None = None
     policy: str | None = None
+    laboratory_numbers: frozenset[tuple[LaboratoryId, LaboratoryNumber]] = frozenset()
 
 
 def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
@@ -108,8 +133,19 @@ def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
             return replace(patient, policy=event.number)
         case PolicyUnlinked():
             return replace(patient, policy=None)
+        case LaboratoryPatientIdLinked() | LaboratoryPatientIdUnlinked():
+            return _with_laboratory_number(patient, event)
         case _:
             assert_never(event)
+
+
+def _with_laboratory_number(
+    patient: Patient, event: LaboratoryPatientIdLinked | LaboratoryPatientIdUnlinked
+) -> Patient:
+    given = {(event.laboratory_id, LaboratoryNumber(event.system, event.number))}
+    is_linked = isinstance(event, LaboratoryPatientIdLinked)
+    others = patient.laboratory_numbers - given
+    return replace(patient, laboratory_numbers=others | given if is_linked else others)
 
 
 # Decisions: the rules.
@@ -125,6 +161,10 @@ class ProfileMissingError(Exception):
 
 class PolicyAlreadyLinkedError(Exception):
     """A policy is linked already: unlink it first."""
+
+
+class LaboratoryPatientIdUnknownError(Exception):
+    """The laboratory's number is not linked with this patient."""
 
 
 class PolicyMissingError(Exception):
@@ -166,3 +206,20 @@ def require_policy(patient: Patient) -> str:
     if patient.policy is None:
         raise PolicyMissingError
     return patient.policy
+
+
+def link_laboratory_number(
+    patient: Patient, laboratory_id: LaboratoryId, given: LaboratoryNumber
+) -> tuple[LaboratoryPatientIdLinked, ...]:
+    """One patient may have several numbers at a laboratory: it has several systems, and makes doubles."""
+    if (laboratory_id, given) in patient.laboratory_numbers:
+        return ()
+    return (LaboratoryPatientIdLinked(laboratory_id=laboratory_id, system=given.system, number=given.number),)
+
+
+def unlink_laboratory_number(
+    patient: Patient, laboratory_id: LaboratoryId, given: LaboratoryNumber
+) -> LaboratoryPatientIdUnlinked:
+    if (laboratory_id, given) not in patient.laboratory_numbers:
+        raise LaboratoryPatientIdUnknownError
+    return LaboratoryPatientIdUnlinked(laboratory_id=laboratory_id, system=given.system, number=given.number)

@@ -52,4 +52,15 @@ class SubmissionRead:
     purpose: ReadingPurpose
 
 
-ReadingEvent = ReportRead | ReportsListed | AccessLogRead | SubmissionRead
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRead:
+    """A report's subject and a patient's profile were shown side by side, so that a person could tell whether
+    they are one."""
+
+    patient_id: PatientId
+    report_id: UUID
+    report_version: int
+    purpose: ReadingPurpose
+
+
+ReadingEvent = ReportRead | ReportsListed | AccessLogRead | SubmissionRead | ProposalRead

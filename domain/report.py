@@ -1,198 +1,14 @@
 """Report: what a laboratory issues about a patient's specimens, and every later version of it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from domain import versions
 from domain.numbers import numbers_of
-from domain.values import Concept, Identifier, LaboratoryId, PatientId, Quantity
-
-# What a report says. FHIR DiagnosticReport and Observation name the parts; text is as sent.
-
-
-class ReportStatus(StrEnum):
-    """FHIR R4 diagnostic-report-status, a required value set."""
-
-    REGISTERED = "registered"
-    PARTIAL = "partial"
-    PRELIMINARY = "preliminary"
-    FINAL = "final"
-    AMENDED = "amended"
-    CORRECTED = "corrected"
-    APPENDED = "appended"
-    CANCELLED = "cancelled"
-    ENTERED_IN_ERROR = "entered-in-error"
-    UNKNOWN = "unknown"
-
-
-class ObservationStatus(StrEnum):
-    """FHIR R4 observation-status, a required value set."""
-
-    REGISTERED = "registered"
-    PRELIMINARY = "preliminary"
-    FINAL = "final"
-    AMENDED = "amended"
-    CORRECTED = "corrected"
-    CANCELLED = "cancelled"
-    ENTERED_IN_ERROR = "entered-in-error"
-    UNKNOWN = "unknown"
-
-
-def status_of_observations(statuses: Iterable[ObservationStatus]) -> ReportStatus:
-    """The status of a report that does not say its own: what is withdrawn does not speak for the rest, and
-    what is still to come makes the whole partial."""
-    found = set(statuses)
-    withdrawn = {ObservationStatus.CANCELLED, ObservationStatus.ENTERED_IN_ERROR}
-    awaited = {ObservationStatus.REGISTERED, ObservationStatus.PRELIMINARY}
-    said = found - withdrawn or found
-    if len(said) == 1:
-        return ReportStatus(next(iter(said)).value)
-    if said & awaited:
-        return ReportStatus.PRELIMINARY if said <= awaited else ReportStatus.PARTIAL
-    by_weight = (
-        ObservationStatus.UNKNOWN,
-        ObservationStatus.CORRECTED,
-        ObservationStatus.AMENDED,
-        ObservationStatus.CANCELLED,
-    )
-    return ReportStatus(next((status.value for status in by_weight if status in said), "unknown"))
-
-
-class ValueKind(StrEnum):
-    """Which part of a Value carries it."""
-
-    QUANTITY = "quantity"
-    CONCEPT = "concept"
-    TEXT = "text"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    RANGE = "range"
-    RATIO = "ratio"
-    TIME = "time"
-    DATE_TIME = "date-time"
-    PERIOD = "period"
-    SAMPLED_DATA = "sampled-data"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """A measured value. `low` and `high` carry a range, a ratio's numerator and denominator
-    are `numerator` and `denominator`; every kind without a quantity or concept is in `text`, as sent
-    (a period is start and end with a slash between)."""
-
-    kind: ValueKind
-    quantity: Quantity | None = None
-    concept: Concept | None = None
-    text: str | None = None
-    low: Quantity | None = None
-    high: Quantity | None = None
-    numerator: Quantity | None = None
-    denominator: Quantity | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceRange:
-    """What is usual for such a patient. `kind` tells normal from therapeutic and the like."""
-
-    low: Quantity | None = None
-    high: Quantity | None = None
-    kind: Concept | None = None
-    applies_to: tuple[Concept, ...] = ()
-    text: str | None = None
-
-    @property
-    def ends(self) -> tuple[Quantity | None, Quantity | None]:
-        return self.low, self.high
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """A part of an observation that has no life of its own: systolic of a blood pressure."""
-
-    code: Concept
-    value: Value | None = None
-    data_absent_reason: Concept | None = None
-    interpretation: tuple[Concept, ...] = ()
-    reference_ranges: tuple[ReferenceRange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """One measured value in a report, or a panel whose members are other observations.
-
-    `members` are places (from 0) in the same report's observations. `source_id` is the laboratory's
-    own name for the observation: the same code twice in a report is two observations.
-    """
-
-    code: Concept
-    status: ObservationStatus
-    value: Value | None = None
-    data_absent_reason: Concept | None = None
-    interpretation: tuple[Concept, ...] = ()
-    reference_ranges: tuple[ReferenceRange, ...] = ()
-    components: tuple[Component, ...] = ()
-    members: tuple[int, ...] = ()
-    category: tuple[Concept, ...] = ()
-    effective_at: str | None = None
-    issued_at: str | None = None
-    method: Concept | None = None
-    notes: tuple[str, ...] = ()
-    source_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Specimen:
-    """The sample: what it is and when it was taken (FHIR dateTime, as sent)."""
-
-    kind: Concept | None = None
-    collected_at: str | None = None
-    received_at: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A rendered form of the report. The bytes stay in the submission; `source` points into it."""
-
-    content_type: str | None = None
-    title: str | None = None
-    size_bytes: int | None = None
-    source: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """The patient as the laboratory named them; not yet a patient of ours."""
-
-    family: str | None = None
-    given: tuple[str, ...] = ()
-    name_text: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
-    identifiers: tuple[Identifier, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportContent:
-    """One version of a report, as the laboratory sent it. Times are FHIR dateTime text, as sent."""
-
-    status: ReportStatus
-    subject: Subject
-    identifiers: tuple[Identifier, ...] = ()
-    code: Concept | None = None
-    category: tuple[Concept, ...] = ()
-    effective_at: str | None = None
-    issued_at: str | None = None
-    performer: str | None = None
-    specimens: tuple[Specimen, ...] = ()
-    observations: tuple[Observation, ...] = ()
-    conclusion: str | None = None
-    conclusion_codes: tuple[Concept, ...] = ()
-    notes: tuple[str, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
-    source_id: str | None = None
-
+from domain.report_content import ReportContent, ReportStatus, Subject
+from domain.values import LaboratoryId, PatientId
 
 # Events: what happened.
 
@@ -209,11 +25,15 @@ class ReportReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRevised:
-    """The laboratory issued another version of the report; its status says what kind of change."""
+    """The laboratory issued another version of the report. `is_late`: it is older than the one that stands,
+    and does not take its place. `status` is what the versions together make of the report's status, where
+    that is not what the standing one says."""
 
     laboratory_id: LaboratoryId
     submission_id: UUID
     content: ReportContent
+    is_late: bool = False
+    status: ReportStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,36 +44,118 @@ class ReportMatched:
     matched_by: str
 
 
-ReportEvent = ReportReceived | ReportRevised | ReportMatched
+class UnmatchReason(StrEnum):
+    """Why a report is not the patient's whose it was taken to be."""
 
-# State: the version chain, and whose it is.
+    WITHDRAWN_BY_LABORATORY = "withdrawn-by-laboratory"
+    MATCHED_BY_MISTAKE = "matched-by-mistake"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportUnmatched:
+    """The report is not this patient's after all: it leaves their cabinet, and never comes back to it. One
+    that its laboratory withdrew is nobody's from now on; it may have been nobody's before, and waited."""
+
+    reason: UnmatchReason
+    patient_id: PatientId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRekeyed:
+    """The report goes on in another stream under another data key; the key of this one is destroyed, so
+    that nothing of it that has left the house can be opened."""
+
+    successor_id: UUID
+
+
+class DestructionReason(StrEnum):
+    """Why a report that waited is destroyed."""
+
+    RETENTION_ENDED = "retention-ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportDestroyed:
+    """Nobody came for the report in time: its data key is destroyed, and with it all that it says."""
+
+    reason: DestructionReason
+
+
+ReportEvent = (
+    ReportReceived | ReportRevised | ReportMatched | ReportUnmatched | ReportRekeyed | ReportDestroyed
+)
+
+# State: the versions, which of them stands, and whose the report is.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """`versions` are the contents in order of arrival."""
+    """`versions` are the contents in order of arrival, `standing` is the place (from 0) of the current one.
+    `not_of` are the patients whom it was taken from; `is_withdrawn` when it is to be nobody's."""
 
     laboratory_id: LaboratoryId
     patient_id: PatientId | None
     versions: tuple[ReportContent, ...]
+    submissions: tuple[UUID, ...]
+    status: ReportStatus
+    standing: int = 0
+    not_of: frozenset[PatientId] = frozenset()
+    is_withdrawn: bool = False
 
     @property
     def current(self) -> ReportContent:
-        return self.versions[-1]
+        return self.versions[self.standing]
+
+    @property
+    def current_version(self) -> int:
+        """The number (from 1) of the current version."""
+        return self.standing + 1
 
 
 def evolve(report: Report | None, event: ReportEvent) -> Report:
     """Replay one event. Never refuses."""
     if isinstance(event, ReportReceived):
-        return Report(laboratory_id=event.laboratory_id, patient_id=None, versions=(event.content,))
+        return Report(
+            laboratory_id=event.laboratory_id,
+            patient_id=None,
+            versions=(event.content,),
+            submissions=(event.submission_id,),
+            status=event.content.status,
+        )
     assert report is not None
     match event:
         case ReportRevised():
-            return replace(report, versions=(*report.versions, event.content))
+            return _with_version(report, event)
         case ReportMatched():
             return replace(report, patient_id=event.patient_id)
+        case ReportUnmatched():
+            return _unmatched(report, event)
+        case ReportRekeyed() | ReportDestroyed():
+            return report
         case _:
             assert_never(event)
+
+
+def _unmatched(report: Report, event: ReportUnmatched) -> Report:
+    is_withdrawn = event.reason is UnmatchReason.WITHDRAWN_BY_LABORATORY
+    return replace(
+        report,
+        patient_id=None,
+        not_of=report.not_of | ({event.patient_id} if event.patient_id else set()),
+        is_withdrawn=report.is_withdrawn or is_withdrawn,
+    )
+
+
+def _with_version(report: Report, event: ReportRevised) -> Report:
+    contents = (*report.versions, event.content)
+    standing = report.standing if event.is_late else len(contents) - 1
+    return replace(
+        report,
+        versions=contents,
+        submissions=(*report.submissions, event.submission_id),
+        standing=standing,
+        status=event.status or contents[standing].status,
+    )
 
 
 # Decisions: the rules.
@@ -273,16 +175,38 @@ def receive(
     if report is None:
         received = ReportReceived(laboratory_id=laboratory_id, submission_id=submission_id, content=content)
         return (received,)
-    if content in report.versions:
+    content = versions.completed(content, report.current)
+    if any(versions.is_same(content, known) for known in report.versions):
         return ()
     if not is_same_subject(content.subject, report.current.subject):
         raise SubjectDiffersError
-    return (ReportRevised(laboratory_id=laboratory_id, submission_id=submission_id, content=content),)
+    is_late = versions.is_older(content, report.current)
+    return (
+        ReportRevised(
+            laboratory_id=laboratory_id,
+            submission_id=submission_id,
+            content=content,
+            is_late=is_late,
+            status=_status_among(report, content, is_late=is_late),
+        ),
+    )
+
+
+def _status_among(report: Report, content: ReportContent, *, is_late: bool) -> ReportStatus | None:
+    """The report's status with this content added; None if it is the one that the current version says."""
+    standing = report.current if is_late else content
+    others = [version for version in (*report.versions, content) if version is not standing]
+    status = versions.status_of(standing, others)
+    return status if status is not standing.status else None
 
 
 def is_further_version(report: Report, content: ReportContent) -> bool:
     """Whether the content may be another version of the report. Laboratories reuse numbers: content that
-    shares no measured code with the current version is another report under the same number."""
+    shares no measured code with the current version is another report under the same number; and so is
+    content about another person, once the report was taken back from the one before."""
+    is_taken_back = report.is_withdrawn or report.status is ReportStatus.ENTERED_IN_ERROR
+    if is_taken_back and not is_same_subject(content.subject, report.current.subject):
+        return False
     before, after = _codes(report.current), _codes(content)
     return not before or not after or bool(before & after)
 
@@ -304,7 +228,39 @@ def is_same_subject(one: Subject, other: Subject) -> bool:
 
 
 def match(report: Report, *, patient_id: PatientId, matched_by: str) -> tuple[ReportMatched, ...]:
-    """A report that waits finds its patient; one that has a patient is left alone."""
-    if report.patient_id is not None:
+    """A report that waits finds its patient; one that has a patient is left alone, and so is one that was
+    taken from this patient, or that its laboratory took back."""
+    is_barred = report.is_withdrawn or patient_id in report.not_of
+    if report.patient_id is not None or is_barred:
         return ()
     return (ReportMatched(patient_id=patient_id, matched_by=matched_by),)
+
+
+class ReportHasNoPatientError(Exception):
+    """The report is nobody's, so it can't be taken from anybody."""
+
+
+def undo_match(report: Report) -> ReportUnmatched:
+    """Take the report from the patient whose it was taken to be by mistake."""
+    if report.patient_id is None:
+        raise ReportHasNoPatientError
+    return ReportUnmatched(patient_id=report.patient_id, reason=UnmatchReason.MATCHED_BY_MISTAKE)
+
+
+def withdraw(report: Report) -> tuple[ReportUnmatched, ...]:
+    """The laboratory says that the report was another patient's: it is nobody's from now on."""
+    if report.is_withdrawn:
+        return ()
+    reason = UnmatchReason.WITHDRAWN_BY_LABORATORY
+    return (ReportUnmatched(patient_id=report.patient_id, reason=reason),)
+
+
+class ReportNotWaitingError(Exception):
+    """The report has a patient: what is kept for them is not destroyed."""
+
+
+def destroy(report: Report, *, reason: DestructionReason) -> ReportDestroyed:
+    """End a report that waited for its patient longer than it may be kept."""
+    if report.patient_id is not None:
+        raise ReportNotWaitingError
+    return ReportDestroyed(reason=reason)

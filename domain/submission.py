@@ -40,6 +40,7 @@ class SubmissionReceived:
 class ReportOutcome(StrEnum):
     RECORDED = "recorded"
     DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,22 @@ class SubmissionRefused:
     laboratory_id: LaboratoryId | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalsSummarised:
+    """Too much was refused at once for an event each: so many more arrivals, of so many bytes together, were
+    refused since the last such event, or since refusals began to be limited."""
+
+    count: int
+    size_bytes: int
+
+
 SubmissionEvent = (
-    SubmissionReceived | SubmissionAccepted | SubmissionQuarantined | SubmissionReleased | SubmissionRefused
+    SubmissionReceived
+    | SubmissionAccepted
+    | SubmissionQuarantined
+    | SubmissionReleased
+    | SubmissionRefused
+    | RefusalsSummarised
 )
 
 # State.
@@ -128,6 +143,8 @@ def evolve(submission: Submission | None, event: SubmissionEvent) -> Submission:
             return replace(submission, is_quarantined=False)
         case SubmissionRefused():
             return replace(submission, problem=(event.code, event.field))
+        case RefusalsSummarised():
+            return submission
         case _:
             assert_never(event)
 

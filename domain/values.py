@@ -4,6 +4,7 @@ Text that a laboratory sent is kept as it was sent. A decimal is therefore a str
 in a laboratory, and a number that was never a float cannot be rounded.
 """
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +14,7 @@ from uuid import UUID
 PatientId = NewType("PatientId", UUID)
 LaboratoryId = NewType("LaboratoryId", UUID)
 OrganisationId = NewType("OrganisationId", UUID)
+StaffMemberId = NewType("StaffMemberId", UUID)
 
 
 class Purpose(StrEnum):
@@ -124,6 +126,26 @@ def inn(text: str) -> str:
         total = sum(int(d) * w for d, w in zip(number[:place], weights[-place:], strict=True))
         if total % 11 % 10 != int(number[place]):
             raise CheckDigitError("inn")
+    return number
+
+
+class OidMalformedError(ValueError):
+    """The text is not an object identifier: numbers with dots between, such as 1.2.643.5.1.13.13.12.2.77.1."""
+
+
+_OID = re.compile(r"(?:[01]\.[1-3]?\d|2\.(?:0|[1-9]\d*))(?:\.(?:0|[1-9]\d*))+")
+_OID_LENGTH_MAX = 128
+
+
+def oid(text: str) -> str:
+    """A well-formed object identifier (ISO/IEC 9834).
+
+    >>> oid("urn:oid:1.2.643.5.1.13.13.12.2.77.1")
+    '1.2.643.5.1.13.13.12.2.77.1'
+    """
+    number = text.strip().removeprefix("urn:oid:")
+    if len(number) > _OID_LENGTH_MAX or not _OID.fullmatch(number):
+        raise OidMalformedError
     return number
 
 

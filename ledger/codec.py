@@ -1,4 +1,4 @@
-"""Events to stored bytes and back. The only file that knows stored names.
+"""Events to stored bytes and back, under the names of `event_types`.
 
 Stored bytes of an event are its leaf, an empty line, a random salt (base64), one line of circumstances
 (JSON), and the body: the event's data as JSON, sealed when it is personal. The leaf's first eight lines,
@@ -22,73 +22,11 @@ import orjson
 from eventsourcing.persistence import Mapper, StoredEvent
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from domain import (
-    Event,
-    consent,
-    laboratory,
-    linkage,
-    notification,
-    patient,
-    reading,
-    report,
-    session,
-    submission,
-)
-from domain.values import Purpose
+from domain import Event
 from ledger import leaf, sealing
+from ledger.event_types import EVENT_TYPES
 from ledger.keys import DataKeys, KeyLostError, MintedKeys
 from ledger.upcast import UpcastMissingError, upcast
-
-
-class EventType(NamedTuple):
-    """How a class of events is stored: its schema version, and the purpose whose key seals it."""
-
-    event_class: type[Event]
-    schema_version: int = 1
-    purpose: Purpose | None = None
-
-
-# Stored name -> how it is stored. Append only: a name is never reused, never changed.
-EVENT_TYPES: dict[str, EventType] = {
-    "PatientRegistered": EventType(patient.PatientRegistered),
-    "PhoneStated": EventType(patient.PhoneStated, purpose=Purpose.CONTACTS),
-    "PhoneConfirmed": EventType(patient.PhoneConfirmed),
-    "PasswordSet": EventType(patient.PasswordSet),
-    "ProfileStated": EventType(patient.ProfileStated, purpose=Purpose.IDENTITY),
-    "EmailStated": EventType(patient.EmailStated, purpose=Purpose.CONTACTS),
-    "PolicyLinked": EventType(patient.PolicyLinked, purpose=Purpose.IDENTITY),
-    "PolicyUnlinked": EventType(patient.PolicyUnlinked),
-    "SessionOpened": EventType(session.SessionOpened),
-    "SessionClosed": EventType(session.SessionClosed),
-    "SignInRefused": EventType(session.SignInRefused),
-    "OrganisationLinked": EventType(linkage.OrganisationLinked),
-    "OrganisationUnlinked": EventType(linkage.OrganisationUnlinked),
-    "ConsentGranted": EventType(consent.ConsentGranted),
-    "ConsentWithdrawn": EventType(consent.ConsentWithdrawn),
-    "LaboratoryRegistered": EventType(laboratory.LaboratoryRegistered),
-    "LaboratoryKeyAdded": EventType(laboratory.LaboratoryKeyAdded),
-    "LaboratoryKeyRevoked": EventType(laboratory.LaboratoryKeyRevoked),
-    "LaboratorySenderAdded": EventType(laboratory.LaboratorySenderAdded),
-    "LaboratorySenderRevoked": EventType(laboratory.LaboratorySenderRevoked),
-    "SubmissionReceived": EventType(submission.SubmissionReceived),
-    "SubmissionAccepted": EventType(submission.SubmissionAccepted),
-    "SubmissionQuarantined": EventType(submission.SubmissionQuarantined),
-    "SubmissionReleased": EventType(submission.SubmissionReleased),
-    "SubmissionRefused": EventType(submission.SubmissionRefused),
-    "ReportReceived": EventType(report.ReportReceived, purpose=Purpose.RESULTS),
-    "ReportRevised": EventType(report.ReportRevised, purpose=Purpose.RESULTS),
-    "ReportMatched": EventType(report.ReportMatched),
-    "NotificationRequested": EventType(notification.NotificationRequested),
-    "NotificationSuppressed": EventType(notification.NotificationSuppressed),
-    "NotificationAttempted": EventType(notification.NotificationAttempted),
-    "NotificationHandedOver": EventType(notification.NotificationHandedOver),
-    "NotificationFailed": EventType(notification.NotificationFailed),
-    "NotificationOutcomeUnknown": EventType(notification.NotificationOutcomeUnknown),
-    "ReportRead": EventType(reading.ReportRead),
-    "ReportsListed": EventType(reading.ReportsListed),
-    "AccessLogRead": EventType(reading.AccessLogRead),
-    "SubmissionRead": EventType(reading.SubmissionRead),
-}
 
 
 def _forbid_unknown(stored: Any) -> None:

@@ -6,10 +6,9 @@ from uuid import UUID, uuid4
 
 from domain import Event, consent, laboratory, linkage, patient, session
 from domain.consent import ConsentDocument, ConsentKind
-from domain.laboratory import Laboratory, LaboratoryRegistered
 from domain.patient import Patient, PatientRegistered, ProfileStated
 from domain.reading import ReadingEvent
-from domain.values import LaboratoryId, OrganisationId, PatientId
+from domain.values import OrganisationId, PatientId
 from ledger.codec import Circumstances
 from ledger.recorder import Mark, StreamConflictError
 from ledger.store import Ledger, Position, Write
@@ -37,7 +36,7 @@ def decide_again(act: Callable[[], S]) -> S:
     return act()
 
 
-def _change(
+def change(
     ledger: Ledger,
     stream_id: UUID,
     evolve: Callable[[S | None, Any], S],
@@ -104,7 +103,7 @@ def state_profile(
     marks = (ledger.mark("snils", profile.snils, patient_id),) if is_new else ()
     # A number that was corrected recognises nobody any more.
     released = (ledger.mark("snils", current.snils, patient_id),) if current and is_new else ()
-    return _change(
+    return change(
         ledger,
         patient_id,
         patient.evolve,
@@ -117,7 +116,7 @@ def state_profile(
 
 
 def state_email(ledger: Ledger, patient_id: PatientId, email: str, by: Circumstances) -> Position:
-    return _change(
+    return change(
         ledger,
         patient_id,
         patient.evolve,
@@ -131,7 +130,7 @@ def link_policy(ledger: Ledger, patient_id: PatientId, number: str, by: Circumst
     """Link a policy whose number is checked. MarkTakenError with kind `enp` if it is somebody else's."""
     if load_patient(ledger, patient_id).policy == number:
         return Position(0, ())
-    return _change(
+    return change(
         ledger,
         patient_id,
         patient.evolve,
@@ -162,7 +161,7 @@ def link_organisation(
     patient.require_policy(load_patient(ledger, patient_id))
     if ledger.load(organisation_id, laboratory.evolve)[0] is None:
         raise LaboratoryNotFoundError
-    return _change(
+    return change(
         ledger,
         linkage_stream(ledger, patient_id, organisation_id),
         linkage.evolve,
@@ -174,7 +173,7 @@ def link_organisation(
 def unlink_organisation(
     ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
 ) -> Position:
-    return _change(
+    return change(
         ledger, linkage_stream(ledger, patient_id, organisation_id), linkage.evolve, linkage.unlink, by
     )
 
@@ -191,7 +190,7 @@ def grant_consent(
     current: ConsentDocument,
     by: Circumstances,
 ) -> Position:
-    return _change(
+    return change(
         ledger,
         consent_stream(ledger, patient_id, agreed.kind),
         consent.evolve,
@@ -201,126 +200,13 @@ def grant_consent(
 
 
 def withdraw_consent(ledger: Ledger, patient_id: PatientId, kind: ConsentKind, by: Circumstances) -> Position:
-    return _change(
+    return change(
         ledger,
         consent_stream(ledger, patient_id, kind),
         consent.evolve,
         lambda state: (consent.withdraw(state),),
         by,
     )
-
-
-# Laboratories
-
-
-def laboratory_id(ledger: Ledger, handle: str) -> LaboratoryId:
-    """The id that a handle has, registered or not."""
-    return LaboratoryId(ledger.stream_id("laboratory", handle))
-
-
-def register_laboratory(ledger: Ledger, registered: LaboratoryRegistered, by: Circumstances) -> LaboratoryId:
-    found = laboratory_id(ledger, registered.handle)
-    _change(
-        ledger,
-        found,
-        laboratory.evolve,
-        lambda state: (laboratory.register(state, registered),),
-        by,
-    )
-    return found
-
-
-def load_laboratory(ledger: Ledger, handle: str) -> tuple[LaboratoryId, Laboratory]:
-    found = laboratory_id(ledger, handle)
-    state, _ = ledger.load(found, laboratory.evolve)
-    if state is None:
-        raise LaboratoryNotFoundError
-    return found, state
-
-
-def add_laboratory_key(
-    ledger: Ledger, handle: str, *, key_id: str, public_key: str, by: Circumstances
-) -> Position:
-    return _change(
-        ledger,
-        laboratory_id(ledger, handle),
-        laboratory.evolve,
-        lambda state: laboratory.add_key(_registered(state), key_id=key_id, public_key=public_key),
-        by,
-    )
-
-
-def revoke_laboratory_key(
-    ledger: Ledger, handle: str, *, key_id: str, reason: str, by: Circumstances
-) -> Position:
-    return _change(
-        ledger,
-        laboratory_id(ledger, handle),
-        laboratory.evolve,
-        lambda state: (laboratory.revoke_key(_registered(state), key_id=key_id, reason=reason),),
-        by,
-    )
-
-
-def add_laboratory_sender(
-    ledger: Ledger, handle: str, added: laboratory.LaboratorySenderAdded, by: Circumstances
-) -> Position:
-    """MarkTakenError if another laboratory has this sender."""
-    found, state = load_laboratory(ledger, handle)
-    mark = _sender_mark(ledger, added.application, added.facility, found)
-    is_known = state.sender(added.application, added.facility) is not None
-    return _change(
-        ledger,
-        found,
-        laboratory.evolve,
-        lambda state: laboratory.add_sender(_registered(state), added),
-        by,
-        marks=() if is_known else (mark,),
-    )
-
-
-def revoke_laboratory_sender(
-    ledger: Ledger, handle: str, *, application: str, facility: str, by: Circumstances
-) -> Position:
-    found = laboratory_id(ledger, handle)
-    return _change(
-        ledger,
-        found,
-        laboratory.evolve,
-        lambda state: (
-            laboratory.revoke_sender(_registered(state), application=application, facility=facility),
-        ),
-        by,
-        released=(_sender_mark(ledger, application, facility, found),),
-    )
-
-
-def laboratory_of_sender(
-    ledger: Ledger, *, application: str, facility: str
-) -> tuple[LaboratoryId, Laboratory]:
-    """Whose HL7 v2 messages these are; LaboratoryNotFoundError if nobody's."""
-    found = ledger.find(_SENDER, _sender_name(application, facility))
-    if found is None:
-        raise LaboratoryNotFoundError
-    state, _ = ledger.load(found, laboratory.evolve)
-    return LaboratoryId(found), _registered(state)
-
-
-_SENDER = "hl7-sender"
-
-
-def _sender_name(application: str, facility: str) -> str:
-    return f"{application}|{facility}"
-
-
-def _sender_mark(ledger: Ledger, application: str, facility: str, owner: UUID) -> Mark:
-    return ledger.mark(_SENDER, _sender_name(application, facility), owner)
-
-
-def _registered(state: Laboratory | None) -> Laboratory:
-    if state is None:
-        raise LaboratoryNotFoundError
-    return state
 
 
 # Sessions and readings
@@ -335,7 +221,7 @@ def open_session(ledger: Ledger, patient_id: PatientId, *, factors: tuple[str, .
 
 
 def close_session(ledger: Ledger, session_id: UUID, *, reason: str, by: Circumstances) -> Position:
-    return _change(ledger, session_id, session.evolve, lambda state: session.close(state, reason=reason), by)
+    return change(ledger, session_id, session.evolve, lambda state: session.close(state, reason=reason), by)
 
 
 def refuse_sign_in(ledger: Ledger, patient_id: PatientId, *, reason: str) -> Position:

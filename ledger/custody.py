@@ -50,6 +50,11 @@ class Custody:
         keys = self.stream_key + self.log_seed + self.message_key
         return hmac.digest(self.stream_key, b"letopis/secrets@v1" + keys, "sha256")
 
+    @property
+    def receipt_seed(self) -> bytes:
+        """Signs receipts."""
+        return hmac.digest(self.stream_key, b"letopis/receipt-key@v1", "sha256")
+
     def wrap(self, key: bytes, *, about: bytes) -> bytes:
         """The key sealed under the current epoch; it opens only with the same `about`."""
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -26,6 +26,10 @@ _INSERT_EVENTS = (
     "INSERT INTO ledger.events (originator_id, originator_version, topic, state)"
     " SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
 )
+# The guards are looked at first: nothing is inserted unless all of them hold.
+_INSERT_GUARDED = _INSERT_EVENTS.replace(
+    " RETURNING", " WHERE (SELECT ledger.require_guards(%b::uuid[], %b::bigint[])) RETURNING"
+)
 # What may be stored beside the events, in the same transaction: field of an append, statement, and its
 # columns by the items' attribute and type.
 _BESIDE: tuple[tuple[str, str, tuple[tuple[str, Element], ...]], ...] = (
@@ -66,6 +70,19 @@ _BESIDE: tuple[tuple[str, str, tuple[tuple[str, Element], ...]], ...] = (
             ("epoch", INTEGERS),
             ("wrapped", BYTES),
         ),
+    ),
+    (
+        "numbered",
+        ("INSERT INTO ledger.numbers (counter, subject) SELECT * FROM unnest(%b::uuid[], %b::uuid[])"),
+        (("counter", UUIDS), ("subject", UUIDS)),
+    ),
+    (
+        "erased",
+        (
+            "UPDATE ledger.data_keys SET wrapped = NULL, erased_at = clock_timestamp()"
+            " WHERE subject = ANY(%b::uuid[]) AND wrapped IS NOT NULL"
+        ),
+        (("subject", UUIDS),),
     ),
 )
 # What the database says to an event that does not follow the one before it (migration 0001).
@@ -116,6 +133,21 @@ class Guard:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The subject gets the next number of this counter: from 1, and without a gap."""
+
+    counter: UUID
+    subject: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The data keys of this subject are destroyed: nothing that they sealed can be opened any more."""
+
+    subject: UUID
+
+
 @dataclass(slots=True)
 class Append:
     """What one caller asks for: all of it is stored, or nothing. `prepare` makes the events and the new
@@ -127,6 +159,8 @@ class Append:
     released: Sequence[Mark] = ()
     documents: Sequence[Document] = ()
     guards: Sequence[Guard] = ()
+    numbered: Sequence[Numbered] = ()
+    erased: Sequence[Erasure] = ()
     events: Sequence[StoredEvent] = ()
     keys: Sequence[NewKey] = ()
     positions: Sequence[int] | None = None
@@ -162,13 +196,33 @@ def fitting(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> lis
     return fitting
 
 
+def apart(batch: Sequence[Append]) -> list[Append]:
+    """Those of the batch whose guards no earlier one of the batch moves on; the others are told of the
+    conflict."""
+    written: set[tuple[object, int]] = set()
+    fitting = []
+    for request in batch:
+        if any((guard.stream_id, guard.version + 1) in written for guard in request.guards):
+            request.error = StreamConflictError(request.events[0].topic)
+            continue
+        fitting.append(request)
+        written.update((event.originator_id, event.originator_version) for event in request.events)
+    return fitting
+
+
+def is_copied(batch: Sequence[Append]) -> bool:
+    """Whether the batch is so large that it takes a COPY, and so a transaction of several statements."""
+    return sum(len(request.events) for request in batch) > COPY_FROM
+
+
 def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list[int]:
     """The positions of the batch's events, in their order. One statement, so one round trip and,
-    outside a transaction block, one transaction."""
+    outside a transaction block, one transaction. With a guard that does not hold all of it fails; of a
+    batch that is copied the guards must have been looked at (`fitting`)."""
     events = [event for request in batch for event in request.events]
     beside = list(_beside(batch))
     cursor = connection.cursor(row_factory=tuple_row)
-    if len(events) > COPY_FROM:
+    if is_copied(batch):
         with connection.transaction():
             for _, statement, columns in beside:
                 cursor.execute(statement, columns, prepare=True)
@@ -179,12 +233,16 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
         column(TEXTS, [event.topic for event in events]),
         column(BYTES, [event.state for event in events]),
     ]
-    if not beside:
-        cursor.execute(_INSERT_EVENTS, columns, prepare=True)
-    else:
+    statement = _INSERT_EVENTS
+    guards = {(guard.stream_id, guard.version + 1) for request in batch for guard in request.guards}
+    if guards:
+        statement = _INSERT_GUARDED
+        columns += [column(UUIDS, [stream for stream, _ in guards]), column(BIGINTS, [v for _, v in guards])]
+    more = [column for _, _, part in beside for column in part]
+    if beside:
         first = ", ".join(f"{field} AS ({statement})" for field, statement, _ in beside)
-        more = [column for _, _, part in beside for column in part]
-        cursor.execute(f"WITH {first} {_INSERT_EVENTS}", more + columns, prepare=True)
+        statement = f"WITH {first} {statement}"
+    cursor.execute(statement, more + columns, prepare=True)
     return [row[0] for row in cursor.fetchall()]
 
 

@@ -4,17 +4,21 @@ from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 from domain import submission
+from domain.admission import Sending
+from domain.organisation import Format
 from domain.reading import ReadingPurpose, SubmissionRead
-from domain.report import ReportContent
+from domain.report_content import ReportContent
 from domain.submission import ReleaseReason, Submission, SubmissionAccepted, SubmissionReceived
 from ledger import intake
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
+from ledger.filing import Source
 from ledger.intake import Accepted, Problem
+from ledger.onboarding import laboratory_of_id
 from ledger.store import Ledger, Write
 
-# Reads a stored document of a media type into reports, or says why it can't be.
-Read = Callable[[SubmissionReceived, bytes], Sequence[ReportContent] | Problem]
+# Reads a stored document of a media type into reports, or says why it can't be; and tells its format.
+Read = Callable[[SubmissionReceived, bytes], tuple[Format | None, Sequence[ReportContent] | Problem]]
 
 
 def show(ledger: Ledger, submission_id: UUID, by: Circumstances) -> bytes:
@@ -29,18 +33,32 @@ def show(ledger: Ledger, submission_id: UUID, by: Circumstances) -> bytes:
     return content
 
 
-def read_again(ledger: Ledger, submission_id: UUID, read: Read, by: Circumstances) -> Accepted:
+def read_again(
+    ledger: Ledger, submission_id: UUID, read: Read, by: Circumstances, *, is_moved: bool = False
+) -> Accepted:
     """Take the submission through the same path once more: after a reader was mended, or a patient or a
-    laboratory became known. NotInQuarantineError if it does not lie in quarantine."""
-    return decide_again(lambda: _read_again(ledger, submission_id, read, by))
+    laboratory became known. `is_moved`: somebody made sure that a report in it, about another person than
+    its versions before, was that person's all along; it is taken from whom it was filed to.
+
+    NotInQuarantineError if it does not lie in quarantine."""
+    return decide_again(lambda: _read_again(ledger, submission_id, read, by, is_moved=is_moved))
 
 
-def _read_again(ledger: Ledger, submission_id: UUID, read: Read, by: Circumstances) -> Accepted:
+def _read_again(
+    ledger: Ledger, submission_id: UUID, read: Read, by: Circumstances, *, is_moved: bool
+) -> Accepted:
     state, version = _load(ledger, submission_id)
     received = submission.received_in_quarantine(state)
     assert state is not None
-    found = read(received, ledger.read_document(received.document.document_id))
-    drafts, outcome = intake.decide(ledger, received.laboratory_id, submission_id, found)
+    sent_as, found = read(received, ledger.read_document(received.document.document_id))
+    sending = Sending(
+        # What it may send by now; but it sent on the day that it did.
+        laboratory=laboratory_of_id(ledger, received.laboratory_id),
+        on=next(ledger.read(submission_id)).recorded_at.date(),
+        sent_as=sent_as,
+    )
+    source = Source(received.laboratory_id, submission_id, is_moved)
+    drafts, outcome = intake.decide(ledger, source, sending, found)
     events: Sequence[SubmissionAccepted | submission.SubmissionQuarantined] = (
         (outcome,)
         if isinstance(outcome, SubmissionAccepted)
@@ -51,6 +69,7 @@ def _read_again(ledger: Ledger, submission_id: UUID, read: Read, by: Circumstanc
             Write(submission_id, version, events),
             *(write for draft in drafts for write in draft.writes),
             circumstances=by,
+            marks=[mark for draft in drafts for mark in draft.marks],
             guards=[guard for draft in drafts for guard in draft.guards],
         )
     return intake.accepted(submission_id, outcome)

@@ -23,8 +23,10 @@ from ledger.insertion import (
     Guard,
     Mark,
     StreamConflictError,
+    apart,
     fitting,
     insert,
+    is_copied,
     stored_positions,
 )
 
@@ -171,12 +173,13 @@ class LedgerRecorder(PostgresApplicationRecorder):
             # Kept from batch to batch, but not after an error: the pool looks what is left of it.
             self._connection = None
             try:
-                if any(request.guards for request in batch):
+                if is_copied(batch) and any(request.guards for request in batch):
                     with connection.transaction():
                         batch = fitting(connection, batch)
                         positions = insert(connection, batch) if batch else []
                 else:
-                    positions = insert(connection, batch)
+                    batch = apart(batch)
+                    positions = insert(connection, batch) if batch else []
             except BaseException:
                 self.datastore.pool.putconn(connection)
                 raise

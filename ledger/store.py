@@ -1,10 +1,12 @@
 """The ledger: append with an expected version, read a stream, read everything by position."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
 import psycopg
 from eventsourcing.persistence import StoredEvent
@@ -12,15 +14,17 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
 from domain import Event
+from domain.submission import SubmissionReceived
 from domain.values import Purpose
-from ledger import sealing
+from ledger import leaf, sealing
 from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
 from ledger.custody import Custody
-from ledger.insertion import Append
+from ledger.insertion import Append, Erasure, Numbered
 from ledger.keys import DataKeys, MintedKeys, NewKey
 from ledger.recorder import Document, Guard, LedgerRecorder, Mark
 
 S = TypeVar("S")
+CHECK_SECONDS = 1.0
 
 
 class NotMigratedError(Exception):
@@ -49,10 +53,24 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an append ended: the last position in the whole ledger, and the ids of its events."""
+    """Where an append ended: the last position in the whole ledger, and the ids and leaves of its events."""
 
     last: int
     event_ids: tuple[UUID, ...]
+    leaves: tuple[bytes, ...] = ()
+
+
+class _Checked:
+    """Sees that a pooled connection lives, but not a second time within a second: under load that would be a
+    round trip for every query. Who gets one that died in between is told that the database is away."""
+
+    def __init__(self) -> None:
+        self._at: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        if monotonic() - self._at.get(connection, 0.0) > CHECK_SECONDS:
+            ConnectionPool.check_connection(connection)
+            self._at[connection] = monotonic()
 
 
 class Ledger:
@@ -69,7 +87,7 @@ class Ledger:
             min_size=1,
             max_size=pool_size,
             open=True,
-            check=ConnectionPool.check_connection,
+            check=_Checked().look,
             # Longer than a hiccup, shorter than a caller's patience: then the answer is 503.
             timeout=5.0,
         )
@@ -99,10 +117,12 @@ class Ledger:
         documents: Sequence[Document] = (),
         keys: MintedKeys | None = None,
         guards: Sequence[Guard] = (),
+        erased: Sequence[Erasure] = (),
     ) -> Position:
         """Store the events of all writes together, or none of them. `marks` are entered in the blind
         index and `released` taken out of it; `documents` and the new `keys` that sealed them are stored
-        beside; `guards` are further streams that the decision looked at: they must not have moved on.
+        beside; `guards` are further streams that the decision looked at: they must not have moved on; the
+        keys of `erased` are destroyed. A submission that is received gets its laboratory's next number.
 
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
         or, with the last, nobody knows."""
@@ -124,14 +144,28 @@ class Ledger:
         if not events:
             return Position(0, ())
 
+        stored: list[StoredEvent] = []
+
         def prepare() -> tuple[list[StoredEvent], tuple[NewKey, ...]]:
-            return [self.mapper.to_stored_event(event, minted) for event in events], minted.rows
+            stored[:] = [self.mapper.to_stored_event(event, minted) for event in events]
+            return stored, minted.rows
 
         positions = self.recorder.store(
-            Append(prepare, marks=marks, released=released, documents=documents, guards=guards)
+            Append(
+                prepare,
+                marks=marks,
+                released=released,
+                documents=documents,
+                guards=guards,
+                numbered=_numbered(writes),
+                erased=erased,
+            )
         )
         self.keys.remember(minted)
-        return Position(positions[-1], tuple(event.event_id for event in events))
+        if erased:
+            self.keys.forget()
+        leaves = tuple(leaf.split(event.state)[0] for event in stored)
+        return Position(positions[-1], tuple(event.event_id for event in events), leaves)
 
     def new_keys(self, *writes: Write) -> MintedKeys:
         """Where an append's new keys are made: for subjects whose own stream begins with it."""
@@ -157,17 +191,23 @@ class Ledger:
         """The state that a stream folds into, and its version: None and 0 for a stream that is not.
 
         What was erased is left out; a stream whose beginning was erased has no state any more."""
-        state: S | None = None
-        version = 0
-        for recorded in self.read(stream_id):
-            version = recorded.version
-            if isinstance(recorded.event, Erased):
-                if state is None:
-                    raise StreamErasedError(stream_id)
-                continue
-            assert not isinstance(recorded.event, Unreadable)
-            state = evolve(state, recorded.event)
-        return state, version
+        return _fold(self.read(stream_id), evolve)
+
+    def load_all(self, *asked: tuple[UUID, Callable[[Any, Any], Any]]) -> list[tuple[Any, int]]:
+        """As `load`, of several streams by one query: a decision that looks at five asks once."""
+        with self.pool.connection() as connection:
+            cursor = connection.cursor(binary=True, row_factory=tuple_row)
+            cursor.execute(
+                "SELECT originator_id, originator_version, topic, state FROM ledger.events"
+                " WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version",
+                ([stream_id for stream_id, _ in asked],),
+                prepare=True,
+            )
+            rows = [(StoredEvent(*row), None) for row in cursor.fetchall()]
+        streams: dict[UUID, list[RecordedEvent]] = {stream_id: [] for stream_id, _ in asked}
+        for recorded in self.mapper.to_recorded_events(rows):
+            streams[recorded.stream_id].append(recorded)
+        return [_fold(streams[stream_id], evolve) for stream_id, evolve in asked]
 
     def read(self, stream_id: UUID) -> Iterator[RecordedEvent]:
         """The events of one stream in order of version."""
@@ -208,6 +248,16 @@ class Ledger:
         header = self._document_header(document_id, row[0])
         return sealing.unseal(self.keys.open(row[0]), about=document_id, header=header, body=row[1])
 
+    def number_of(self, subject: UUID) -> int:
+        """The number that the subject was given when it was stored. KeyError if it was given none."""
+        with self.pool.connection() as connection:
+            row = connection.execute(
+                "SELECT number FROM ledger.numbers WHERE subject = %s", (subject,), prepare=True
+            ).fetchone()
+        if row is None:
+            raise KeyError(subject)
+        return int(row[0])
+
     # Finding by a number that must not be seen
 
     def mark(self, kind: str, number: str, subject: UUID) -> Mark:
@@ -215,12 +265,22 @@ class Ledger:
 
     def find(self, kind: str, number: str) -> UUID | None:
         """Who has this phone, policy or other number."""
+        return self.find_all([(kind, number)]).get((kind, number))
+
+    def find_all(self, numbers: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+        """As `find`, of several numbers, each with its kind, by one query; those that somebody has."""
+        marks = {
+            (kind, sealing.mark(self.custody.index_key, kind, number)): (kind, number)
+            for kind, number in numbers
+        }
         with self.pool.connection() as connection:
-            row = connection.execute(
-                "SELECT subject FROM ledger.blind_index WHERE kind = %s AND mark = %s",
-                (kind, sealing.mark(self.custody.index_key, kind, number)),
-            ).fetchone()
-        return row[0] if row else None
+            rows = connection.execute(
+                "SELECT kind, mark, subject FROM ledger.blind_index"
+                " WHERE (kind, mark) IN (SELECT * FROM unnest(%s::text[], %s::bytea[]))",
+                ([kind for kind, _ in marks], [mark for _, mark in marks]),
+                prepare=True,
+            ).fetchall()
+        return {marks[row[0], bytes(row[1])]: row[2] for row in rows}
 
     def stream_id(self, kind: str, *parts: str) -> UUID:
         """The stream of a natural key: the same parts give the same stream, and tell nothing."""
@@ -242,3 +302,27 @@ class Ledger:
             self.close()
             raise ForeignSecretsError
         return str(row[0])
+
+
+def _numbered(writes: Sequence[Write]) -> list[Numbered]:
+    """Whoever records that a submission was received: it is counted, so that none can go missing."""
+    return [
+        Numbered(event.laboratory_id, write.stream_id)
+        for write in writes
+        for event in write.events
+        if isinstance(event, SubmissionReceived)
+    ]
+
+
+def _fold(events: Iterable[RecordedEvent], evolve: Callable[[S | None, Any], S]) -> tuple[S | None, int]:
+    state: S | None = None
+    version = 0
+    for recorded in events:
+        version = recorded.version
+        if isinstance(recorded.event, Erased):
+            if state is None:
+                raise StreamErasedError(recorded.stream_id)
+            continue
+        assert not isinstance(recorded.event, Unreadable)
+        state = evolve(state, recorded.event)
+    return state, version

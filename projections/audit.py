@@ -21,9 +21,19 @@ from domain.notification import (
     NotificationSuppressed,
 )
 from domain.patient import PatientEvent
-from domain.reading import AccessLogRead, ReportRead, ReportsListed, SubmissionRead
-from domain.report import ReportMatched, ReportReceived, ReportRevised
+from domain.proposal import MatchConfirmed, MatchDeclined, MatchProposed
+from domain.reading import AccessLogRead, ProposalRead, ReportRead, ReportsListed, SubmissionRead
+from domain.report import (
+    ReportDestroyed,
+    ReportMatched,
+    ReportReceived,
+    ReportRekeyed,
+    ReportRevised,
+    ReportUnmatched,
+)
 from domain.session import SessionClosed, SessionOpened, SignInRefused
+from domain.staff import StaffMemberAdmitted, StaffMemberEnrolled
+from domain.staff_session import StaffSessionClosed, StaffSessionOpened, StaffSignInRefused
 from domain.submission import (
     SubmissionQuarantined,
     SubmissionReceived,
@@ -50,6 +60,9 @@ class Entry:
     report_id: UUID | None
     detail: dict[str, Any]
 
+
+# Whose data, which report, and what else may be known without a key.
+About = tuple[UUID | None, UUID | None, dict[str, Any]]
 
 # How events change the rows.
 
@@ -80,10 +93,7 @@ def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
     )
 
 
-def _about(  # noqa: C901, PLR0912 - one line for each kind of event
-    recorded: RecordedEvent,
-) -> tuple[UUID | None, UUID | None, dict[str, Any]]:
-    """Whose data, which report, and what else may be known without a key."""
+def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line for each kind of event
     event = recorded.event
     match event:
         case Erased():
@@ -94,13 +104,22 @@ def _about(  # noqa: C901, PLR0912 - one line for each kind of event
             return None, recorded.stream_id, {}
         case ReportMatched():
             return event.patient_id, recorded.stream_id, {"matched_by": event.matched_by}
-        case ReportRead():
+        case ReportUnmatched() | ReportDestroyed():
+            patient_id = event.patient_id if isinstance(event, ReportUnmatched) else None
+            return patient_id, recorded.stream_id, {"reason": event.reason}
+        case ReportRekeyed():
+            return None, recorded.stream_id, {"successor": str(event.successor_id)}
+        case ReportRead() | ProposalRead():
             detail = {"purpose": event.purpose, "report_version": event.report_version}
             return event.patient_id, event.report_id, detail
         case ReportsListed():
             return event.patient_id, None, {"purpose": event.purpose, "count": event.count}
         case AccessLogRead():
             return event.patient_id, None, {"purpose": event.purpose}
+        case MatchProposed():
+            return event.patient_id, event.report_id, {"reason": event.reason}
+        case MatchConfirmed() | MatchDeclined():
+            return event.patient_id, event.report_id, {}
         case ConsentGranted():
             document = event.document
             return event.patient_id, None, {"consent": document.kind, "document": document.version}
@@ -123,12 +142,29 @@ def _about(  # noqa: C901, PLR0912 - one line for each kind of event
             return None, None, {"attempt": event.attempt, "reason": event.reason}
         case NotificationOutcomeUnknown():
             return None, None, {"attempt": event.attempt, "stage": event.stage}
+        case _ if isinstance(event, PatientEvent):
+            return recorded.stream_id, None, {}
+        case _:
+            return _about_access_and_intake(event)
+
+
+def _about_access_and_intake(event: object) -> About:  # noqa: C901 - as above
+    """As `_about`, of who came in and of what laboratories sent."""
+    match event:
         case SessionOpened():
             return event.patient_id, None, {"factors": list(event.factors)}
         case SignInRefused():
             return event.patient_id, None, {"reason": event.reason}
-        case SessionClosed():
+        case SessionClosed() | StaffSessionClosed():
             return None, None, {"reason": event.reason}
+        case StaffMemberAdmitted():
+            return None, None, {"handle": event.handle, "roles": list(event.roles)}
+        case StaffMemberEnrolled():
+            return None, None, {"factors": list(event.factors)}
+        case StaffSessionOpened():
+            return None, None, {"member": str(event.member_id), "factors": list(event.factors)}
+        case StaffSignInRefused():
+            return None, None, {"member": str(event.member_id), "reason": event.reason}
         case SubmissionReceived():
             return None, None, {"laboratory": str(event.laboratory_id)}
         case SubmissionQuarantined() | SubmissionRefused():
@@ -137,15 +173,13 @@ def _about(  # noqa: C901, PLR0912 - one line for each kind of event
             return None, None, {"reason": event.reason}
         case SubmissionRead():
             return None, None, {"submission": str(event.submission_id), "purpose": event.purpose}
-        case _ if isinstance(event, PatientEvent):
-            return recorded.stream_id, None, {}
         case _:
             return None, None, {}
 
 
 # Queries.
 
-READINGS = ("ReportRead", "ReportsListed", "AccessLogRead")
+READINGS = ("ReportRead", "ReportsListed", "AccessLogRead", "ProposalRead")
 _COLUMNS = "position, event_id, recorded_at, name, actor, on_behalf_of, patient_id, report_id, detail"
 
 

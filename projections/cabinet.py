@@ -15,28 +15,23 @@ import orjson
 
 from domain.laboratory import LaboratoryRegistered
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
-from domain.numbers import numbers_of
 from domain.reading import ReadingPurpose, ReportRead
-from domain.report import Observation, ReportContent, ReportMatched, ReportReceived, ReportRevised
-from domain.values import Concept, PatientId
+from domain.report import (
+    ReportDestroyed,
+    ReportMatched,
+    ReportReceived,
+    ReportRekeyed,
+    ReportRevised,
+    ReportUnmatched,
+)
+from domain.report_content import ReportContent
+from domain.values import PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
 from ledger.keys import KeyErasedError
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What the list shows of a report."""
-
-    title: str | None
-    laboratory: str | None
-    issued_at: str | None
-    collected_at: str | None
-    observations: int
-    flagged: int
-    critical: int
+from projections.summary import Summary, summarise
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,8 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     _reports_received(rows, kinds[ReportReceived], ledger)
     for recorded in kinds[ReportRevised]:
         _report_revised(rows, recorded, ledger)
-    _reports_matched(rows, kinds[ReportMatched])
+    _reports_given(rows, [e for e in events if isinstance(e.event, ReportMatched | ReportUnmatched)])
+    _reports_ended(rows, kinds[ReportRekeyed] + kinds[ReportDestroyed])
     _reports_read(rows, kinds[ReportRead])
 
 
@@ -136,28 +132,36 @@ def _reports_received(rows: Rows, events: list[RecordedEvent], ledger: Ledger) -
             [_sealed_summary(recorded, event.content, secrets) for recorded, event in received],
         ),
     )
-    # A report is held until it is matched, which may be the very next event.
-    held = [
-        (recorded.stream_id, kind, sealing.mark(ledger.custody.index_key, kind, number))
-        for recorded, event in received
-        for kind, number in numbers_of(event.content.subject.identifiers).good
-    ]
-    if held:
-        rows.execute(
-            "INSERT INTO held SELECT * FROM unnest(%b::uuid[], %b::text[], %b::bytea[])",
-            tuple(map(list, zip(*held, strict=True))),
-        )
 
 
 def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger) -> None:
     event = recorded.event
     assert isinstance(event, ReportRevised) and recorded.key_id is not None
     secrets = ledger.keys.find_all([recorded.key_id])
-    rows.execute(
-        "UPDATE reports SET version = version + 1, status = %s, received_at = %s, position = %s,"
-        " key_id = %s, summary = %s WHERE report_id = %s",
+    number = rows.execute(
+        "INSERT INTO versions SELECT %s, max(version) + 1, %s, %s, %s FROM versions WHERE report_id = %s"
+        " RETURNING version",
         (
+            recorded.stream_id,
             event.content.status,
+            recorded.recorded_at,
+            recorded.position,
+            recorded.stream_id,
+        ),
+    ).fetchone()
+    if event.is_late:
+        # What stands goes on standing; only what its status means may have changed.
+        rows.execute(
+            "UPDATE reports SET status = coalesce(%s, status) WHERE report_id = %s",
+            (event.status, recorded.stream_id),
+        )
+        return
+    rows.execute(
+        "UPDATE reports SET version = %s, status = %s, received_at = %s, position = %s, key_id = %s,"
+        " summary = %s WHERE report_id = %s",
+        (
+            number[0] if number else 0,
+            event.status or event.content.status,
             recorded.recorded_at,
             recorded.position,
             recorded.key_id,
@@ -165,26 +169,30 @@ def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger) -> None
             recorded.stream_id,
         ),
     )
-    rows.execute(
-        "INSERT INTO versions SELECT report_id, version, %s, %s, %s FROM reports WHERE report_id = %s",
-        (event.content.status, recorded.recorded_at, recorded.position, recorded.stream_id),
-    )
 
 
-def _reports_matched(rows: Rows, events: list[RecordedEvent]) -> None:
+def _reports_given(rows: Rows, events: list[RecordedEvent]) -> None:
+    """Whose each report is after these events: the last of a report's decides."""
     if not events:
         return
     owners = {
-        recorded.stream_id: recorded.event.patient_id
+        recorded.stream_id: recorded.event.patient_id if isinstance(recorded.event, ReportMatched) else None
         for recorded in events
-        if isinstance(recorded.event, ReportMatched)
+        if isinstance(recorded.event, ReportMatched | ReportUnmatched)
     }
     rows.execute(
-        "UPDATE reports SET patient_id = m.p FROM unnest(%b::uuid[], %b::uuid[]) AS m (r, p)"
-        " WHERE report_id = m.r",
+        "UPDATE reports SET patient_id = m.p, version_read = CASE WHEN m.p IS NULL THEN 0 ELSE version_read END"
+        " FROM unnest(%b::uuid[], %b::uuid[]) AS m (r, p) WHERE report_id = m.r",
         (list(owners), list(owners.values())),
     )
-    rows.execute("DELETE FROM held WHERE report_id = ANY(%s)", (list(owners),))
+
+
+def _reports_ended(rows: Rows, events: list[RecordedEvent]) -> None:
+    """What has no key any more has no row either."""
+    if events:
+        ended = [recorded.stream_id for recorded in events]
+        for table in ("reports", "versions"):
+            rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%s)".encode(), (ended,))
 
 
 def _reports_read(rows: Rows, events: list[RecordedEvent]) -> None:
@@ -200,75 +208,6 @@ def _reports_read(rows: Rows, events: list[RecordedEvent]) -> None:
             " FROM unnest(%b::uuid[], %b::int[]) AS m (r, v) WHERE report_id = m.r",
             (list(versions), list(versions.values())),
         )
-
-
-def flag_of(interpretation: Sequence[Concept]) -> str | None:
-    """The flag of an observation in HL7 v2 table 0078, which FHIR interpretation continues."""
-    for concept in interpretation:
-        for coding in concept.codings:
-            if coding.code:
-                return coding.code
-    return None
-
-
-FLAG_WORDS = {
-    "L": "low",
-    "LL": "critical-low",
-    "LU": "low",
-    "H": "high",
-    "HH": "critical-high",
-    "HU": "high",
-    "<": "low",
-    ">": "high",
-    "A": "abnormal",
-    "AA": "critical",
-    "POS": "abnormal",
-    "DET": "abnormal",
-    "N": "normal",
-    "NEG": "normal",
-    "ND": "normal",
-}
-
-
-def flag_word(observation: Observation) -> str | None:
-    """What the flag means to a reader: from the laboratory's interpretation, else from a plain range."""
-    given = flag_of(observation.interpretation)
-    if given is not None:
-        return FLAG_WORDS.get(given.upper())
-    quantity = observation.value.quantity if observation.value else None
-    if quantity is None or quantity.comparator or not observation.reference_ranges:
-        return None
-    number = quantity.number
-    low, high = (end.number if end else None for end in observation.reference_ranges[0].ends)
-    if number is None or (low is None and high is None):
-        return None
-    if low is not None and number < low:
-        return "low"
-    return "high" if high is not None and number > high else "normal"
-
-
-def title_of(concept: Concept | None) -> str | None:
-    """The words for a concept: its text, else the first display, else the first code."""
-    if concept is None:
-        return None
-    displays = [coding.display for coding in concept.codings if coding.display]
-    codes = [coding.code for coding in concept.codings if coding.code]
-    return concept.text or next(iter(displays), None) or next(iter(codes), None)
-
-
-def summarise(content: ReportContent) -> Summary:
-    words = [flag_word(observation) for observation in content.observations]
-    first = content.observations[0] if content.observations else None
-    collected = [specimen.collected_at for specimen in content.specimens if specimen.collected_at]
-    return Summary(
-        title=title_of(content.code) or (title_of(first.code) if first else None),
-        laboratory=content.performer,
-        issued_at=content.issued_at,
-        collected_at=next(iter(collected), content.effective_at),
-        observations=len(content.observations),
-        flagged=sum(word not in (None, "normal") for word in words),
-        critical=sum(word is not None and word.startswith("critical") for word in words),
-    )
 
 
 def _sealed_summary(
@@ -349,17 +288,26 @@ def linked_laboratories(ledger: Ledger, patient_id: PatientId) -> list[tuple[Lab
     return [(LaboratoryRow(*row[:4]), row[4]) for row in found]
 
 
-def recognised_held(ledger: Ledger, *, after: UUID, limit: int = 50) -> list[tuple[UUID, PatientId, str]]:
-    """The next reports that wait although a patient has their number by now: report, patient, kind of
-    number. Taken round by round, so that those which must go on waiting do not hold back others."""
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A report that is nobody's, and since when its last version waits."""
+
+    report_id: UUID
+    received_at: datetime
+
+
+def waiting(
+    ledger: Ledger, *, before: datetime, after: tuple[datetime, UUID] | None, limit: int = 100
+) -> list[WaitingRow]:
+    """The next reports without a patient whose current version came before that time, the oldest first."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
-            "SELECT DISTINCT ON (h.report_id) h.report_id, b.subject, h.kind FROM cabinet.held h"
-            " JOIN ledger.blind_index b ON b.kind = h.kind AND b.mark = h.mark"
-            " WHERE h.report_id > %s ORDER BY h.report_id, h.kind LIMIT %s",
-            (after, limit),
+            "SELECT report_id, received_at FROM cabinet.reports WHERE patient_id IS NULL AND received_at < %s"
+            " AND (%s::timestamptz IS NULL OR (received_at, report_id) > (%s, %s))"
+            " ORDER BY received_at, report_id LIMIT %s",
+            (before, after and after[0], after and after[0], after and after[1], limit),
         ).fetchall()
-    return [(row[0], PatientId(row[1]), row[2]) for row in found]
+    return [WaitingRow(*row) for row in found]
 
 
 def _report_row(row: tuple[Any, ...], secret: bytes | None) -> ReportRow:
@@ -382,7 +330,6 @@ CABINET = Projection(
         "linkages": "patient_id, organisation_id",
         "reports": "report_id",
         "versions": "report_id, version",
-        "held": "report_id, kind, mark",
     },
     apply=apply,
     names=frozenset(
@@ -393,6 +340,9 @@ CABINET = Projection(
             "ReportReceived",
             "ReportRevised",
             "ReportMatched",
+            "ReportUnmatched",
+            "ReportRekeyed",
+            "ReportDestroyed",
             "ReportRead",
         }
     ),

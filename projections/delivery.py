@@ -35,12 +35,13 @@ class NotificationRow:
     reason: str | None
     requested_at: datetime
     changed_at: datetime
+    about: str | None = None
 
 
 # How events change the rows.
 
 _OPEN = """
-INSERT INTO notifications VALUES (%s, %s, %s, %s, %s, %s, 0, NULL, %s, %s, %s)
+INSERT INTO notifications VALUES (%s, %s, %s, %s, %s, %s, 0, NULL, %s, %s, %s, %s)
 ON CONFLICT (notification_id) DO UPDATE
 SET status = excluded.status, due_at = NULL, reason = excluded.reason, changed_at = excluded.changed_at
 """
@@ -67,6 +68,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None: 
                     event.reason if isinstance(event, NotificationSuppressed) else None,
                     recorded.recorded_at,
                     recorded.recorded_at,
+                    event.about,
                 ),
             )
         elif (change := _change(event)) is not None:
@@ -96,7 +98,7 @@ def _change(event: object) -> tuple[NotificationStatus, int, datetime | None, st
 
 _COLUMNS = (
     "notification_id, patient_id, report_id, report_version, channel, status, attempt, due_at, reason,"
-    " requested_at, changed_at"
+    " requested_at, changed_at, about"
 )
 
 

@@ -30,6 +30,19 @@ class Quarantined:
     field: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A submission by its number among its laboratory's, and what became of it."""
+
+    number: int
+    submission_id: UUID
+    received_at: datetime
+    content_type: str
+    status: str
+    reports: int
+    code: str | None
+
+
 # How events change the rows.
 
 _CHANGE = """
@@ -77,20 +90,48 @@ def _change(event: object) -> tuple[str, int, str | None, str | None] | None:
 # Queries.
 
 
+_QUARANTINED = """
+SELECT s.position, s.submission_id, l.handle, s.content_type, s.size_bytes, s.received_at, s.code, s.field
+FROM intake.submissions s JOIN cabinet.laboratories l ON l.laboratory_id = s.laboratory_id
+WHERE s.status = 'quarantined'
+"""
+
+
 def quarantine(
-    ledger: Ledger, *, laboratory_id: UUID | None = None, after: int = 0, limit: int = 100
+    ledger: Ledger,
+    *,
+    laboratory_id: UUID | None = None,
+    code: str | None = None,
+    after: int = 0,
+    limit: int = 100,
 ) -> list[Quarantined]:
-    """What lies in quarantine, in order of arrival; of one laboratory, or of all."""
+    """What lies in quarantine, in order of arrival; of one laboratory or of all, for one reason or for any."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
-            "SELECT s.position, s.submission_id, l.handle, s.content_type, s.size_bytes, s.received_at, s.code,"
-            " s.field FROM intake.submissions s"
-            " JOIN cabinet.laboratories l ON l.laboratory_id = s.laboratory_id"
-            " WHERE s.status = 'quarantined' AND s.position > %s"
-            " AND (%s::uuid IS NULL OR s.laboratory_id = %s) ORDER BY s.position LIMIT %s",
-            (after, laboratory_id, laboratory_id, limit),
+            _QUARANTINED + " AND s.position > %s AND (%s::uuid IS NULL OR s.laboratory_id = %s)"
+            " AND (%s::text IS NULL OR s.code = %s) ORDER BY s.position LIMIT %s",
+            (after, laboratory_id, laboratory_id, code, code, limit),
         ).fetchall()
     return [Quarantined(*row) for row in found]
+
+
+def quarantined(ledger: Ledger, submission_id: UUID) -> Quarantined | None:
+    """One submission, if it lies in quarantine."""
+    with ledger.pool.connection() as connection:
+        row = connection.execute(_QUARANTINED + " AND s.submission_id = %s", (submission_id,)).fetchone()
+    return Quarantined(*row) if row else None
+
+
+def submissions_of(ledger: Ledger, laboratory_id: UUID, *, after: int, limit: int = 500) -> list[Submitted]:
+    """A laboratory's submissions in order of their numbers."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT n.number, s.submission_id, s.received_at, s.content_type, s.status, s.reports, s.code"
+            " FROM ledger.numbers n JOIN intake.submissions s ON s.submission_id = n.subject"
+            " WHERE n.counter = %s AND n.number > %s ORDER BY n.number LIMIT %s",
+            (laboratory_id, after, limit),
+        ).fetchall()
+    return [Submitted(*row) for row in found]
 
 
 def counts(ledger: Ledger) -> dict[tuple[str, str], int]:

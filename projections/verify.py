@@ -114,6 +114,7 @@ class _Reading:
     events: int = 0
     documents: int = 0
     waiting: int | None = None
+    numbers: dict[str, int] = field(default_factory=dict)
 
     def read_everything(self, seen: Callable[[int], None]) -> None:
         origin = self._scalar("SELECT origin FROM ledger.identity")
@@ -200,18 +201,22 @@ class _Reading:
     def _read_documents(self, rows: Sequence[Row]) -> None:
         """Every submission's document is there and is the one that the event names."""
         named: dict[str, tuple[tuple[str, str], int, int | None]] = {}
-        for position, _, _, name, state, leaf_index, _ in rows:
+        submitted: list[tuple[str, str, int, int | None]] = []
+        for position, stream_id, _, name, state, leaf_index, _ in rows:
             if name == "SubmissionReceived":
                 try:
-                    document = orjson.loads(state.rpartition(b"\n")[2])["document"]
+                    event = orjson.loads(state.rpartition(b"\n")[2])
+                    document = event["document"]
                     said = (document["key_id"], document["sealed_sha256"])
                     named[document["document_id"]] = (said, position, leaf_index)
+                    submitted.append((stream_id, event["laboratory_id"], position, leaf_index))
                 except (ValueError, KeyError, TypeError):
                     what = "a submission names no document"
                     raise _FoundError(what, leaf_index=leaf_index, position=position) from None
         if not named:
             return
         self.documents += len(named)
+        self._read_numbers(submitted)
         found = self.connection.execute(
             "SELECT document_id::text, key_id::text, sealed FROM ledger.documents"
             " WHERE document_id = ANY(%s::uuid[])",
@@ -222,6 +227,19 @@ class _Reading:
         for document_id, (said, position, leaf_index) in named.items():
             if stored.get(document_id) != said:
                 what = "a stored document is missing or was changed"
+                raise _FoundError(what, leaf_index=leaf_index, position=position)
+
+    def _read_numbers(self, submitted: list[tuple[str, str, int, int | None]]) -> None:
+        """Each submission has the number that its place among its laboratory's gives it."""
+        found = self.connection.execute(
+            "SELECT subject::text, counter::text, number FROM ledger.numbers WHERE subject = ANY(%s::uuid[])",
+            ([stream_id for stream_id, *_ in submitted],),
+        )
+        stored = {row[0]: (row[1], row[2]) for row in found}
+        for stream_id, laboratory_id, position, leaf_index in submitted:
+            self.numbers[laboratory_id] = self.numbers.get(laboratory_id, 0) + 1
+            if stored.get(stream_id) != (laboratory_id, self.numbers[laboratory_id]):
+                what = "a submission's number is not its place among its laboratory's"
                 raise _FoundError(what, leaf_index=leaf_index, position=position)
 
     def _tile_roots(self, hashes: list[bytes]) -> list[bytes]:
@@ -311,6 +329,9 @@ class _Reading:
         stored = self._scalar("SELECT count(*) FROM ledger.documents")
         if stored != self.documents:
             raise _FoundError(f"{stored} documents are stored, {self.documents} are named")
+        stored = self._scalar("SELECT count(*) FROM ledger.numbers")
+        if stored != sum(self.numbers.values()):
+            raise _FoundError(f"{stored} numbers are given, {sum(self.numbers.values())} submissions came")
 
     def _scalar(self, query: str) -> Any:
         row = self.connection.execute(query.encode()).fetchone()

@@ -1,11 +1,29 @@
 """One full and one minimal example of every event of the ledger, with synthetic people and numbers."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
-from domain import Event, consent, laboratory, linkage, notification, patient, reading, report, session
+from domain import (
+    Event,
+    code_map,
+    consent,
+    laboratory,
+    linkage,
+    notification,
+    patient,
+    proposal,
+    reading,
+    report,
+    report_content,
+    session,
+    staff,
+    staff_session,
+)
+from domain.organisation import Format, OrganisationKind
+from domain.study_type import StudyType
 from domain.submission import (
+    RefusalsSummarised,
     ReleaseReason,
     ReportOutcome,
     StoredDocument,
@@ -16,9 +34,19 @@ from domain.submission import (
     SubmissionReleased,
     SubmittedReport,
 )
-from domain.values import Coding, Concept, Identifier, LaboratoryId, OrganisationId, PatientId, Quantity
+from domain.values import (
+    Coding,
+    Concept,
+    Identifier,
+    LaboratoryId,
+    OrganisationId,
+    PatientId,
+    Quantity,
+    StaffMemberId,
+)
 
 ANNA = PatientId(UUID("a0000000-0000-4000-8000-000000000001"))
+IVAN = StaffMemberId(UUID("a0000000-0000-8000-8000-000000000009"))
 BORIS = PatientId(UUID("b0000000-0000-4000-8000-000000000001"))
 INVITRO = LaboratoryId(UUID("c0000000-0000-8000-8000-000000000001"))
 CLINIC = OrganisationId(INVITRO)
@@ -32,6 +60,12 @@ ENP = "9911111111111112"
 SNILS = "11223344595"
 COMMITMENT = "5f" * 32
 
+MAPPED_CODE = code_map.MappedCode(
+    local=code_map.LocalCode(system="urn:lab:codes", code="ГЛЮ-1"),
+    standard=Coding(system="http://loinc.org", code="14749-6", display="Глюкоза [моль/объём]"),
+    display="Глюкоза",
+)
+
 # What a laboratory says.
 
 GLUCOSE = Concept(
@@ -42,7 +76,7 @@ MEASURED = Quantity(
     value="7.20", unit="ммоль/л", comparator=">", system="http://unitsofmeasure.org", code="mmol/L"
 )
 FLAG_HIGH = Concept(codings=(Coding(code="H"),))
-SUBJECT = report.Subject(
+SUBJECT = report_content.Subject(
     family="Соколова",
     given=("Анна", "Петровна"),
     name_text="Соколова Анна Петровна",
@@ -53,11 +87,11 @@ SUBJECT = report.Subject(
         Identifier(system="urn:oid:1.2.643.100.3", value=SNILS),
     ),
 )
-OBSERVATION = report.Observation(
+OBSERVATION = report_content.Observation(
     code=GLUCOSE,
-    status=report.ObservationStatus.FINAL,
-    value=report.Value(
-        kind=report.ValueKind.RATIO,
+    status=report_content.ObservationStatus.FINAL,
+    value=report_content.Value(
+        kind=report_content.ValueKind.RATIO,
         quantity=MEASURED,
         concept=GLUCOSE,
         text="1:2",
@@ -69,7 +103,7 @@ OBSERVATION = report.Observation(
     data_absent_reason=Concept(text="не хватило пробы"),
     interpretation=(FLAG_HIGH,),
     reference_ranges=(
-        report.ReferenceRange(
+        report_content.ReferenceRange(
             low=LOW,
             high=HIGH,
             kind=Concept(text="норма"),
@@ -78,12 +112,12 @@ OBSERVATION = report.Observation(
         ),
     ),
     components=(
-        report.Component(
+        report_content.Component(
             code=GLUCOSE,
-            value=report.Value(kind=report.ValueKind.BOOLEAN, text="false"),
+            value=report_content.Value(kind=report_content.ValueKind.BOOLEAN, text="false"),
             data_absent_reason=Concept(text="нет"),
             interpretation=(FLAG_HIGH,),
-            reference_ranges=(report.ReferenceRange(),),
+            reference_ranges=(report_content.ReferenceRange(),),
         ),
     ),
     members=(0, 2),
@@ -94,9 +128,11 @@ OBSERVATION = report.Observation(
     notes=("натощак",),
     source_id="obs-1",
 )
-MINIMAL_CONTENT = report.ReportContent(status=report.ReportStatus.FINAL, subject=report.Subject())
-CONTENT = report.ReportContent(
-    status=report.ReportStatus.PRELIMINARY,
+MINIMAL_CONTENT = report_content.ReportContent(
+    status=report_content.ReportStatus.FINAL, subject=report_content.Subject()
+)
+CONTENT = report_content.ReportContent(
+    status=report_content.ReportStatus.PRELIMINARY,
     subject=SUBJECT,
     identifiers=(Identifier(system="urn:lab:number", value="А-17"),),
     code=Concept(text="Глюкоза"),
@@ -105,7 +141,7 @@ CONTENT = report.ReportContent(
     issued_at="2026-11-22T14:00:00.5+03:00",
     performer="Лаборатория № 1",
     specimens=(
-        report.Specimen(
+        report_content.Specimen(
             kind=Concept(text="плазма"),
             collected_at="2026-11-22T08:15:00+03:00",
             received_at="2026-11-22T09:00Z",
@@ -116,11 +152,13 @@ CONTENT = report.ReportContent(
     conclusion_codes=(Concept(text="R73"),),
     notes=("повторить",),
     attachments=(
-        report.Attachment(content_type="application/pdf", title="Бланк", size_bytes=1024, source="/entry/3"),
+        report_content.Attachment(
+            content_type="application/pdf", title="Бланк", size_bytes=1024, source="/entry/3"
+        ),
     ),
     source_id="report-1",
 )
-FINAL_CONTENT = replace(CONTENT, status=report.ReportStatus.FINAL)
+FINAL_CONTENT = replace(CONTENT, status=report_content.ReportStatus.FINAL)
 
 PROFILE = patient.ProfileStated(
     family="Соколова", given="Анна", patronymic="Петровна", birth_date="1984-02-29", sex="female", snils=SNILS
@@ -131,8 +169,17 @@ DOCUMENT = consent.ConsentDocument(
 REGISTERED = laboratory.LaboratoryRegistered(
     handle="invitro", name="Лаборатория Инвитро", inn="7707083893", ogrn="1027700132195"
 )
+KIND = laboratory.LaboratoryKindStated(kind=OrganisationKind.CLINIC)
+OID = laboratory.LaboratoryOidStated(oid="1.2.643.5.1.13.13.12.2.77.9999")
+ACCREDITED = laboratory.LaboratoryAccredited(certificate_number="RA.RU.21АБ01", valid_until=date(2027, 6, 30))
+FORMATS = laboratory.LaboratoryFormatsAllowed(formats=(Format.FHIR, Format.HL7_V2))
+STUDY_TYPES = laboratory.LaboratoryStudyTypesAllowed(
+    study_types=(StudyType.BLOOD_COUNT, StudyType.BIOCHEMISTRY)
+)
+DEPARTMENT = laboratory.DepartmentAdded(code="УЗИ-1", name="Отделение УЗИ", section=StudyType.INSTRUMENTAL)
 RECEIVED = report.ReportReceived(laboratory_id=INVITRO, submission_id=SUBMISSION, content=CONTENT)
 MATCHED = report.ReportMatched(patient_id=ANNA, matched_by="enp")
+UNMATCHED = report.ReportUnmatched(patient_id=ANNA, reason=report.UnmatchReason.WITHDRAWN_BY_LABORATORY)
 HELD = replace(RECEIVED, content=MINIMAL_CONTENT)
 REVISED = report.ReportRevised(laboratory_id=INVITRO, submission_id=SUBMISSION, content=FINAL_CONTENT)
 SENDER = laboratory.LaboratorySenderAdded(application="LIS", facility="INVITRO")
@@ -187,6 +234,12 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "EmailStated": both(patient.EmailStated(email="anna@example.test")),
     "PolicyLinked": both(patient.PolicyLinked(number=ENP)),
     "PolicyUnlinked": both(patient.PolicyUnlinked()),
+    "LaboratoryPatientIdLinked": both(
+        patient.LaboratoryPatientIdLinked(laboratory_id=INVITRO, system="urn:lab:patients", number="П-0042")
+    ),
+    "LaboratoryPatientIdUnlinked": both(
+        patient.LaboratoryPatientIdUnlinked(laboratory_id=INVITRO, system="", number="П-0042")
+    ),
     "SessionOpened": (
         session.SessionOpened(patient_id=ANNA, factors=("password", "phone-code")),
         session.SessionOpened(patient_id=ANNA, factors=()),
@@ -203,6 +256,13 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         consent.ConsentWithdrawn(patient_id=ANNA, kind=consent.ConsentKind.RESULTS_TRANSFER)
     ),
     "LaboratoryRegistered": both(REGISTERED),
+    "LaboratoryKindStated": both(KIND),
+    "LaboratoryOidStated": both(OID),
+    "LaboratoryAccredited": (ACCREDITED, replace(ACCREDITED, valid_until=None)),
+    "LaboratoryFormatsAllowed": (FORMATS, laboratory.LaboratoryFormatsAllowed()),
+    "LaboratoryStudyTypesAllowed": (STUDY_TYPES, laboratory.LaboratoryStudyTypesAllowed()),
+    "DepartmentAdded": both(DEPARTMENT),
+    "DepartmentRemoved": both(laboratory.DepartmentRemoved(code="УЗИ-1")),
     "LaboratoryKeyAdded": both(laboratory.LaboratoryKeyAdded(key_id="thumbprint", public_key="x" * 43)),
     "LaboratoryKeyRevoked": both(laboratory.LaboratoryKeyRevoked(key_id="thumbprint", reason="rotated")),
     "LaboratorySenderAdded": (
@@ -211,6 +271,18 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     ),
     "LaboratorySenderRevoked": both(
         laboratory.LaboratorySenderRevoked(application="LIS", facility="INVITRO")
+    ),
+    "LaboratoryCertificateAdded": both(laboratory.LaboratoryCertificateAdded(certificate_sha256="a5" * 32)),
+    "LaboratoryCertificateRevoked": both(
+        laboratory.LaboratoryCertificateRevoked(certificate_sha256="a5" * 32)
+    ),
+    "LocalCodesMapped": (
+        code_map.LocalCodesMapped(laboratory_id=INVITRO, codes=(MAPPED_CODE,)),
+        code_map.LocalCodesMapped(laboratory_id=INVITRO, codes=()),
+    ),
+    "LocalCodesUnmapped": (
+        code_map.LocalCodesUnmapped(laboratory_id=INVITRO, codes=(MAPPED_CODE.local,)),
+        code_map.LocalCodesUnmapped(laboratory_id=INVITRO, codes=()),
     ),
     "SubmissionReceived": both(SUBMITTED),
     "SubmissionAccepted": (
@@ -233,9 +305,18 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         SubmissionRefused(code="key-unknown", field="kid", size_bytes=512, laboratory_id=INVITRO),
         SubmissionRefused(code="not-an-envelope", field=None, size_bytes=0),
     ),
+    "RefusalsSummarised": both(RefusalsSummarised(count=1_204, size_bytes=5_120_000)),
     "ReportReceived": (RECEIVED, HELD),
     "ReportRevised": (REVISED, replace(REVISED, content=MINIMAL_CONTENT)),
     "ReportMatched": both(MATCHED),
+    "MatchProposed": both(
+        proposal.MatchProposed(report_id=REPORT, patient_id=ANNA, reason="identity-contradicts")
+    ),
+    "MatchConfirmed": both(proposal.MatchConfirmed(report_id=REPORT, patient_id=ANNA)),
+    "MatchDeclined": both(proposal.MatchDeclined(report_id=REPORT, patient_id=ANNA)),
+    "ReportUnmatched": (UNMATCHED, replace(UNMATCHED, patient_id=None)),
+    "ReportRekeyed": both(report.ReportRekeyed(successor_id=UUID(int=2**64 + 7))),
+    "ReportDestroyed": both(report.ReportDestroyed(reason=report.DestructionReason.RETENTION_ENDED)),
     "NotificationRequested": both(REQUESTED),
     "NotificationSuppressed": (
         replace(SUPPRESSED, consent_id=REQUESTED.consent_id, consent_version=4),
@@ -252,5 +333,42 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "AccessLogRead": both(reading.AccessLogRead(patient_id=ANNA, purpose=reading.ReadingPurpose.AUDIT)),
     "SubmissionRead": both(
         reading.SubmissionRead(submission_id=SUBMISSION, purpose=reading.ReadingPurpose.OPERATION)
+    ),
+    "StaffMemberAdmitted": both(staff.StaffMemberAdmitted(handle="ivan", roles=(staff.Role.OPERATOR,))),
+    "StaffMemberEnrolled": both(staff.StaffMemberEnrolled(factors=("password", "totp"))),
+    "StaffMemberReset": both(staff.StaffMemberReset()),
+    "StaffMemberDismissed": both(staff.StaffMemberDismissed()),
+    "StaffSessionOpened": both(
+        staff_session.StaffSessionOpened(member_id=IVAN, factors=("password", "totp"))
+    ),
+    "StaffSessionClosed": both(staff_session.StaffSessionClosed(reason="signed-out")),
+    "StaffSignInRefused": both(staff_session.StaffSignInRefused(member_id=IVAN, reason="code-wrong")),
+    "ProposalRead": both(
+        reading.ProposalRead(
+            patient_id=ANNA, report_id=REPORT, report_version=1, purpose=reading.ReadingPurpose.OPERATION
+        )
+    ),
+}
+
+# Fields that an event's class got after its golden file was written.
+GROWN: dict[str, Event] = {
+    "ReportRevised": report.ReportRevised(
+        laboratory_id=INVITRO,
+        submission_id=SUBMISSION,
+        content=replace(
+            MINIMAL_CONTENT,
+            observations=(
+                report_content.Observation(
+                    code=Concept(text="Глюкоза"),
+                    status=report_content.ObservationStatus.FINAL,
+                    is_final_as_sent=True,
+                ),
+            ),
+            version_number=2,
+            sent_at="2026-11-22T15:00:00+03:00",
+            is_of_another_patient=True,
+        ),
+        is_late=True,
+        status=report_content.ReportStatus.AMENDED,
     ),
 }

@@ -24,6 +24,7 @@ EDGES = {
     "ledger/recorder.py": {"_prepared"},
     "projections/follow.py": {"run", "_take", "take", "_take_alone"},
     "api/notifier.py": {"run"},
+    "api/retention.py": {"run"},
     "api/bench_append.py": {"_rate", "call"},
 }
 

@@ -7,7 +7,7 @@ import re
 from api.cda.elements import Element, attribute, child, own_text
 from api.cda.refusal import ContentNotCdaError
 from api.content import ContentError
-from domain.report import Attachment
+from domain.report_content import Attachment
 
 ATTACHMENTS_LIMIT = 200
 _PREFIX = re.compile(r"(?<=/)\w+:")

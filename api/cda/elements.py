@@ -1,6 +1,7 @@
 """Elements of a CDA document by their local names, and their text as a reader would see it."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from lxml import etree
 
@@ -11,6 +12,8 @@ Element = etree._Element  # noqa: SLF001 - lxml has no public name for the class
 # Characters that may be said more than once, all together: one long text may be named ten thousand times.
 _REPEATED_LIMIT = 4_000_000
 _WALK_COST = 10  # of an element gone through, in such characters
+# Observations and components of one document: an empty one is a few bytes, and costs as much as a full one.
+MEASURED_LIMIT = 20_000
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 # Separators that can stand in no XML text.
 _LINE, _CELL = "\x1e", "\x1f"
@@ -23,15 +26,23 @@ def local_name(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
+@cache
+def _tags(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in any namespace and in none, as lxml asks for them."""
+    return tuple(f"{{*}}{name}" for name in names)
+
+
 def children(element: Element | None, *names: str) -> Iterator[Element]:
-    if element is not None:
-        yield from (child for child in element if local_name(child) in names)
+    """Looked for by lxml itself: a document is gone through many times."""
+    return iter(()) if element is None else element.iterchildren(*_tags(names))
 
 
 def child(element: Element | None, *path: str) -> Element | None:
     """The first element down the path; each step goes to the first of its name."""
-    for name in path:
-        element = next(children(element, name), None)
+    for tag in _tags(path):
+        if element is None:
+            return None
+        element = next(element.iterchildren(tag), None)
     return element
 
 
@@ -85,6 +96,7 @@ class Narrative:
         self._blocks: dict[str, Element] = {}
         self._texts: dict[str, str | None] = {}
         self._left = _REPEATED_LIMIT
+        self._measured = 0
         for element in root.iter():
             if name := element.get("ID"):
                 self._blocks.setdefault(name, element)
@@ -99,6 +111,12 @@ class Narrative:
     def repeat(self, text: str | None) -> None:
         """A text is said once more: what comes out must stay in proportion to what came in."""
         self._spend(len(text or ""))
+
+    def count_measured(self) -> None:
+        """One more observation or component is read."""
+        self._measured += 1
+        if self._measured > MEASURED_LIMIT:
+            raise ContentError("content-too-complex", None)
 
     def _spend(self, amount: int) -> None:
         self._left -= amount

@@ -8,7 +8,7 @@ from api.cda.codes import identifier, source_id
 from api.cda.elements import Element, attribute, child, children, inner_text, local_name, own_text, templates
 from api.cda.refusal import ContentNotCdaError
 from api.cda.times import date_only, time_of
-from domain.report import ObservationStatus, ReportStatus, Subject
+from domain.report_content import ObservationStatus, ReportStatus, Subject
 from domain.values import Identifier, digits_only
 
 _LAST_NAMES_BEFORE = frozenset({"BR", "SP"})  # EntityNamePartQualifier: birth, spouse
@@ -43,6 +43,7 @@ class Header:
     issued_at: str | None
     performer: str | None
     document_id: str | None
+    version_number: int | None
     is_further_version: bool
     is_summary: bool
 
@@ -61,6 +62,7 @@ def header_of(document: Element) -> Header:
         issued_at=time_of(child(document, "effectiveTime")),
         performer=_performer(document),
         document_id=source_id(document),
+        version_number=_version_number(document),
         is_further_version=_is_further_version(document),
         is_summary=_is_summary(document),
     )
@@ -158,6 +160,13 @@ def _document_numbers(document: Element) -> tuple[Identifier, ...]:
     if number is None:
         number = next((found for sent in children(document, "id") if (found := identifier(sent))), None)
     return (number,) if number else ()
+
+
+def _version_number(document: Element) -> int | None:
+    """The place among the versions of a set, for which the document must name its set."""
+    number = attribute(child(document, "versionNumber"), "value") or ""
+    is_number = number.isascii() and number.isdigit() and len(number) <= 9
+    return int(number) if is_number and child(document, "setId") is not None else None
 
 
 def _is_further_version(document: Element) -> bool:

@@ -6,7 +6,7 @@ from api.cda.codes import absent_reason, concept, concepts, label_of, source_id
 from api.cda.elements import Element, Narrative, attribute, child, children
 from api.cda.times import time_of, unread_times
 from api.cda.values import other_quantities, reference_range, shown, value
-from domain.report import Component, Observation, ObservationStatus, ReferenceRange, Value, ValueKind
+from domain.report_content import Component, Observation, ObservationStatus, ReferenceRange, Value, ValueKind
 from domain.values import Concept
 
 _COMMENT_CODE = "48767-8"
@@ -47,6 +47,7 @@ def observation(
     values = values_of(sent, narrative)
     more = tuple(Component(code=code, value=one) for one in values[1:])
     for _ in more:
+        narrative.count_measured()
         narrative.repeat(repr(code))
     methods = concepts(children(sent, "methodCode"), narrative)
     said = [*notes, *_own_notes(sent, narrative, has_value=bool(values or members))]
@@ -94,6 +95,7 @@ def _own_notes(sent: Element, narrative: Narrative, *, has_value: bool) -> Itera
 
 def components(sent: Element, narrative: Narrative) -> Iterator[Component]:
     """An observation inside of an observation, and those inside of it one after the other."""
+    narrative.count_measured()
     values = values_of(sent, narrative)
     code = concept(child(sent, "code"), narrative) or Concept()
     yield Component(
@@ -104,6 +106,7 @@ def components(sent: Element, narrative: Narrative) -> Iterator[Component]:
         reference_ranges=reference_ranges(sent, narrative),
     )
     for one in values[1:]:
+        narrative.count_measured()
         narrative.repeat(repr(code))
         yield Component(code=code, value=one)
     for relation in children(sent, "entryRelationship"):

@@ -12,7 +12,7 @@ from api.cda.sections import is_conclusion, is_other_section
 from api.cda.specimens import isolate
 from api.cda.times import time_of
 from api.cda.values import shown
-from domain.report import Attachment, Component, Observation, ObservationStatus
+from domain.report_content import Attachment, Component, Observation, ObservationStatus
 from domain.values import Concept
 
 
@@ -94,6 +94,7 @@ class Draft:
         if code is None:
             yield from self.place_contents(organizer, around, notes)
             return
+        self.narrative.count_measured()
         place, said = len(self.observations), list[str]()
         within = around.inside(organizer)
         panel = Observation(code=code, status=within.status or ObservationStatus.UNKNOWN)
@@ -130,6 +131,7 @@ class Draft:
             texts = [text for one in values_of(sent, self.narrative) if (text := shown(one))]
             self.conclusions.update(dict.fromkeys(texts))
             return
+        self.narrative.count_measured()
         place, said = len(self.observations), list[str]()
         for specialty in around.category:
             self.narrative.repeat(repr(specialty))

@@ -15,7 +15,7 @@ from api.cda.sections import is_lab_document, result_parts
 from api.cda.specimens import specimens
 from api.cda.times import time_of
 from api.xml_content import parse_xml
-from domain.report import ReportContent
+from domain.report_content import ReportContent
 from domain.values import Identifier
 
 _NAMESPACES = frozenset({"{urn:hl7-org:v3}", ""})
@@ -84,6 +84,7 @@ def _of_document(document: Element, header: Header, draft: Draft, notes: Iterabl
         notes=tuple(dict.fromkeys((*notes, *draft.notes))),
         attachments=tuple(draft.attachments),
         source_id=header.document_id,
+        version_number=header.version_number,
     )
 
 
@@ -93,6 +94,7 @@ def _of_summary(header: Header, narrative: Narrative, parts: list[Element]) -> I
     groups: list[_Group] = []
     for element in (one for part in parts for one in _outermost(part)):
         if local_name(element) == "organizer":
+            narrative.count_measured()
             group = _Group(element, Draft(narrative), [])
             group.draft.place_contents(element, Surroundings(), group.notes)
             groups.append(group)

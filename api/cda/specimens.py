@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from api.cda.codes import concept, source_id
 from api.cda.elements import Element, Narrative, attribute, child, children, local_name, own_text
 from api.cda.times import time_of
-from domain.report import Specimen
+from domain.report_content import Specimen
 from domain.values import Concept
 
 _RECEIVED = "SPRECEIVE"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from api.cda.codes import UCUM, concept, label_of, system_of
 from api.cda.elements import Element, Narrative, attribute, child, children, local_name, own_text, type_of
 from api.cda.times import date_time
-from domain.report import ReferenceRange, Value, ValueKind
+from domain.report_content import ReferenceRange, Value, ValueKind
 from domain.values import Concept, Quantity
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)

@@ -136,7 +136,48 @@ CONTENT: dict[str, Explanation] = {
         "Проверьте номер отчёта и номера пациента. Отправление сохранено в карантине.",
         "Check the report's number and the patient's numbers. The submission is kept in quarantine.",
     ),
+    "patients-mixed": say(
+        422,
+        "Отчёт об одном пациенте называет результаты другого.",
+        "A report about one patient names results of another.",
+        "Проверьте, чьи результаты в отчёте. Отправление сохранено в карантине.",
+        "Check whose results are in the report. The submission is kept in quarantine.",
+    ),
+    "accreditation-ended": say(
+        422,
+        "Аккредитация лаборатории закончилась до дня отправления.",
+        "The laboratory's accreditation had ended before the day of the submission.",
+        "Отправление сохранено в карантине. Сообщите оператору новый аттестат: он внесёт его (letopis lab"
+        " accredit) и прочитает отправление ещё раз.",
+        "The submission is kept in quarantine. Tell the operator the new certificate: once it is stated"
+        " (letopis lab accredit) the submission is read again.",
+    ),
+    "format-not-allowed": say(
+        422,
+        "В этом формате организация отчёты не присылает: так следует из её типа или договорённости.",
+        "The organisation is not expected to send this format, by its kind or by agreement.",
+        "Отправление сохранено в карантине. Пришлите отчёт в разрешённом формате или договоритесь с"
+        " оператором (letopis lab formats).",
+        "The submission is kept in quarantine. Send the report in a format that is allowed, or agree on this"
+        " one with the operator (letopis lab formats).",
+    ),
+    "study-type-not-allowed": say(
+        422,
+        "Исследований этого вида от организации не ждут.",
+        "Studies of this type are not expected from the organisation.",
+        "Отправление сохранено в карантине. Проверьте код и раздел отчёта; если вид исследования верен,"
+        " обратитесь к оператору (letopis lab study-types).",
+        "The submission is kept in quarantine. Check the report's code and section; if the type is right, ask"
+        " the operator to allow it (letopis lab study-types).",
+    ),
     # Intake: whose it is. The report is recorded and waits.
+    "withdrawn-by-laboratory": say(
+        202,
+        "Отчёт записан и никому не показан: в нём сказано, что он относился к другому пациенту.",
+        "The report is recorded and shown to nobody: it says that it was about another patient.",
+        "Ничего делать не нужно. Правильный отчёт отправьте под номерами того, к кому он относится.",
+        "Nothing is to be done. Send the right report with the numbers of whom it is about.",
+    ),
     "patient-unknown": say(
         202,
         "Отчёт записан и ждёт: пациент с такими номерами не зарегистрирован.",
@@ -146,8 +187,8 @@ CONTENT: dict[str, Explanation] = {
     ),
     "patient-ambiguous": say(
         202,
-        "Отчёт записан и ждёт: номера полиса и СНИЛС принадлежат разным людям.",
-        "The report is recorded and waits: the policy number and the СНИЛС belong to different people.",
+        "Отчёт записан и ждёт: номера пациента принадлежат разным людям.",
+        "The report is recorded and waits: the patient's numbers belong to different people.",
         "Проверьте номера пациента и отправьте исправленный отчёт.",
         "Check the patient's numbers and send a corrected report.",
     ),

@@ -18,6 +18,13 @@ PORTAL: dict[str, Explanation] = {
         "Проверьте адрес; вернитесь к списку.",
         "Check the address; go back to the list.",
     ),
+    "not-integrated": say(
+        404,
+        "Запись есть, но подписанная контрольная точка её ещё не покрывает.",
+        "The record is there, and no signed checkpoint covers it yet.",
+        "Повторите запрос через секунду.",
+        "Ask again in a second.",
+    ),
     "method-not-allowed": say(
         405,
         "Это действие здесь невозможно.",

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from api.fhir import resources as fhir
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
-from domain.report import Component, ReferenceRange, Specimen, Subject, Value, ValueKind
+from domain.report_content import Component, ReferenceRange, Specimen, Subject, Value, ValueKind
 from domain.values import Coding, Concept, Identifier, Quantity
 
 
 def concept(sent: fhir.CodeableConcept) -> Concept:
-    codings = (Coding(system=c.system, code=c.code, display=c.display) for c in sent.coding)
+    codings = [Coding(system=c.system, code=c.code, display=c.display) for c in sent.coding]
     return Concept(codings=tuple(codings), text=sent.text)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from api.fhir import resources as fhir
 from api.fhir.elements import component, concept_or_none, concepts, effective_at, reference_range, value
 from api.fhir.references import Located, Resources
-from domain.report import Observation
+from domain.report_content import Observation
 from domain.values import Concept
 
 

@@ -1,12 +1,16 @@
 """A problem as FHIR says it: an OperationOutcome for senders who read FHIR rather than RFC 9457."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.fhir.xml_names import resource_model
 from api.problems import explain
 
 _CODE_SYSTEM = "urn:letopis:problem"
+_REPORT = "urn:letopis:report"
+_RECORDED = ("Отчёт записан.", "The report is recorded.")
+_KNOWN = ("Этот отчёт уже был записан.", "This report was recorded before.")
 _TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 # A resource type and its elements: neither jws.iat, nor PID-5, nor header.patient, which are ours and others'.
 _FHIR_PATH = re.compile(r"([A-Z][A-Za-z]+)(?:\.[a-z][A-Za-z0-9]*(?:\[(?:x|\d+)\])*)*")
@@ -16,6 +20,9 @@ _ISSUE_TYPES = {
     "laboratory-unknown": "unknown",
     "laboratory-key-unknown": "unknown",
     "envelope-replayed": "duplicate",
+    "message-header-invalid": "invalid",
+    "signature-malformed": "structure",
+    "submission-too-slow": "timeout",
     "content-not-json": "structure",
     "content-not-xml": "structure",
     "content-not-hl7": "structure",
@@ -25,6 +32,10 @@ _ISSUE_TYPES = {
     "no-report-in-content": "required",
     "content-type-unknown": "not-supported",
     "subject-differs": "business-rule",
+    "patients-mixed": "business-rule",
+    "accreditation-ended": "business-rule",
+    "format-not-allowed": "not-supported",
+    "study-type-not-allowed": "business-rule",
     "pdf-too-large": "too-long",
     "pdf-active-content": "security",
     "patient-unknown": "not-found",
@@ -56,6 +67,32 @@ def operation_outcome(code: str, field: str | None) -> dict[str, Any]:
     `field` is an expression if it is a FHIRPath, else a location. A problem with which the report was recorded,
     and waits, is a warning.
     """
+    return {"resourceType": "OperationOutcome", "language": "ru", "issue": [_issue(code, field)]}
+
+
+def outcome_of_reports(submission_id: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An issue for each report that was recorded: information, or a warning with the reason why it waits. The
+    resource's id is the submission's, and each issue names its report in an extension."""
+    issues = [
+        {"extension": [{"url": _REPORT, "valueUuid": f"urn:uuid:{report['id']}"}], **_issue_of(report)}
+        for report in reports
+    ]
+    return {"resourceType": "OperationOutcome", "id": submission_id, "language": "ru", "issue": issues}
+
+
+def _issue_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    if report["held"]:
+        return _issue(report["held"]["code"], report["held"]["field"])
+    words = _RECORDED if report["outcome"] == "recorded" else _KNOWN
+    coding = [{"system": _CODE_SYSTEM, "code": report["outcome"]}]
+    return {
+        "severity": "information",
+        "code": "informational",
+        "details": {"coding": coding, **_said("text", words)},
+    }
+
+
+def _issue(code: str, field: str | None) -> dict[str, Any]:
     explanation = explain(code)
     issue = {
         "severity": "error" if explanation.status >= 400 else "warning",
@@ -68,7 +105,7 @@ def operation_outcome(code: str, field: str | None) -> dict[str, Any]:
         issue["expression"] = [field.replace("[x]", "")]
     elif field:
         issue["location"] = [field]
-    return {"resourceType": "OperationOutcome", "language": "ru", "issue": [issue]}
+    return issue
 
 
 def _is_fhir_path(field: str) -> bool:

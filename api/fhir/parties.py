@@ -6,7 +6,8 @@ from api.fhir import elements
 from api.fhir import resources as fhir
 from api.fhir.observations import Draft
 from api.fhir.references import Located, Resources, typed_name
-from domain.report import Attachment, Specimen, Subject
+from api.fhir.refusal import ContentNotFhirError
+from domain.report_content import Attachment, Specimen, Subject
 from domain.values import Concept
 
 Person = Located | str | None
@@ -44,6 +45,29 @@ def subject_of(draft: Draft, sources: Iterable[Located]) -> Subject:
     patients = [one.resource for one in draft.resources.of(fhir.Patient)]
     only = patients[0] if len(patients) == 1 else None
     return elements.subject(only) if isinstance(only, fhir.Patient) else Subject()
+
+
+def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:
+    """Refuses a report that names observations of another patient who was sent along: nobody could say
+    which of the two the laboratory was wrong about, and one would read the results of the other."""
+    if len(draft.resources.of(fhir.Patient)) < 2:
+        return
+    first: Subject | None = None
+    for source in sources:
+        reference = subject_reference(source)
+        found = draft.resources.find(reference.reference, source) if reference else None
+        if found and isinstance(found.resource, fhir.Patient):
+            subject = elements.subject(found.resource)
+            first = first or subject
+            if not _is_one_person(first, subject):
+                raise ContentNotFhirError(field=source.place.at("subject").fhir_path, code="patients-mixed")
+
+
+def _is_one_person(one: Subject, other: Subject) -> bool:
+    """Two resources may be of one person: senders repeat the patient for each report of a batch."""
+    if set(one.identifiers) & set(other.identifiers):
+        return True
+    return (one.family, one.given, one.birth_date) == (other.family, other.given, other.birth_date)
 
 
 def subject_reference(located: Located) -> fhir.Reference | None:

@@ -31,13 +31,17 @@ def _number(value: object) -> str:
 
 def _decimal(value: object) -> str:
     text = _number(value)
-    try:
-        in_range = len(text) <= _DIGITS_LIMIT and abs(Decimal(text).adjusted()) <= _EXPONENT_LIMIT
-    except InvalidOperation:
-        in_range = False
-    if not in_range:
+    # Without an exponent the digits bound it.
+    if len(text) > _DIGITS_LIMIT or ("e" in text.lower() and not _is_in_range(text)):
         raise PydanticCustomError("value_not_allowed", "number out of range")
     return text
+
+
+def _is_in_range(text: str) -> bool:
+    try:
+        return abs(Decimal(text).adjusted()) <= _EXPONENT_LIMIT
+    except InvalidOperation:
+        return False
 
 
 def _integer(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from api.fhir import resources as fhir
@@ -10,6 +11,7 @@ from api.fhir.observations import Draft
 from api.fhir.parties import (
     Person,
     attachments,
+    check_is_of_one,
     performer_names,
     person_of,
     specimens,
@@ -20,7 +22,7 @@ from api.fhir.references import Located, Resources, Sent
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
 from api.json_content import parse_json
-from domain.report import ReportContent, status_of_observations
+from domain.report_content import ReportContent, status_of_observations
 
 
 def read_fhir(raw: bytes) -> tuple[ReportContent, ...]:
@@ -56,6 +58,8 @@ def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportCon
         if entry.resource is not None
     ]
     reports = _reports_of(Resources(one for one in sent if one.content.get("resourceType") != "Bundle"))
+    sent_at = _instant(content.get("timestamp"))
+    reports = tuple(replace(one, sent_at=sent_at) for one in reports) if sent_at else reports
     if len(reports) == 1 and bundle.identifier:  # of several reports it could not tell one from another
         names = reports[0].identifiers + identifiers([bundle.identifier])
         reports = (replace(reports[0], identifiers=tuple(dict.fromkeys(names))),)
@@ -127,6 +131,7 @@ def _person_of_report(report: Located, draft: Draft) -> Person:
 def _content_of_report(report: Located, draft: Draft) -> ReportContent:
     sent = report.resource
     assert isinstance(sent, fhir.DiagnosticReport)
+    check_is_of_one(draft, (report, *draft.order))
     performers = performer_names(draft.resources, [report])
     return ReportContent(
         status=sent.status,
@@ -166,6 +171,14 @@ def _content_of_orphans(draft: Draft) -> ReportContent:
         notes=tuple(draft.notes),
         source_id=only.source_id if only else None,
     )
+
+
+def _instant(sent: object) -> str | None:
+    """A time that orders versions; one that is malformed is no reason to refuse results."""
+    try:
+        return sent if isinstance(sent, str) and datetime.fromisoformat(sent) else None
+    except ValueError:
+        return None
 
 
 def _shared(texts: Iterable[str | None]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from api.fhir.resources import Place, Resource, read_resource
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID_LENGTH = 36
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +54,11 @@ class Resources:
         name = _without_version(reference)
         if name.startswith("#"):
             return self._contained.get((source.container or source, name[1:]))
-        for candidate in (_base(source) + name, name, typed_name(name), _uuid_of(name)):
-            if candidate and candidate in self._by_name:
-                return self._by_name[candidate]
-        return None
+        found = self._by_name.get(_base(source) + name) or self._by_name.get(name)
+        if found is None:
+            others = (typed_name(name), _uuid_of(name))
+            found = next((self._by_name[other] for other in others if other in self._by_name), None)
+        return found
 
     def _add(self, sent: Sent) -> None:
         resource = read_resource(sent.content, sent.place)
@@ -98,7 +100,7 @@ def _without_version(name: str) -> str:
 def _uuid_of(name: str) -> str | None:
     """Senders write the bare id where the bundle has urn:uuid, and the other way round."""
     bare = name.removeprefix("urn:uuid:").lower()
-    return f"urn:uuid:{bare}" if _UUID.fullmatch(bare) else None
+    return f"urn:uuid:{bare}" if len(bare) == _UUID_LENGTH and _UUID.fullmatch(bare) else None
 
 
 def _base(source: Located) -> str:

@@ -10,7 +10,7 @@ from api.fhir.resources import Element, Place
 from api.fhir.xml_names import Kind, Shape, resource_model, shapes_of
 from api.json_content import Number
 from api.xml_content import parse_xml
-from domain.report import ReportContent
+from domain.report_content import ReportContent
 
 _NAMESPACE = "{http://hl7.org/fhir}"
 # FHIR R4 datatypes, decimal: as in JSON. Python's Decimal would take NaN, 1_000 and digits of any script.

@@ -3,7 +3,7 @@
 import re
 
 from api.hl7.syntax import Element
-from domain.report import Attachment
+from domain.report_content import Attachment
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)

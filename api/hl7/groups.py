@@ -9,18 +9,20 @@ from api.hl7.datatypes import organisation
 from api.hl7.observations import SentObservation
 from api.hl7.patients import subject_of
 from api.hl7.syntax import Segment
-from domain.report import Subject
+from api.hl7.times import date_time
+from domain.report_content import Subject
 
 ORDERS_MAX = 1_000  # each repeats its patient: a short message must not become a long record
 
 
 @dataclass(slots=True)
 class Order:
-    """An OBR with what belongs to it. `common` is the ORC before it, `sender` MSH-4."""
+    """An OBR with what belongs to it. `common` is the ORC before it, `sender` MSH-4, `sent_at` MSH-7."""
 
     request: Segment
     subject: Subject
     sender: str | None
+    sent_at: str | None
     common: Segment | None = None
     notes: list[str] = field(default_factory=list)
     observations: list[SentObservation] = field(default_factory=list)
@@ -32,6 +34,7 @@ class _Reading:
     """What was read last, so where the next segment belongs."""
 
     sender: str | None
+    sent_at: str | None
     subject: Subject | None = None  # read once, for it may have many orders
     common: Segment | None = None
     orders: list[Order] = field(default_factory=list)
@@ -64,7 +67,9 @@ class _Reading:
             raise ContentError("content-too-complex", segment.place)
         if self.subject is None:
             self.subject = Subject()
-        order = Order(segment, self.subject, self.sender, self.common, self.notes, self.observations)
+        order = Order(
+            segment, self.subject, self.sender, self.sent_at, self.common, self.notes, self.observations
+        )
         self.orders.append(order)
         self.common, self.is_in_order = None, True
         self.notes, self.observations, self.note_target = [], [], order.notes
@@ -98,7 +103,7 @@ _STEPS: dict[str, Callable[[_Reading, Segment], None]] = {
 def orders_of(message: Message) -> list[Order]:
     """Each OBR with the patient before it. An observation before the first OBR of its patient goes to that
     OBR; one whose patient has no OBR to come is refused, for no report is about it."""
-    reading = _Reading(organisation(message.header.first(4)))
+    reading = _Reading(organisation(message.header.first(4)), date_time(message.header.code(7)))
     for segment in message.segments:
         if step := _STEPS.get(segment.name):
             step(reading, segment)

@@ -8,7 +8,7 @@ from api.hl7.syntax import Element, Segment
 from api.hl7.tables import OBSERVATION_STATUSES, interpretation_of
 from api.hl7.times import date_time
 from api.hl7.values import measured
-from domain.report import Attachment, Observation, ObservationStatus
+from domain.report_content import Attachment, Observation, ObservationStatus
 from domain.values import Coding, Concept
 
 
@@ -46,6 +46,7 @@ def observation_of(
         method=methods[0] if methods else None,
         notes=(*sent.notes, *found.notes, *status_notes, *time_notes, *other_methods, *notes),
         source_id=source_id,
+        is_final_as_sent=(segment.code(11) or "").upper() == "U" and found.value is None,
     )
     return observation, found.attachments
 

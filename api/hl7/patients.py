@@ -4,7 +4,7 @@ from api.hl7.datatypes import patient_identifier
 from api.hl7.syntax import Element, Segment
 from api.hl7.tables import SEXES
 from api.hl7.times import birth_date
-from domain.report import Subject
+from domain.report_content import Subject
 
 
 def subject_of(patient: Segment) -> Subject:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from api.hl7.syntax import Element, Segment
 from api.hl7.tables import system_of
-from domain.report import ReferenceRange, Value, ValueKind
+from domain.report_content import ReferenceRange, Value, ValueKind
 from domain.values import Quantity
 
 _DECIMAL = r"[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})"

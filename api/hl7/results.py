@@ -8,7 +8,7 @@ from api.hl7.observations import observation_of, time_of
 from api.hl7.syntax import Segment
 from api.hl7.tables import REPORT_STATUSES, ROUGH_REPORT_STATUSES
 from api.hl7.times import date_time
-from domain.report import (
+from domain.report_content import (
     Attachment,
     Observation,
     ObservationStatus,
@@ -58,7 +58,16 @@ def report_of(order: Order) -> ReportContent:
             *(parent if not observations or _is_long(parent) else ()),
         ),
         attachments=attachments,
+        sent_at=order.sent_at,
+        is_of_another_patient=_is_of_another_patient(order),
     )
+
+
+def _is_of_another_patient(order: Order) -> bool:
+    """W, "post original as wrong": of the order, or of each of its observations. One among others takes
+    back itself, not the report."""
+    sent = [(one.segment.code(11) or "").upper() for one in order.observations]
+    return (order.request.code(25) or "").upper() == "W" or (bool(sent) and set(sent) == {"W"})
 
 
 def _observations(

@@ -63,11 +63,12 @@ class Element:
 
     def parts(self) -> list[str]:
         separator = self.delimiters.subcomponent if self.is_component else self.delimiters.component
-        if not separator:
+        if not separator or separator not in self.raw:
             return [self.raw]
-        if self.raw.count(separator) > PARTS_MAX:
+        parts = self.raw.split(separator, PARTS_MAX + 1)
+        if len(parts) > PARTS_MAX + 1:
             raise ContentError("content-too-complex", None)
-        return self.raw.split(separator)
+        return parts
 
     def part(self, number: int) -> "Element":
         """A component (from 1) whose own parts are its subcomponents."""
@@ -105,9 +106,11 @@ class Segment:
         raw, separator = self.raw(number), self.delimiters.repetition
         if not raw:
             return ()
-        if separator and raw.count(separator) > PARTS_MAX:
+        if not separator or separator not in raw:
+            return () if raw.isspace() else (Element(raw, self.delimiters),)
+        sent = raw.split(separator, PARTS_MAX + 1)
+        if len(sent) > PARTS_MAX + 1:
             raise ContentError("content-too-complex", f"{self.place}-{number}")
-        sent = raw.split(separator) if separator else [raw]
         return tuple(Element(one, self.delimiters) for one in sent if one and not one.isspace())
 
     def lines(self, number: int) -> str:

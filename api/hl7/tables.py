@@ -2,7 +2,7 @@
 
 import re
 
-from domain.report import ObservationStatus, ReportStatus
+from domain.report_content import ObservationStatus, ReportStatus
 from domain.values import Coding
 
 # Table 0085, OBX-11.

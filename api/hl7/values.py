@@ -8,7 +8,7 @@ from api.hl7.datatypes import concept
 from api.hl7.quantities import amount, is_number, structured_numeric, unit_of
 from api.hl7.syntax import NULL, Element, Segment
 from api.hl7.times import date_time, time_of_day
-from domain.report import Attachment, Component, Value, ValueKind
+from domain.report_content import Attachment, Component, Value, ValueKind
 from domain.values import Coding, Concept, Quantity
 
 ABSENT_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"

@@ -160,9 +160,20 @@ def settled(
     consents: Sequence[ConsentKind] = ALL_CONSENTS,
 ) -> PatientId:
     """A patient with profile, e-mail and policy; the organisation linked and the consents granted."""
-    ledger, patient_id = opened.ledger, PatientId(uuid4())
-    by = by_patient(patient_id)
-    commands.register_patient(ledger, patient_id=patient_id, phone=person.phone, locale="ru")
+    patient_id = PatientId(uuid4())
+    commands.register_patient(opened.ledger, patient_id=patient_id, phone=person.phone, locale="ru")
+    return settle(opened, patient_id, person, laboratory_id, consents)
+
+
+def settle(
+    opened: Node,
+    patient_id: PatientId,
+    person: Who,
+    laboratory_id: LaboratoryId | None,
+    consents: Sequence[ConsentKind] = ALL_CONSENTS,
+) -> PatientId:
+    """The same for one who has registered."""
+    ledger, by = opened.ledger, by_patient(patient_id)
     profile = ProfileStated(
         family=person.family,
         given=person.given,
@@ -308,7 +319,7 @@ def code_of(page: httpx2.Response) -> str:
 def serving(opened: Node, listening: socket.socket, *, works: bool) -> Iterator[None]:
     """The real server over the node, in a thread, on a socket that listens already."""
     app = create_app(opened, works=works)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2, proxy_headers=False))
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     give_up = monotonic() + 30

@@ -10,13 +10,14 @@ import httpx2
 import psycopg
 import pytest
 
-from api import laboratories
+from api import laboratories, staff
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
 from api.settings import Settings
 from domain.laboratory import LaboratoryRegistered
 from ledger.custody import Custody
 from tests.api.cast import Laboratory, Portal, serving
+from tests.api.staff_cast import Clock, Member
 
 REGISTERED = LaboratoryRegistered(
     handle="invitro", name="Лаборатория Инвитро", inn="7707083893", ogrn="1027700132195"
@@ -103,3 +104,17 @@ def portal(serve: Callable[..., Portal]) -> Portal:
 def laboratory(opened: Node) -> Laboratory:
     laboratory_id, sender = laboratories.add(opened.ledger, opened.settings.home, REGISTERED)
     return Laboratory(laboratory_id, sender, opened)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time at which the server takes the codes of staff."""
+    found = Clock()
+    monkeypatch.setattr(staff, "time", found)
+    return found
+
+
+@pytest.fixture
+def ivan(portal: Portal, clock: Clock) -> Member:
+    """A member of staff who is not admitted yet."""
+    return Member(portal, clock)

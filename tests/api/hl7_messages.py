@@ -1,7 +1,7 @@
 """HL7 v2 messages for tests, put together from segments."""
 
 from api.hl7.reading import read_hl7
-from domain.report import Observation, ReportContent
+from domain.report_content import Observation, ReportContent
 
 HEADER = r"MSH|^~\&|LIS|LAB^1.2.643.5.1^ISO|CABINET|PORTAL|20240403101500+0300||ORU^R01^ORU_R01|17|P|2.5.1"
 PATIENT = "PID|1||12345678901^^^&1.2.643.100.3&ISO^SNILS||Иванова^Анна^Петровна^^^^L||19800229|F"

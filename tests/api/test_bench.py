@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from api import bench
+from api import bench, bench_intake
 
 EVENTS = [160, 320]
 
 
 @pytest.fixture(scope="module")
 def smallest() -> bench.Effort:
-    return bench.Effort(calls=16, bulk_events=1000, rounds=1, reading_rounds=1)
+    intake = bench_intake.Effort(patients=3, submissions=16, batches=2, rounds=1)
+    return bench.Effort(calls=16, bulk_events=1000, rounds=1, reading_rounds=1, intake=intake)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,25 @@ def test_every_size_is_rebuilt_verified_and_appended_to(found: dict[str, object]
             "postgresql",
             "python_waits",
         }
+
+
+def test_reports_come_in_through_http_and_are_compared_with_rows_alone(found: dict[str, object]) -> None:
+    intake = found["intake"]
+    assert isinstance(intake, dict)
+    for name, clients, reports in (("1", 1, 1), ("16", 16, 1), ("batch", 4, 50)):
+        figures = intake[name]
+        assert (figures["clients"], figures["reports_per_submission"]) == (clients, reports)
+        assert figures["ratio"] == figures["ours"]["median"] / figures["baseline"]["median"]
+        assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+        assert 0 <= figures["client_share"] < 1
+
+
+def test_the_cost_of_a_report_is_divided_without_rest(found: dict[str, object]) -> None:
+    intake = found["intake"]
+    assert isinstance(intake, dict)
+    shares = intake["shares"]["shares"]
+    assert set(shares) == {"jose", "parsing", "mapping", "ledger"}
+    assert abs(sum(shares.values()) - 1) < 1e-9
 
 
 def test_the_machine_is_named_and_every_commit_was_durable(found: dict[str, object]) -> None:

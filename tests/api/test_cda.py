@@ -8,7 +8,7 @@ import pytest
 from api.cda.reading import read_cda
 from api.cda.refusal import ContentNotCdaError
 from api.content import ContentError
-from domain.report import Observation, ReportContent, Value, ValueKind
+from domain.report_content import Observation, ReportContent, Value, ValueKind
 from domain.values import Coding, Concept, Identifier, Quantity
 
 FSLI = "1.2.643.5.1.13.13.11.1080"

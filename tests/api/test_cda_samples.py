@@ -13,7 +13,7 @@ import pytest
 from api.cda.reading import read_cda
 from api.content import ContentError
 from api.xml_content import parse_xml
-from domain.report import Observation, ReportContent, ValueKind
+from domain.report_content import Observation, ReportContent, ValueKind
 from domain.values import Coding, Identifier
 
 SAMPLES = Path(os.environ.get("LETOPIS_SAMPLES", Path(__file__).parents[3] / "shared" / "samples"))

@@ -15,7 +15,7 @@ from api.cda.reading import read_cda
 from api.cda.times import date_time
 from api.content import ContentError
 from api.xml_content import NESTING_LIMIT, NODES_LIMIT, SIZE_LIMIT_BYTES, parse_xml
-from domain.report import ReportContent
+from domain.report_content import ReportContent
 
 SAMPLES = Path(os.environ.get("LETOPIS_SAMPLES", Path(__file__).parents[3] / "shared" / "samples"))
 CODES = {
@@ -71,6 +71,13 @@ def test_what_is_no_xml_is_refused(raw: bytes) -> None:
     assert refusal(raw) == "content-not-xml"
 
 
+def test_what_follows_the_root_is_seen_after_a_prefix_that_nobody_declared_too() -> None:
+    assert parse_xml(b'<a><b x:c="1"/></a>')[0].get("c") == "1"
+    for more in (b"</z>", b"junk", b"<a/>", b"&lt;"):
+        assert refusal(b'<a><b x:c="1"/></a>' + more) == "content-not-xml"
+    assert refusal(b'<a><b x:c="1" x:c="2"/></a>') == "content-not-xml"
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -85,6 +92,26 @@ def test_what_is_no_xml_is_refused(raw: bytes) -> None:
 )
 def test_what_is_out_of_bounds_is_too_complex(raw: bytes) -> None:
     assert refusal(raw) == "content-too-complex"
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        b"<entry><observation/></entry>",
+        b"<organizer><code code='a'/></organizer>",
+        b"<observation><entryRelationship><observation/></entryRelationship></observation>",
+    ],
+    ids=["observations", "panels", "components"],
+)
+def test_a_document_of_more_results_than_anybody_measures_is_too_complex(many: bytes) -> None:
+    """The empty ones are small, and would take as long as real ones: eight seconds for three megabytes."""
+    with pytest.raises(ContentError) as refused:
+        read_cda(
+            b'<section><code code="30954-2" codeSystem="2.16.840.1.113883.6.1"/>'
+            + many * 21_000
+            + b"</section>"
+        )
+    assert refused.value.code == "content-too-complex"
 
 
 def test_the_deepest_allowed_document_is_read() -> None:

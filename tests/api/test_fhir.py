@@ -10,7 +10,7 @@ from api.content import ContentError
 from api.fhir.reading import read_fhir
 from api.fhir.refusal import ContentNotFhirError
 from api.json_content import ContentNotJsonError
-from domain.report import Observation, ReportContent, Value, ValueKind
+from domain.report_content import Observation, ReportContent, Value, ValueKind
 from domain.values import Concept
 
 Json = dict[str, Any]
@@ -286,6 +286,29 @@ def test_the_values_of_another_person_do_not_land_in_the_only_report() -> None:
         bundle(report(subject=child), observation("a", subject=mother), observation("b", subject=child))
     )
     assert (names(of_child), names(of_mother)) == (["b"], ["a"])
+
+
+@pytest.mark.parametrize("is_member", [False, True])
+def test_a_report_that_names_the_values_of_another_patient_is_refused(is_member: bool) -> None:
+    people = [{"resourceType": "Patient", "id": name, "name": [{"family": name}]} for name in ("A", "B")]
+    of_a, of_b = {"reference": "Patient/A"}, {"reference": "Patient/B"}
+    members = {"hasMember": [{"reference": "Observation/b"}]} if is_member else {}
+    results = ("Observation/a",) if is_member else ("Observation/a", "Observation/b")
+    sent = (report(*results, subject=of_a), observation("a", subject=of_a, **members))
+    mixed = refusal(bundle(*sent, observation("b", subject=of_b), *people))
+    assert str(mixed) == "patients-mixed: Bundle.entry[2].resource.subject"
+    (content,) = read(bundle(*sent, observation("b", subject=of_a), *people))
+    assert names(content) == ["a", "b"]
+
+
+def test_one_patient_sent_twice_is_one_patient() -> None:
+    twice = [
+        {"resourceType": "Patient", "id": name, "identifier": [{"system": "s", "value": "1"}]}
+        for name in "AB"
+    ]
+    of_b = observation("b", subject={"reference": "Patient/B"})
+    (content,) = read(bundle(report("Observation/b", subject={"reference": "Patient/A"}), of_b, *twice))
+    assert names(content) == ["b"]
 
 
 def test_observations_beside_several_reports_make_a_report_for_each_person() -> None:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from api.content import ContentError
 from api.fhir.reading import read_fhir
-from domain.report import Attachment, Observation, ReferenceRange, ReportContent, Specimen, Value, ValueKind
+from domain.report_content import (
+    Attachment,
+    Observation,
+    ReferenceRange,
+    ReportContent,
+    Specimen,
+    Value,
+    ValueKind,
+)
 from domain.values import Coding, Concept, Identifier, Quantity
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from api.content import ContentError
 from api.fhir.reading import read_fhir
 from api.fhir.refusal import ContentNotFhirError
 from api.json_content import ContentNotJsonError
-from domain.report import Component, Observation, ReportContent, Value
+from domain.report_content import Component, Observation, ReportContent, Value
 
 KEPT = Path(__file__).parents[1] / "samples" / "fhir-json"
 SAMPLES = Path(os.environ.get("LETOPIS_SAMPLES", Path(__file__).parents[3] / "shared" / "samples"))

@@ -17,7 +17,7 @@ from api.fhir.reading import read_fhir
 from api.fhir.xml import read_fhir_xml, xml_to_json_value
 from api.json_content import Number
 from api.xml_content import parse_xml
-from domain.report import Observation, ReportContent, ValueKind
+from domain.report_content import Observation, ReportContent, ValueKind
 from tests.api.test_fhir_elements import COMPLETE
 from tests.api.test_fhir_samples import (
     KEPT,

@@ -7,7 +7,7 @@ from api.hl7 import batch
 from api.hl7.reading import read_hl7
 from api.hl7.tables import OBSERVATION_STATUSES, REPORT_STATUSES, SEXES
 from api.hl7.times import date_time, time_of_day
-from domain.report import ReportStatus, Specimen
+from domain.report_content import ReportStatus, Specimen
 from domain.values import Coding, Concept, Identifier
 from tests.api.hl7_messages import HEADER, PATIENT, REQUEST, content, observation, report
 
@@ -282,6 +282,7 @@ def test_limits_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(content(*["ZZZ|1"] * 100_001)) == ("content-too-complex", None)
     assert refusal(content("PID|1||" + "1" * 20_000, REQUEST)) == ("content-too-complex", "PID[1]-3")
     assert refusal(content(PATIENT, *[REQUEST] * 1_001)) == ("content-too-complex", "OBR[1001]")
+    assert refusal(content(PATIENT, REQUEST, *["OBX|1|NM|a||1"] * 10_001)) == ("content-too-complex", "OBX")
     monkeypatch.setattr(batch, "MESSAGES_MAX", 2)
     assert refusal(content() * 3) == ("content-too-complex", "MSH")
 

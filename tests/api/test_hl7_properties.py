@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.content import ContentError
 from api.hl7.reading import read_hl7
-from domain.report import ReportContent
+from domain.report_content import ReportContent
 from tests.api.hl7_messages import HEADER, PATIENT, REQUEST, content
 
 SAMPLES = Path(os.environ.get("LETOPIS_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "hl7v2"

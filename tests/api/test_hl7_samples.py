@@ -13,7 +13,7 @@ from api.content import ContentError
 from api.hl7.reading import read_hl7
 from api.hl7.tables import OBSERVATION_STATUSES, REPORT_STATUSES, system_of
 from api.hl7.times import birth_date, date_time
-from domain.report import Observation, Value, ValueKind
+from domain.report_content import Observation, Value, ValueKind
 
 SAMPLES = Path(os.environ.get("LETOPIS_SAMPLES", Path(__file__).parents[3] / "shared" / "samples"))
 NO_SAMPLES = f"NOT TESTED: no samples at {SAMPLES}; set LETOPIS_SAMPLES to the folder that has expected.jsonl"

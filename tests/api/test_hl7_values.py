@@ -3,7 +3,7 @@
 import pytest
 
 from api.hl7.tables import INTERPRETATION_SYSTEM, INTERPRETATIONS
-from domain.report import Attachment, Component, Value, ValueKind
+from domain.report_content import Attachment, Component, Value, ValueKind
 from domain.values import Coding, Concept, Quantity
 from tests.api.hl7_messages import HEADER, observation, report
 

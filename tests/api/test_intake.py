@@ -17,7 +17,7 @@ from domain.consent import ConsentKind
 from domain.report import ReportMatched, ReportReceived, ReportRevised
 from domain.submission import SubmissionQuarantined, SubmissionReceived, SubmissionRefused
 from domain.values import PatientId
-from ledger import commands
+from ledger import onboarding
 from projections import cabinet
 from tests.api.cast import (
     ANNA,
@@ -146,7 +146,7 @@ def test_what_cannot_be_tied_to_a_laboratory_is_refused_with_a_reason_and_leaves
 def test_a_revoked_key_is_refused_and_the_new_one_is_taken(portal: Portal, laboratory: Laboratory) -> None:
     handle, old = laboratory.sender.handle, laboratory.sender.key
     new = generate_key("Ed25519")
-    commands.add_laboratory_key(
+    onboarding.add_laboratory_key(
         portal.opened.ledger,
         handle,
         key_id=new.thumbprint(),
@@ -154,7 +154,7 @@ def test_a_revoked_key_is_refused_and_the_new_one_is_taken(portal: Portal, labor
         by=laboratories.OPERATOR,
     )
     assert portal.submit(laboratory.seal(bundle("1"))).status_code == 201
-    commands.revoke_laboratory_key(
+    onboarding.revoke_laboratory_key(
         portal.opened.ledger, handle, key_id=old.thumbprint(), reason="rotated", by=laboratories.OPERATOR
     )
     problem_of(portal.submit(laboratory.seal(bundle("2"))), 403, "laboratory-key-unknown")

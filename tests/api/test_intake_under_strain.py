@@ -1,5 +1,6 @@
 """Whatever comes, and however much at once: each submission is recorded once, or answered with a reason."""
 
+import importlib
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -10,13 +11,16 @@ from time import sleep
 from typing import Any
 
 import httpx2
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from domain.consent import ConsentGranted, ConsentKind, ConsentWithdrawn
 from domain.report import ReportMatched, ReportReceived
 from domain.submission import SubmissionAccepted, SubmissionReceived
 from domain.values import PatientId
+from ledger import onboarding
+from ledger.codec import Circumstances
 from tests.api.cast import ANNA, Laboratory, Portal, bundle, grant, settled, whole, withdraw
 
 OF_ONE_TEST = [HealthCheck.function_scoped_fixture]
@@ -123,10 +127,12 @@ def test_bytes_of_chance_are_refused_with_a_reason(
 def test_an_envelope_changed_on_the_way_is_refused_with_a_reason(
     portal: Portal, laboratory: Laboratory, data: st.DataObject
 ) -> None:
-    envelope = bytearray(laboratory.seal(bundle("1"), envelope_id="one", issued_at=datetime.now(UTC)))
+    sealed = laboratory.seal(bundle("1"), envelope_id="one", issued_at=datetime.now(UTC))
+    envelope = bytearray(sealed)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(envelope) - 1))
         envelope[place] = (envelope[place] + data.draw(st.integers(1, 255))) % 256
+    assume(envelope != sealed)  # two changes of one byte may undo each other
     answer = portal.submit(bytes(envelope))
     assert 400 <= answer.status_code < 500 and whole(answer.json())
 
@@ -157,3 +163,32 @@ def _places(content: Any) -> Iterator[tuple[Any, Any]]:
         yield content, key
         if isinstance(content[key], dict | list):
             yield from _places(content[key])
+
+
+# A key that is revoked while what it signed is on its way.
+
+
+@pytest.mark.parametrize("where", ["api.intake.read", "ledger.intake.drafts_of"])
+def test_nothing_is_recorded_that_a_revoked_key_signed(
+    portal: Portal, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Revoked after the signature was verified; once before the laboratory is looked at again, once after."""
+    module, _, name = where.rpartition(".")
+    real, revoked = getattr(importlib.import_module(module), name), []
+
+    def revoking(*arguments: Any) -> Any:
+        if not revoked:
+            revoked.append(laboratory.sender.key.thumbprint())
+            onboarding.revoke_laboratory_key(
+                portal.opened.ledger,
+                laboratory.sender.handle,
+                key_id=revoked[0],
+                reason="stolen",
+                by=Circumstances(actor="operator:test"),
+            )
+        return real(*arguments)
+
+    monkeypatch.setattr(where, revoking)
+    answer = portal.submit(laboratory.seal(bundle("1")))
+    assert (answer.status_code, answer.json()["code"]) == (403, "trust-ended")
+    assert portal.events(SubmissionReceived, ReportReceived) == []

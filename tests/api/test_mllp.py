@@ -19,13 +19,15 @@ from cryptography.x509.oid import NameOID
 from hl7.client import MLLPClient
 
 from api import hl7_intake
+from api.client_certificates import address_of
 from api.laboratories import OPERATOR
 from api.mllp import END, START, Listener, Tls
 from api.node import Node
+from api.refusals import Refusals
 from domain.laboratory import LaboratorySenderAdded
 from domain.report import ReportReceived, ReportRevised
 from domain.submission import SubmissionAccepted, SubmissionQuarantined, SubmissionRefused
-from ledger import commands
+from ledger import onboarding
 from ledger.recorder import OutcomeUnknownError
 from projections import cabinet
 from tests.api.cast import ANNA, ENP_SYSTEM, Laboratory, Portal, Who, settled
@@ -52,11 +54,16 @@ def message(
 
 
 @contextmanager
-def listening(opened: Node, *, tls: Tls | None = None, limit_bytes: int = 100_000) -> Iterator[int]:
+def listening(
+    opened: Node, *, tls: Tls | None = None, limit_bytes: int = 100_000, refusals: Refusals | None = None
+) -> Iterator[int]:
     """The listener in a thread, on a free port."""
+    refusals = refusals or Refusals(opened)
     listener = Listener(
-        lambda sent, certificate: hl7_intake.receive(opened, sent, certificate),
-        lambda: hl7_intake.too_large(opened),
+        lambda sent, certificate, peer: hl7_intake.receive(
+            opened, sent, certificate, refusals.gate(address_of(peer))
+        ),
+        lambda peer: hl7_intake.too_large(opened, refusals.gate(address_of(peer))),
         limit_bytes=limit_bytes,
         tls=tls,
     )
@@ -80,7 +87,7 @@ def listening(opened: Node, *, tls: Tls | None = None, limit_bytes: int = 100_00
 @pytest.fixture
 def sender(laboratory: Laboratory) -> Laboratory:
     added = LaboratorySenderAdded(application=APPLICATION, facility=FACILITY)
-    commands.add_laboratory_sender(laboratory.opened.ledger, laboratory.sender.handle, added, OPERATOR)
+    onboarding.add_laboratory_sender(laboratory.opened.ledger, laboratory.sender.handle, added, OPERATOR)
     return laboratory
 
 
@@ -309,7 +316,7 @@ def test_a_sender_without_tls_cannot_speak_for_a_certificate(
     portal: Portal, sender: Laboratory, port: int
 ) -> None:
     pinned = LaboratorySenderAdded(application=APPLICATION, facility=FACILITY, certificate_sha256="a5" * 32)
-    commands.add_laboratory_sender(portal.opened.ledger, sender.sender.handle, pinned, OPERATOR)
+    onboarding.add_laboratory_sender(portal.opened.ledger, sender.sender.handle, pinned, OPERATOR)
     (answer,) = sent(port, message("1"))
     assert code_of(answer)[0] == "AR" and "sender-not-authenticated" in answer[-1]
 

@@ -1,11 +1,19 @@
 """Every problem has an OperationOutcome that FHIR R4 allows, in two languages, with the place of the fault."""
 
+import json
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from api.explanations import EXPLANATIONS
-from api.fhir.operation_outcome import _ISSUE_TYPES, _ISSUE_TYPES_BY_STATUS, operation_outcome
+from api.fhir.operation_outcome import (
+    _ISSUE_TYPES,
+    _ISSUE_TYPES_BY_STATUS,
+    operation_outcome,
+    outcome_of_reports,
+)
+from api.problems import problem_document
 
 # FHIR R4, valueset-issue-type, in the order of the specification.
 ISSUE_TYPES = {
@@ -90,3 +98,45 @@ def test_what_is_no_fhir_path_is_a_location(field: str) -> None:
     issue = issue_of("content-not-fhir", field)
     assert issue["location"] == [field]
     assert "expression" not in issue
+
+
+# What was recorded.
+
+SUBMISSION, FIRST, SECOND = (f"00000000-0000-4000-8000-00000000000{number}" for number in range(3))
+REPORTS = [
+    {"id": FIRST, "version": 1, "outcome": "recorded", "held": None},
+    {
+        "id": SECOND,
+        "version": 1,
+        "outcome": "recorded",
+        "held": problem_document("patient-unknown", "subject.identifier"),
+    },
+    {"id": FIRST, "version": 1, "outcome": "duplicate", "held": None},
+]
+
+
+def test_each_report_that_was_recorded_has_an_issue_that_names_it() -> None:
+    outcome = outcome_of_reports(SUBMISSION, REPORTS)
+    assert outcome["id"] == SUBMISSION
+    told = [
+        (
+            issue["extension"][0]["valueUuid"],
+            issue["severity"],
+            issue["code"],
+            issue["details"]["coding"][0]["code"],
+        )
+        for issue in outcome["issue"]
+    ]
+    assert told == [
+        (f"urn:uuid:{FIRST}", "information", "informational", "recorded"),
+        (f"urn:uuid:{SECOND}", "warning", "not-found", "patient-unknown"),
+        (f"urn:uuid:{FIRST}", "information", "informational", "duplicate"),
+    ]
+
+
+def test_an_independent_reader_takes_what_we_say() -> None:
+    said = [outcome_of_reports(SUBMISSION, REPORTS)]
+    said += [operation_outcome(code, "Bundle.entry[0].resource") for code in EXPLANATIONS]
+    for outcome in said:
+        read = OperationOutcome.model_validate_json(json.dumps(outcome))
+        assert len(read.issue) == len(outcome["issue"])

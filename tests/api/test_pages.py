@@ -37,6 +37,7 @@ from api.pages import (
     plural_phrase,
     render,
 )
+from tests.api.staff_samples import STAFF_SAMPLES
 
 THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 AXE = Axe()
@@ -93,6 +94,7 @@ OBSERVATIONS = [
 ]  # fmt: skip
 REPORT: dict[str, Any] = {
     "id": "0190", "title": "Общий анализ крови и биохимия", "laboratory": "Лаборатория «Северный ветер»",
+    "section": "biochemistry",
     "status": "corrected", "issued_at": "2026-11-22T18:05:00+03:00",
     "collected_at": "2026-11-22T08:15:00+03:00",
     "received_at": AT, "specimen": "Венозная кровь", "version": 2, "notes": ["Взятие натощак."],
@@ -110,7 +112,7 @@ def listed(title: str, **given: Any) -> dict[str, Any]:
     plain = {
         "id": "0190", "title": title, "laboratory": "Лаборатория «Северный ветер»", "status": "final",
         "issued_at": AT, "collected_at": "2026-11-22T08:15:00+03:00", "received_at": AT, "is_new": False,
-        "flagged": 0, "critical": 0, "observations": 5,
+        "flagged": 0, "critical": 0, "observations": 5, "section": None,
     }  # fmt: skip
     return plain | given
 
@@ -153,7 +155,7 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "title": "Согласие на передачу результатов", "version": 3, "language": "ru", "sha256": "9f" * 32,
         "paragraphs": ["Я разрешаю выбранным мной организациям передавать сюда результаты.", "Срок: год."]}}),
     "reports": ("reports.html", {"new_count": 2, "next_step_href": "/services", "reports": [
-        listed("Гормоны щитовидной железы", collected_at="2026-10"),
+        listed("Гормоны щитовидной железы", collected_at="2026-10", section="hormones"),
         listed("Общий анализ крови и биохимия", is_new=True, flagged=5, critical=2, observations=12),
         listed("Общий анализ мочи", status="entered-in-error", issued_at=None, collected_at=None),
         listed("Посев", is_new=True, status="preliminary", observations=1)]}),
@@ -178,9 +180,12 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "notifications-none": ("notifications.html", {"notifications": []}),
     "problem": ("problem.html", {"problem": {"status": 404, "title": "Такой страницы нет",
         "code": "NOT-FOUND", "detail": "Возможно, ссылка устарела.",
-        "advice": "Откройте раздел «Анализы» и найдите результат там."}}),
-    "mail_ready": ("mail_ready.html", {"link": "https://cabinet.example/d/1"}),
-    "mail_ready-text": ("mail_ready.txt", {"link": "https://cabinet.example/d/1"}),
+        "advice": "Откройте раздел «Анализы» и найдите результат там."}, "home": "/"}),
+    **{f"mail-{kind}": ("mail.html", {"link": "https://cabinet.example/d/1", "kind": kind})
+        for kind in ("ready", "withdrawn")},
+    **{f"mail-{kind}-text": ("mail.txt", {"link": "https://cabinet.example/d/1", "kind": kind})
+        for kind in ("ready", "withdrawn")},
+    **STAFF_SAMPLES,
 }  # fmt: skip
 HTML_SAMPLES = sorted(name for name, (template, _) in SAMPLES.items() if template.endswith(".html"))
 SCREENS = [name for name in HTML_SAMPLES if not name.startswith("mail")]
@@ -328,10 +333,11 @@ def test_an_unknown_word_is_an_error() -> None:
 
 def test_the_letter_says_nothing_about_health_or_the_organisation() -> None:
     for locale in LOCALES:
-        for name in ("mail_ready", "mail_ready-text"):
+        for name in (name for name in SAMPLES if name.startswith("mail-")):
             assert "https://cabinet.example/d/1" in page(name, locale)
-    assert phrase("mail.ready.subject", locale="ru") == "Новый документ в личном кабинете"
-    assert not re.search("анализ|лаборатор|результат", page("mail_ready-text"), re.IGNORECASE)
+    assert phrase("mail.subject.ready", locale="ru") == "Новый документ в личном кабинете"
+    for name in ("mail-ready-text", "mail-withdrawn-text"):
+        assert not re.search("анализ|лаборатор|результат", page(name), re.IGNORECASE)
 
 
 def test_new_reports_come_first_whatever_the_order_given() -> None:
@@ -475,7 +481,7 @@ def test_a_page_is_accessible_and_fits_at_every_width_and_theme(
         assert said == []
 
 
-@pytest.mark.parametrize("name", ["report", "reports", "services", "notifications"])
+@pytest.mark.parametrize("name", ["report", "reports", "services", "notifications", *STAFF_SAMPLES])
 def test_english_words_fit_a_narrow_screen_too(browser: Browser, address: str, name: str) -> None:
     with opened(browser, address, f"en/{name}") as (tab, said):
         assert tab.evaluate("() => document.documentElement.scrollWidth") <= 320

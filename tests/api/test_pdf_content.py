@@ -14,7 +14,7 @@ from api import pdf_content
 from api.content import ContentError
 from api.pdf_content import read_pdf
 from domain.numbers import numbers_of
-from domain.report import ReportContent
+from domain.report_content import ReportContent
 from domain.values import Coding, Identifier
 from tests.api.test_fhir_samples import NO_SAMPLES, SAMPLES
 

@@ -1,18 +1,33 @@
-"""A laboratory is registered once, and signs with keys that are added and revoked."""
+"""A laboratory is registered once; what it is and may send is stated, its keys are added and revoked."""
 
 from dataclasses import replace
 from functools import reduce
 
+import pytest
+
 from domain import laboratory
 from domain.laboratory import (
+    DepartmentRemoved,
+    DepartmentUnknownError,
     LaboratoryAlreadyRegisteredError,
     LaboratoryKeyAdded,
     LaboratoryKeyRevoked,
     LaboratoryKeyUnknownError,
     LaboratorySenderRevoked,
     LaboratorySenderUnknownError,
+    Statement,
 )
-from tests.examples import REGISTERED, SENDER
+from domain.organisation import OrganisationKind
+from tests.examples import (
+    ACCREDITED,
+    DEPARTMENT,
+    FORMATS,
+    KIND,
+    OID,
+    REGISTERED,
+    SENDER,
+    STUDY_TYPES,
+)
 from tests.scenario import given
 
 OLD = LaboratoryKeyAdded(key_id="old", public_key="A" * 43)
@@ -26,6 +41,46 @@ def test_a_laboratory_is_registered() -> None:
 
 def test_a_handle_is_registered_once() -> None:
     given(REGISTERED).when(laboratory.register, REGISTERED).then_refused(LaboratoryAlreadyRegisteredError)
+
+
+def test_a_laboratory_is_registered_with_all_that_is_stated_of_it() -> None:
+    given().when(laboratory.register, REGISTERED, KIND, OID, OLD).then(REGISTERED, KIND, OID, OLD)
+
+
+# What is stated of it.
+
+STATEMENTS = (KIND, OID, ACCREDITED, FORMATS, STUDY_TYPES, DEPARTMENT)
+
+
+@pytest.mark.parametrize("stated", STATEMENTS, ids=lambda stated: type(stated).__name__)
+def test_what_is_stated_is_recorded_once(stated: Statement) -> None:
+    given(REGISTERED).when(laboratory.state, stated).then(stated)
+    given(REGISTERED, *STATEMENTS).when(laboratory.state, stated).then_nothing()
+
+
+def test_what_is_stated_anew_is_recorded() -> None:
+    new = replace(ACCREDITED, certificate_number="RA.RU.21АБ02")
+    given(REGISTERED, ACCREDITED, new).when(laboratory.state, ACCREDITED).then(ACCREDITED)
+
+
+def test_what_is_stated_of_a_laboratory_is_its_state() -> None:
+    state = reduce(laboratory.evolve, (REGISTERED, *STATEMENTS), None)
+    assert state is not None
+    assert (state.kind, state.oid, state.ogrn) == (OrganisationKind.CLINIC, OID.oid, REGISTERED.ogrn)
+    assert state.accreditation == ACCREDITED
+    assert (state.formats, state.study_types) == (FORMATS.formats, STUDY_TYPES.study_types)
+    assert state.departments == (DEPARTMENT,)
+
+
+def test_only_a_department_that_is_there_is_removed() -> None:
+    removed = DepartmentRemoved(code=DEPARTMENT.code)
+    given(REGISTERED, DEPARTMENT).when(laboratory.remove_department, code=DEPARTMENT.code).then(removed)
+    given(REGISTERED, DEPARTMENT, removed).when(
+        laboratory.remove_department, code=DEPARTMENT.code
+    ).then_refused(DepartmentUnknownError)
+
+
+# Keys.
 
 
 def test_a_key_is_added() -> None:
@@ -83,4 +138,32 @@ def test_a_revoked_sender_is_unknown() -> None:
     given(REGISTERED, SENDER).when(laboratory.revoke_sender, **names).then(SENDER_REVOKED)
     given(REGISTERED, SENDER, SENDER_REVOKED).when(laboratory.revoke_sender, **names).then_refused(
         LaboratorySenderUnknownError
+    )
+
+
+# Client certificates.
+
+ADDED = laboratory.LaboratoryCertificateAdded(certificate_sha256="a5" * 32)
+NEXT = laboratory.LaboratoryCertificateAdded(certificate_sha256="b6" * 32)
+REVOKED = laboratory.LaboratoryCertificateRevoked(certificate_sha256="a5" * 32)
+
+
+def test_a_certificate_is_added_once() -> None:
+    given(REGISTERED).when(laboratory.add_certificate, certificate_sha256="a5" * 32).then(ADDED)
+    given(REGISTERED, ADDED).when(laboratory.add_certificate, certificate_sha256="a5" * 32).then_nothing()
+    given(REGISTERED, ADDED).when(laboratory.add_certificate, certificate_sha256="b6" * 32).then(NEXT)
+
+
+def test_a_revoked_certificate_is_out_of_force_and_the_other_is_not() -> None:
+    given(REGISTERED, ADDED).when(laboratory.revoke_certificate, certificate_sha256="a5" * 32).then(REVOKED)
+    state = reduce(laboratory.evolve, (REGISTERED, ADDED, NEXT, REVOKED), None)
+    assert state is not None and state.certificates == ("b6" * 32,)
+    given(REGISTERED, ADDED, REVOKED).when(
+        laboratory.revoke_certificate, certificate_sha256="a5" * 32
+    ).then_refused(laboratory.LaboratoryCertificateUnknownError)
+
+
+def test_a_revoked_certificate_may_be_added_again() -> None:
+    given(REGISTERED, ADDED, REVOKED).when(laboratory.add_certificate, certificate_sha256="a5" * 32).then(
+        ADDED
     )

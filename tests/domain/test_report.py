@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain import report
-from domain.report import Observation, ObservationStatus, Subject, SubjectDiffersError
+from domain import report, report_content
+from domain.report import SubjectDiffersError
+from domain.report_content import Observation, ObservationStatus, Subject
 from domain.values import Coding, Concept, Identifier
 from tests.examples import (
     ANNA,
@@ -118,7 +119,7 @@ def test_the_same_number_in_another_spelling_is_the_same_number() -> None:
 # Another report under the same number.
 
 
-def content_of(*codes: str) -> report.ReportContent:
+def content_of(*codes: str) -> report_content.ReportContent:
     observations = tuple(
         Observation(
             code=Concept(codings=(Coding(system="http://loinc.org", code=code),)),

@@ -1,6 +1,7 @@
 """What a patient sees follows from what was recorded."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
@@ -9,20 +10,20 @@ import pytest
 from domain.laboratory import LaboratoryRegistered
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
 from domain.reading import ReadingPurpose
-from domain.report import Observation, ReferenceRange, Value, ValueKind
+from domain.report import DestructionReason, ReportDestroyed, ReportRekeyed
+from domain.report_content import Observation, ReferenceRange, ReportStatus, Value, ValueKind
 from domain.values import Coding, Concept, Quantity
-from ledger.store import Ledger, Write
+from ledger.store import Ledger
 from projections import CABINET, cabinet
-from projections.cabinet import Summary, flag_word
 from projections.follow import Follower
 from projections.rebuild import check
+from projections.summary import Summary, flag_word, summarise, title_of
 from tests.examples import (
     ANNA,
     BORIS,
     CLINIC,
     CONTENT,
     ENP,
-    HELD,
     INVITRO,
     MATCHED,
     OBSERVATION,
@@ -33,9 +34,11 @@ from tests.examples import (
     REPORT,
     REVISED,
     SNILS,
+    UNMATCHED,
 )
-from tests.scenario import TESTER, recorded, rows
+from tests.scenario import recorded, rows
 
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 LINKED = OrganisationLinked(patient_id=ANNA, organisation_id=CLINIC)
 UNLINKED = OrganisationUnlinked(patient_id=ANNA, organisation_id=CLINIC)
 SUMMARY = Summary(
@@ -46,6 +49,7 @@ SUMMARY = Summary(
     observations=1,
     flagged=1,
     critical=0,
+    names=["lab", "лаборатория № 1"],
 )
 
 
@@ -113,32 +117,41 @@ def test_new_reports_come_first_then_the_latest(ledger: Ledger, follower: Follow
     assert len(cabinet.reports_of(ledger, ANNA, limit=2)) == 2
 
 
-def test_a_report_without_a_patient_waits_under_its_numbers_until_it_is_matched(
+def test_a_report_without_a_patient_is_in_nobodys_list_until_it_is_matched(
     ledger: Ledger, follower: Follower
 ) -> None:
     recorded(ledger, REPORT, RECEIVED)
     follower.catch_up()
-    kinds = "SELECT kind FROM cabinet.held ORDER BY kind"
     assert cabinet.reports_of(ledger, ANNA) == []
-    assert rows(ledger, kinds) == [("enp",), ("snils",)]
+    assert [row.report_id for row in cabinet.waiting(ledger, before=LATER, after=None)] == [REPORT]
     recorded(ledger, REPORT, MATCHED)
     follower.catch_up()
     assert [row.report_id for row in cabinet.reports_of(ledger, ANNA)] == [REPORT]
-    assert rows(ledger, kinds) == []
+    assert cabinet.waiting(ledger, before=LATER, after=None) == []
 
 
-def test_a_report_that_waits_is_found_when_somebody_has_its_number(
+def test_a_report_taken_from_its_patient_leaves_the_list_and_one_that_ended_leaves_no_row(
     ledger: Ledger, follower: Follower
 ) -> None:
-    recorded(ledger, REPORT, RECEIVED)
-    recorded(ledger, OTHER_REPORT, HELD)
+    recorded(ledger, REPORT, RECEIVED, MATCHED, UNMATCHED, subject=ANNA)
+    recorded(ledger, OTHER_REPORT, RECEIVED, MATCHED, subject=ANNA)
     follower.catch_up()
-    nobody = UUID(int=0)
-    assert cabinet.recognised_held(ledger, after=nobody) == []
-    marks = [ledger.mark("snils", SNILS, ANNA), ledger.mark("enp", ENP, ANNA)]
-    ledger.append(Write(UUID(int=77), 0, (LINKED,)), circumstances=TESTER, marks=marks)
-    assert cabinet.recognised_held(ledger, after=nobody) == [(REPORT, ANNA, "enp")]
-    assert cabinet.recognised_held(ledger, after=REPORT) == []
+    assert [row.report_id for row in cabinet.reports_of(ledger, ANNA)] == [OTHER_REPORT]
+    recorded(ledger, OTHER_REPORT, ReportRekeyed(successor_id=UUID(int=5)))
+    recorded(ledger, REPORT, ReportDestroyed(reason=DestructionReason.RETENTION_ENDED))
+    follower.catch_up()
+    assert rows(ledger, "SELECT report_id FROM cabinet.reports") == []
+    assert rows(ledger, "SELECT report_id FROM cabinet.versions") == []
+
+
+def test_a_late_version_is_known_and_does_not_stand(ledger: Ledger, follower: Follower) -> None:
+    late = replace(REVISED, is_late=True, status=ReportStatus.AMENDED)
+    recorded(ledger, REPORT, RECEIVED, MATCHED, late, subject=ANNA)
+    recorded(ledger, OTHER_REPORT, RECEIVED, MATCHED, REVISED, late, subject=ANNA)
+    follower.catch_up()
+    found = {row.report_id: (row.version, row.status) for row in cabinet.reports_of(ledger, ANNA)}
+    assert found == {REPORT: (1, "amended"), OTHER_REPORT: (2, "amended")}
+    assert [version.version for version in cabinet.versions_of(ledger, OTHER_REPORT)] == [1, 2, 3]
 
 
 def test_laboratories_are_found_by_words_of_their_name_and_by_inn(ledger: Ledger, follower: Follower) -> None:
@@ -184,7 +197,7 @@ def test_rows_say_nothing_of_health_without_a_key(ledger: Ledger, follower: Foll
     follower.catch_up()
     dump = b"".join(
         block
-        for table in ("reports", "versions", "held")
+        for table in ("reports", "versions")
         for block in dumped(ledger, f"COPY cabinet.{table} TO STDOUT")
     )
     for word in ("Глюкоза", "Соколова", "Лаборатория", ENP, SNILS):
@@ -280,15 +293,15 @@ def test_a_summary_counts_what_is_out_of_the_ordinary() -> None:
         measured("5", interpretation=flagged("LL")),
         measured("5"),
     )
-    found = cabinet.summarise(replace(CONTENT, observations=observations))
+    found = summarise(replace(CONTENT, observations=observations))
     assert (found.observations, found.flagged, found.critical) == (4, 2, 1)
 
 
 def test_a_summary_makes_do_with_what_there_is() -> None:
-    bare = cabinet.summarise(replace(CONTENT, code=None, specimens=(), observations=(), performer=None))
+    bare = summarise(replace(CONTENT, code=None, specimens=(), observations=(), performer=None))
     assert (bare.title, bare.collected_at, bare.laboratory) == (None, "2026-11-22", None)
-    assert cabinet.summarise(replace(CONTENT, code=None)).title == "Глюкоза в плазме"
+    assert summarise(replace(CONTENT, code=None)).title == "Глюкоза в плазме"
     coded = Concept(codings=(Coding(code="14749-6"), Coding(code="1", display="Глюкоза")))
-    assert cabinet.title_of(coded) == "Глюкоза"
-    assert cabinet.title_of(Concept(codings=(Coding(code="14749-6"),))) == "14749-6"
-    assert cabinet.title_of(Concept()) is None
+    assert title_of(coded) == "Глюкоза"
+    assert title_of(Concept(codings=(Coding(code="14749-6"),))) == "14749-6"
+    assert title_of(Concept()) is None

@@ -15,7 +15,7 @@ from eventsourcing.persistence import StoredEvent
 from domain.linkage import OrganisationLinked
 from ledger.codec import EVENT_TYPES, name_of
 from ledger.store import Ledger
-from projections import AUDIT, CABINET, DELIVERY, PROJECTIONS, audit, cabinet, transparency
+from projections import AUDIT, PROJECTIONS, audit, cabinet, transparency
 from projections.follow import Follower, NotFollowedError, parked, position_of, take, wait_for
 from projections.rebuild import check, digests, rebuild
 from tests.examples import (
@@ -197,7 +197,11 @@ def test_an_event_of_a_newer_program_is_parked_and_so_is_its_stream_and_nothing_
     follower.catch_up()
     later = position(ledger, REPORT, 4)
     assert parked_rows(ledger, "cabinet") == [(poisonous, UNREADABLE), (later, BEHIND)]
-    assert parked(ledger, PROJECTIONS) == {"cabinet": 2, "audit": 2}
+    of_reports = [
+        view for view in PROJECTIONS if view.parks and "ReportRevised" in (view.names or EVENT_TYPES)
+    ]
+    looked_at = dict.fromkeys((view.name for view in of_reports), 2)
+    assert parked(ledger, PROJECTIONS) == looked_at and {"cabinet", "audit"} <= looked_at.keys()
     # Order within the stream is kept: the revision is not there; the other report is.
     assert [v.version for v in cabinet.versions_of(ledger, REPORT)] == [1]
     assert {row.report_id for row in cabinet.reports_of(ledger, ANNA)} == {REPORT, OTHER_REPORT}
@@ -300,7 +304,7 @@ def test_a_rebuild_after_the_repair_takes_what_was_parked(
     recorded(ledger, REPORT, REVISED, subject=ANNA)
     follower.catch_up()
     repair(sql, ledger, poisonous)
-    for view in (CABINET, AUDIT, DELIVERY):
+    for view in PROJECTIONS:
         rebuild(owner, view)
     assert parked(ledger, PROJECTIONS) == {}
     assert [v.version for v in cabinet.versions_of(ledger, REPORT)] == [1, 2]

@@ -1,0 +1,45 @@
+"""How what laboratories send by HTTP is taken off the line: from whom, and no further than the limits."""
+
+import asyncio
+
+from fastapi import Request
+
+from api.client_certificates import Address, address_of
+from api.node import Node
+from api.problems import ProblemError
+from api.refusals import Gate, Refusals
+
+# A body of the largest size comes in this time over a line of 1 Mbit/s.
+BODY_SECONDS = 180.0
+
+
+async def read_body(request: Request, *, limit: int, field: str) -> bytes:
+    """The body, read no further than the limit and for no longer than the patience."""
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise ProblemError("submission-too-large", field)
+                parts.append(part)
+    except TimeoutError:
+        raise ProblemError("submission-too-slow", field) from None
+    return b"".join(parts)
+
+
+def peer_of(request: Request) -> Address | None:
+    """Who is at the other end of the connection: a laboratory, or our own proxy."""
+    return address_of(request.client.host if request.client else None)
+
+
+def gate_of(request: Request) -> Gate:
+    """The limit for refusals of this sender. Our proxy says for whom it speaks; others may say what they like."""
+    node: Node = request.app.state.node
+    refusals: Refusals = request.app.state.refusals
+    peer = peer_of(request)
+    if peer in node.settings.client_cert_from:
+        forwarded = request.headers.getlist("x-forwarded-for")
+        # The last one is the proxy's own word; those before it are the sender's.
+        peer = (address_of(forwarded[-1].rpartition(",")[2].strip()) if forwarded else None) or peer
+    return refusals.gate(peer)

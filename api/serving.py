@@ -1,0 +1,154 @@
+"""`letopis serve`: one process that does everything, or several behind one listening socket.
+
+Several: a supervisor that touches no data, one process for the workers (views, notices, MLLP), and the ones
+that answer requests. Each has its own hold on the database, where the order of the ledger is made. A process
+that dies is started again; when the supervisor dies, however that happens, the others end too.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from threading import Event as Signal
+from threading import Thread
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from api.metrics import SHARED_FOLDER
+from api.migrate import migrate
+from api.node import database, node, secrets_of
+from api.process import prepare
+from api.settings import Settings
+from api.workers import working
+
+RESTART_SECONDS = 1.0
+PATIENCE_SECONDS = 20.0
+GRACE_SECONDS = 5
+# Connections that wait, and that a process takes when it wakes: with many, one would take all who come.
+BACKLOG = 64
+
+_PROCESSES = multiprocessing.get_context("spawn")
+log = structlog.get_logger()
+
+
+def serve_alone(settings: Settings, *, ready: Callable[[], None]) -> None:
+    """Requests and workers in this process."""
+    with node(settings) as opened:
+        ready()
+        uvicorn.run(
+            create_app(opened),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,  # whom to believe about the peer, api/arrivals.py says
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+
+
+def serve_together(settings: Settings, processes: int, *, ready: Callable[[], None]) -> None:
+    """Requests in this many processes, workers in one more, until this one is told to stop."""
+    with (
+        database(settings) as conninfo,
+        _bound(settings) as listening,
+        tempfile.TemporaryDirectory(prefix="letopis-metrics-") as folder,
+    ):
+        migrate(conninfo, origin=settings.origin, fingerprint=secrets_of(settings).fingerprint)
+        os.environ[SHARED_FOLDER] = folder
+        ready()
+        tasks: list[Callable[[], BaseProcess]] = [
+            lambda: _PROCESSES.Process(target=_work, args=(settings,), name="workers")
+        ]
+        tasks += [
+            lambda: _PROCESSES.Process(target=_answer, args=(settings, listening), name="requests")
+        ] * processes
+        with suppress(KeyboardInterrupt):
+            _supervise(tasks)
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """It does not listen yet: the first process that is ready to answer does that."""
+    bound = uvicorn.Config("", host=settings.host, port=settings.port, log_level="warning").bind_socket()
+    # Inherited by each connection. asyncio sets it only on sockets made by itself, and without it the second
+    # packet of an answer waits 40 ms for the acknowledgement of the first.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
+
+
+def _supervise(tasks: list[Callable[[], BaseProcess]]) -> None:
+    """Keep a process alive for each task. Ends by an exception only: SIGTERM and Ctrl-C raise one."""
+    running: dict[int, tuple[BaseProcess, Callable[[], BaseProcess]]] = {}
+
+    def start(task: Callable[[], BaseProcess]) -> None:
+        process = task()
+        process.start()
+        running[process.sentinel] = process, task
+
+    try:
+        for task in tasks:
+            start(task)
+        while True:
+            for sentinel in wait(list(running)):
+                assert isinstance(sentinel, int)
+                process, task = running.pop(sentinel)
+                process.join()
+                log.error("serve.process-ended", process=process.name, exit_code=process.exitcode)
+                time.sleep(RESTART_SECONDS)
+                start(task)
+    finally:
+        _end([process for process, _ in running.values()])
+
+
+def _end(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.exitcode is None:
+            process.kill()
+
+
+# In the processes.
+
+
+def _work(settings: Settings) -> None:
+    with _child(), node(settings) as opened, working(opened):
+        Signal().wait()  # SIGTERM ends it by an exception
+
+
+def _answer(settings: Settings, listening: socket.socket) -> None:
+    with _child(), node(settings) as opened:
+        config = uvicorn.Config(
+            create_app(opened, works=False),
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,  # whom to believe about the peer, api/arrivals.py says
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=BACKLOG,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def _child() -> Iterator[None]:
+    """Ended by the supervisor, or with it; a terminal's Ctrl-C is the supervisor's alone to hear."""
+    prepare()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=follow, name="parent", daemon=True).start()
+    yield

@@ -1,0 +1,178 @@
+"""What every page of staff needs: who asks, in which roles, and the sections that their roles open.
+
+A new section is one line in SECTIONS, its words in FAMILIES and the catalogues, and its routes, each of
+which asks for the role: `Annotated[StaffVisit, Depends(reads(Role...))]` to show, `acts(Role...)` to change.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from api.pages import Locale
+from api.problems import ProblemError
+from api.staff import StaffDoor, StaffSession
+from api.web import cookie_name, locale_of, page_response, posted
+from domain.staff import Role
+from ledger.codec import Circumstances
+from ledger.staff import by_member
+from ledger.store import Ledger
+from projections import cabinet, intake, matching
+from projections.follow import NotFollowedError, wait_for
+from projections.projection import Projection
+
+SESSION_COOKIE = "staff-session"
+# A page is shown right after an act, and its view follows the ledger within a tenth of a second.
+FOLLOW_SECONDS = 1.0
+_WARNINGS = frozenset(
+    {
+        "session-ended",
+        "stays",
+        "stays-otherwise",
+        "confirmed-organisation-not-linked",
+        "confirmed-consent-missing",
+        "confirmed-waits",
+        "taken-before",
+    }
+)
+_NOTICES = _WARNINGS | {"signed-out", "enrolled", "recorded", "released", "matched", "declined", "taken"}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the staff's pages: its words are `staff.section.<name>`, `waiting` counts what is to do,
+    where something comes by itself."""
+
+    name: str
+    role: Role
+    waiting: Callable[[Ledger], int] | None = None
+
+    @property
+    def href(self) -> str:
+        return f"/staff/{self.name}"
+
+
+SECTIONS = (
+    Section("quarantine", Role.OPERATOR, waiting=lambda ledger: sum(intake.counts(ledger).values())),
+    Section("matches", Role.OPERATOR, waiting=matching.count),
+    Section("misfiled", Role.OPERATOR),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffVisit:
+    """One request of staff: the door they came by, their language, and their session if they are in."""
+
+    request: Request
+    door: StaffDoor
+    locale: Locale
+    session: StaffSession | None
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.door.ledger
+
+    def signed_in(self) -> StaffSession:
+        if self.session is None:
+            raise ProblemError("staff-sign-in-needed")
+        return self.session
+
+    def by(self) -> Circumstances:
+        """The member acts under their handle, in this session."""
+        session = self.signed_in()
+        return by_member(session.member.handle, session_id=session.session_id)
+
+    def follow(self, *views: Projection) -> None:
+        """So that the next page shows what was done. If nobody follows now, it shows it later."""
+        with suppress(NotFollowedError):
+            wait_for(self.ledger, self.ledger.last_position(), views, seconds=FOLLOW_SECONDS)
+
+    def laboratory_names(self) -> dict[str, str]:
+        """What laboratories are called, by handle."""
+        return {row.handle: row.name for row in cabinet.laboratories(self.ledger, limit=1000)}
+
+    def sections(self) -> list[Section]:
+        """What the member's roles open."""
+        return [one for one in SECTIONS if self.session is not None and self.session.member.may(one.role)]
+
+    def cookie(self, name: str) -> str:
+        return self.request.cookies.get(cookie_name(self.door.settings, name), "")
+
+    def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        path = self.request.url.path
+        return page_response(
+            self.request,
+            template,
+            locale=self.locale,
+            status=status,
+            csrf=self.session.csrf if self.session else "",
+            nav=[
+                {
+                    "href": section.href,
+                    "label_id": f"staff.section.{section.name}",
+                    "current": path.startswith(section.href),
+                }
+                for section in self.sections()
+            ],
+            signed_in=self.session is not None,
+            notice=self._notice(),
+            is_staff=True,
+            home="/staff",
+            sign_out="/staff/sign-out",
+            **context,
+        )
+
+    def _notice(self) -> dict[str, str] | None:
+        """What the last act led to, named in the address by a word of a closed set."""
+        name = self.request.query_params.get("notice", "")
+        if name not in _NOTICES:
+            return None
+        return {"kind": "warning" if name in _WARNINGS else "success", "text_id": f"staff.notice.{name}"}
+
+
+def staff_visit(request: Request) -> StaffVisit:
+    """Who asks, by the staff's own cookie: a patient's session is nobody here."""
+    door: StaffDoor = request.app.state.staff_door
+    token = request.cookies.get(cookie_name(door.settings, SESSION_COOKIE))
+    return StaffVisit(request, door, locale_of(request), door.session(token) if token else None)
+
+
+def staff_guarded(
+    visit: Annotated[StaffVisit, Depends(staff_visit)], form: Annotated[dict[str, str], Depends(posted)]
+) -> StaffVisit:
+    """A signed-in member's act: the form's token must be the session's."""
+    session = visit.signed_in()
+    if form.get("csrf") != session.csrf:
+        raise ProblemError("cross-site")
+    return visit
+
+
+def reads(role: Role) -> Callable[[StaffVisit], StaffVisit]:
+    """Lets in who is signed in and has the role; for others there is nothing here."""
+
+    def guard(visit: Annotated[StaffVisit, Depends(staff_visit)]) -> StaffVisit:
+        return _in_role(visit, role)
+
+    return guard
+
+
+def acts(role: Role) -> Callable[[StaffVisit], StaffVisit]:
+    """As `reads`, for a form of the member's own page."""
+
+    def guard(visit: Annotated[StaffVisit, Depends(staff_guarded)]) -> StaffVisit:
+        return _in_role(visit, role)
+
+    return guard
+
+
+def _in_role(visit: StaffVisit, role: Role) -> StaffVisit:
+    if not visit.signed_in().member.may(role):
+        raise ProblemError("not-found")
+    return visit
+
+
+Member = Annotated[StaffVisit, Depends(staff_visit)]
+MemberActs = Annotated[StaffVisit, Depends(staff_guarded)]

@@ -1,0 +1,252 @@
+"""Filing: each report in a submission goes to its stream, as a first version or a further one."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
+from uuid import UUID
+
+from domain import report, versions
+from domain.numbers import numbers_of
+from domain.report import Report, ReportReceived, ReportRekeyed, ReportRevised, SubjectDiffersError
+from domain.report_content import ReportContent
+from domain.submission import ReportOutcome, SubmittedReport
+from domain.values import Coding, Concept, LaboratoryId, OrganisationId, PatientId
+from ledger.announcing import announcement, not_announced, withdrawal_notice
+from ledger.codec import to_data
+from ledger.matching import Match, match_of, proposed
+from ledger.permissions import Permissions, permissions_of
+from ledger.recorder import Guard, Mark
+from ledger.store import Ledger, StreamErasedError, Write
+
+# In the blind index: by what a report without a number of its own is known again.
+CONTENT_MARK = "report-content"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What one report adds to the append."""
+
+    submitted: SubmittedReport
+    writes: tuple[Write, ...]
+    guards: tuple[Guard, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where contents come from. `is_moved`: an operator knows that a version about another person than the
+    versions before takes the report away from that one."""
+
+    laboratory_id: LaboratoryId
+    submission_id: UUID
+    is_moved: bool = False
+
+
+class _Place(NamedTuple):
+    """The stream of a report, and what it holds by now."""
+
+    report_id: UUID
+    state: Report | None
+    version: int
+
+
+def drafts_of(ledger: Ledger, source: Source, contents: Sequence[ReportContent]) -> Iterator[Draft]:
+    """Each report decided on its own stream. SubjectDiffersError if one is about somebody else than the
+    versions before it."""
+    taken: set[UUID] = set()
+    for order, content in enumerate(contents):
+        key = _key_of(content) or ("envelope", str(source.submission_id), str(order))
+        place = _place_of(ledger, source.laboratory_id, content, key, taken)
+        try:
+            events = _received(place.state, source, content)
+        except SubjectDiffersError:
+            if not source.is_moved:
+                raise
+            yield _withdrawn(ledger, place)
+            taken.add(place.report_id)
+            place = _place_of(ledger, source.laboratory_id, content, key, taken)
+            events = _received(place.state, source, content)
+        taken.add(place.report_id)
+        if place.state is None:
+            yield _first_version(ledger, place, source, content, events)
+        else:
+            yield _further_version(ledger, place, place.state, events)
+
+
+def _received(
+    state: Report | None, source: Source, content: ReportContent
+) -> tuple[ReportReceived | ReportRevised, ...]:
+    return report.receive(
+        state, laboratory_id=source.laboratory_id, submission_id=source.submission_id, content=content
+    )
+
+
+def _first_version(
+    ledger: Ledger,
+    place: _Place,
+    source: Source,
+    content: ReportContent,
+    events: Sequence[ReportReceived | ReportRevised],
+) -> Draft:
+    report_id = place.report_id
+    match = _nobodys(content) or match_of(ledger, OrganisationId(source.laboratory_id), content)
+    submitted = SubmittedReport(
+        report_id=report_id, version=1, outcome=ReportOutcome.RECORDED, held=match.held
+    )
+    marks = _content_marks(ledger, source.laboratory_id, content, report_id)
+    if match.patient_id is None or match.permitted is None:
+        withdrawn = report.withdraw(report.evolve(None, events[0])) if content.is_of_another_patient else ()
+        write = Write(report_id, 0, (*events, *withdrawn), report_id)
+        return Draft(submitted, (write, *proposed(ledger, report_id, match)), match.guards, marks)
+    matched = report.ReportMatched(patient_id=match.patient_id, matched_by=match.matched_by)
+    announced = announcement(ledger, match.permitted, report_id, 1)
+    writes = (Write(report_id, 0, (*events, matched), report_id), announced)
+    return Draft(submitted, writes, (*match.guards, *match.permitted.notice_guards), marks)
+
+
+def _nobodys(content: ReportContent) -> Match | None:
+    """A report that arrives with the word that it was another patient's is given to nobody."""
+    if not content.is_of_another_patient:
+        return None
+    return Match(None, "", "withdrawn-by-laboratory", ())
+
+
+def _further_version(
+    ledger: Ledger, place: _Place, state: Report, events: Sequence[ReportReceived | ReportRevised]
+) -> Draft:
+    report_id, number = place.report_id, len(state.versions) + len(events)
+    outcome = ReportOutcome.RECORDED if events else ReportOutcome.DUPLICATE
+    submitted = SubmittedReport(report_id=report_id, version=number, outcome=outcome)
+    if not events:
+        return Draft(submitted, ())
+    (revised,) = events
+    if revised.content.is_of_another_patient:
+        return _taken_back(ledger, place, state, submitted, events)
+    write = Write(report_id, place.version, events, report_id)
+    if state.patient_id is None:
+        return Draft(submitted, (write,))
+    if isinstance(revised, ReportRevised) and revised.is_late:
+        return Draft(submitted, (write, not_announced(ledger, state.patient_id, report_id, number)))
+    permitted = _permitted(ledger, state, state.patient_id)
+    announced = announcement(ledger, permitted, report_id, number)
+    return Draft(submitted, (write, announced), permitted.notice_guards)
+
+
+def _taken_back(
+    ledger: Ledger,
+    place: _Place,
+    state: Report,
+    submitted: SubmittedReport,
+    events: Sequence[ReportReceived | ReportRevised],
+) -> Draft:
+    """A version that takes the report back: it leaves the cabinet of whoever has it, who is told."""
+    withdrawn = report.withdraw(state)
+    write = Write(place.report_id, place.version, (*events, *withdrawn), place.report_id)
+    if state.patient_id is None:
+        return Draft(submitted, (write,))
+    permitted = _permitted(ledger, state, state.patient_id)
+    notice = withdrawal_notice(ledger, permitted, place.report_id, submitted.version)
+    return Draft(submitted, (write, notice), permitted.notice_guards)
+
+
+def _permitted(ledger: Ledger, state: Report, patient_id: PatientId) -> Permissions:
+    return permissions_of(ledger, patient_id, OrganisationId(state.laboratory_id))
+
+
+def _withdrawn(ledger: Ledger, place: _Place) -> Draft:
+    """The report that a moved one leaves behind is nobody's from now on."""
+    assert place.state is not None
+    number = len(place.state.versions)
+    submitted = SubmittedReport(report_id=place.report_id, version=number, outcome=ReportOutcome.WITHDRAWN)
+    return _taken_back(ledger, place, place.state, submitted, ())
+
+
+# By what a report is known again
+
+
+def _place_of(
+    ledger: Ledger,
+    laboratory_id: LaboratoryId,
+    content: ReportContent,
+    key: tuple[str, ...],
+    taken: set[UUID],
+) -> _Place:
+    """The stream that the report belongs to: the first under its key that is free, or of which the content
+    is a further version. `taken` are those of the same submission; a stream whose content was erased is
+    passed by."""
+    known = _known_by_content(ledger, laboratory_id, content)
+    if known is not None and known.report_id not in taken:
+        return known
+    for place in _places(ledger, laboratory_id, key):
+        is_free = place.report_id not in taken
+        if is_free and (place.state is None or report.is_further_version(place.state, content)):
+            return place
+    raise AssertionError
+
+
+def _places(ledger: Ledger, laboratory_id: LaboratoryId, key: tuple[str, ...]) -> Iterator[_Place]:
+    """The streams under a key in their order, without those whose content was erased."""
+    for order in count(1):
+        parts = (*key, str(order)) if order > 1 else key
+        report_id = ledger.stream_id("report", str(laboratory_id), *parts)
+        try:
+            yield _Place(report_id, *ledger.load(report_id, report.evolve))
+        except StreamErasedError:
+            continue
+
+
+def successor_of(ledger: Ledger, report_id: UUID, state: Report) -> UUID:
+    """The stream in which a report goes on whose own is to be erased: where its next version will look."""
+    key = _key_of(state.versions[0])
+    if key is None:
+        return ledger.stream_id("report", str(state.laboratory_id), "successor", str(report_id))
+    return next(place.report_id for place in _places(ledger, state.laboratory_id, key) if place.state is None)
+
+
+def _key_of(content: ReportContent) -> tuple[str, ...] | None:
+    """By what a laboratory's report is known again: its numbers and what it is of, for one number may
+    stand on several reports of an order; else the sender's own name of it; else nothing."""
+    coding = next(iter(content.code.codings), Coding()) if content.code else Coding()
+    what = f"{coding.system or ''}|{coding.code}" if coding.code else (content.code or Concept()).text or ""
+    if content.identifiers:
+        numbers = sorted(f"{number.system or ''}|{number.value}" for number in content.identifiers)
+        return ("numbers", *numbers, what)
+    if content.source_id is not None:
+        return ("source", content.source_id, what)
+    return None
+
+
+def _known_by_content(ledger: Ledger, laboratory_id: LaboratoryId, content: ReportContent) -> _Place | None:
+    """A report without a number that was sent before under another name: the document's id is new, what it
+    says is not."""
+    number = _content_number(laboratory_id, content)
+    report_id = ledger.find(CONTENT_MARK, number) if number else None
+    while report_id is not None:
+        try:
+            return _Place(report_id, *ledger.load(report_id, report.evolve))
+        except StreamErasedError:
+            last = list(ledger.read(report_id))[-1].event
+            report_id = last.successor_id if isinstance(last, ReportRekeyed) else None
+    return None
+
+
+def _content_marks(
+    ledger: Ledger, laboratory_id: LaboratoryId, content: ReportContent, report_id: UUID
+) -> tuple[Mark, ...]:
+    number = _content_number(laboratory_id, content)
+    return (ledger.mark(CONTENT_MARK, number, report_id),) if number else ()
+
+
+def _content_number(laboratory_id: LaboratoryId, content: ReportContent) -> str | None:
+    """A digest of what a report says, for one that has no number and was made at some time about somebody:
+    then equal content is the same report, not an equal finding of another day or person."""
+    has_time = content.issued_at or content.effective_at
+    has_subject = numbers_of(content.subject.identifiers).good or content.subject.family
+    if content.identifiers or not has_time or not has_subject:
+        return None
+    said = ReportReceived(
+        laboratory_id=laboratory_id, submission_id=UUID(int=0), content=versions.as_said(content)
+    )
+    return hashlib.sha256(to_data(said)).hexdigest()

@@ -1,0 +1,56 @@
+"""Retention: what waits for a patient longer than it may be kept is destroyed, by an event."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain import report, submission
+from domain.report import DestructionReason, Report
+from ledger.codec import Circumstances
+from ledger.commands import decide_again
+from ledger.insertion import Erasure
+from ledger.misfiling import ReportNotFoundError, load_report
+from ledger.store import Ledger, StreamErasedError, Write
+
+
+def destroy_waiting(
+    ledger: Ledger, report_id: UUID, *, now: datetime, kept_for: timedelta, by: Circumstances
+) -> bool:
+    """Destroy the report's data key if it has waited so long since its last version; whether it was.
+
+    The key of a submission goes with the last of its reports: the bytes that the laboratory sent hold the
+    same data, and those of its other reports."""
+
+    def act() -> bool:
+        try:
+            state, version = load_report(ledger, report_id)
+        except ReportNotFoundError:
+            return False
+        arrived = max(recorded.recorded_at for recorded in ledger.read(report_id))
+        if state.patient_id is not None or now - arrived < kept_for:
+            return False
+        destroyed = report.destroy(state, reason=DestructionReason.RETENTION_ENDED)
+        ended = [one for one in set(state.submissions) if _ends(ledger, one, report_id)]
+        ledger.append(
+            Write(report_id, version, (destroyed,)),
+            circumstances=by,
+            erased=[Erasure(subject) for subject in (report_id, *ended)],
+        )
+        return True
+
+    return decide_again(act)
+
+
+def _ends(ledger: Ledger, submission_id: UUID, report_id: UUID) -> bool:
+    """Whether nothing is left of the submission's reports once this one is destroyed."""
+    state, _ = ledger.load(submission_id, submission.evolve)
+    others = {found.report_id for found in state.accepted if found.report_id != report_id} if state else set()
+    return not any(_is_kept(ledger, other) for other in others)
+
+
+def _is_kept(ledger: Ledger, report_id: UUID) -> bool:
+    try:
+        state: Report | None
+        state, _ = ledger.load(report_id, report.evolve)
+    except StreamErasedError:
+        return False
+    return state is not None

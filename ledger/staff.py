@@ -1,0 +1,92 @@
+"""Staff in the ledger: who may work here and in which roles, and their sessions."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID, uuid4
+
+from domain import staff, staff_session
+from domain.staff import Role, StaffMember
+from domain.values import StaffMemberId
+from ledger.codec import Circumstances
+from ledger.commands import change
+from ledger.store import Ledger, Position, Write
+
+
+def member_id_of(ledger: Ledger, handle: str) -> StaffMemberId:
+    """The id that a handle has, admitted or not."""
+    return StaffMemberId(ledger.stream_id("staff", handle))
+
+
+def load_member(ledger: Ledger, member_id: StaffMemberId) -> StaffMember | None:
+    return ledger.load(member_id, staff.evolve)[0]
+
+
+def members(ledger: Ledger) -> list[StaffMember]:
+    """Everybody who was ever admitted, by handle."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT DISTINCT originator_id FROM ledger.events WHERE topic = 'StaffMemberAdmitted'"
+        ).fetchall()
+    states = (load_member(ledger, StaffMemberId(row[0])) for row in found)
+    return sorted((state for state in states if state is not None), key=lambda state: state.handle)
+
+
+def by_member(handle: str, *, session_id: UUID | None = None) -> Circumstances:
+    """A member of staff acts, under their working name; a session is the conversation."""
+    return Circumstances(actor=f"staff:{handle}", correlation_id=session_id)
+
+
+# Members
+
+
+def admit(ledger: Ledger, handle: str, roles: Collection[Role], by: Circumstances) -> StaffMemberId:
+    member_id = member_id_of(ledger, handle)
+    change(
+        ledger,
+        member_id,
+        staff.evolve,
+        lambda state: (staff.admit(state, handle=handle, roles=roles),),
+        by,
+    )
+    return member_id
+
+
+def enrol(
+    ledger: Ledger, member_id: StaffMemberId, *, factors: tuple[str, ...], by: Circumstances
+) -> Position:
+    return change(ledger, member_id, staff.evolve, lambda state: staff.enrol(state, factors=factors), by)
+
+
+def reset(ledger: Ledger, member_id: StaffMemberId, by: Circumstances) -> Position:
+    return change(ledger, member_id, staff.evolve, lambda state: (staff.reset(state),), by)
+
+
+def dismiss(ledger: Ledger, member_id: StaffMemberId, by: Circumstances) -> Position:
+    return change(ledger, member_id, staff.evolve, lambda state: (staff.dismiss(state),), by)
+
+
+# Sessions
+
+
+def open_session(ledger: Ledger, member_id: StaffMemberId, *, handle: str, factors: tuple[str, ...]) -> UUID:
+    session_id = uuid4()
+    opened = staff_session.StaffSessionOpened(member_id=member_id, factors=factors)
+    by = by_member(handle, session_id=session_id)
+    ledger.append(Write(session_id, 0, (opened,)), circumstances=by)
+    return session_id
+
+
+def close_sessions(ledger: Ledger, session_ids: Sequence[UUID], *, reason: str, by: Circumstances) -> None:
+    for session_id in session_ids:
+        change(
+            ledger,
+            session_id,
+            staff_session.evolve,
+            lambda state: staff_session.close(state, reason=reason),
+            by,
+        )
+
+
+def refuse_sign_in(ledger: Ledger, member_id: StaffMemberId, *, reason: str) -> Position:
+    refused = staff_session.StaffSignInRefused(member_id=member_id, reason=reason)
+    anonymous = Circumstances(actor="anonymous")
+    return ledger.append(Write(uuid4(), 0, (refused,)), circumstances=anonymous)

@@ -1,0 +1,82 @@
+"""What waits for a patient too long is destroyed by an event; nothing of it can be opened any more."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from api.retention import BY, Retention
+from domain.report import ReportDestroyed
+from ledger.codec import Erased
+from ledger.keys import KeyErasedError
+from ledger.retention import destroy_waiting
+from projections import cabinet
+from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled
+from tests.api.command import letopis
+
+YEAR = timedelta(days=365)
+
+
+def step(portal: Portal, *, days: int) -> int:
+    """What the worker destroys when so many days have gone by."""
+    portal.catch_up()
+    found = Retention(portal.opened.ledger, YEAR).step(datetime.now(UTC) + timedelta(days=days))
+    portal.opened.ledger.keys.forget()
+    portal.catch_up()
+    return found
+
+
+def sent(portal: Portal, laboratory: Laboratory, content: bytes) -> tuple[UUID, UUID]:
+    body = portal.submit(laboratory.seal(content)).json()
+    return UUID(body["submission_id"]), UUID(body["reports"][0]["id"])
+
+
+def test_a_report_waits_for_its_time_and_no_longer(portal: Portal, laboratory: Laboratory) -> None:
+    ledger = portal.opened.ledger
+    submission_id, report_id = sent(portal, laboratory, bundle("1"))
+    assert step(portal, days=364) == 0
+    assert step(portal, days=366) == 1
+    assert step(portal, days=366) == 0
+    assert [recorded.stream_id for recorded in portal.events(ReportDestroyed)] == [report_id]
+    assert isinstance(next(iter(ledger.read(report_id))).event, Erased)
+    received = next(iter(ledger.read(submission_id))).event
+    with pytest.raises(KeyErasedError):
+        ledger.read_document(received.document.document_id)  # type: ignore[union-attr]
+    # Who comes later finds nothing.
+    anna = settled(portal.opened, ANNA, laboratory.laboratory_id)
+    portal.notify()
+    assert cabinet.reports_of(ledger, anna) == []
+    for command in (("verify",), ("rebuild", "--check")):
+        assert letopis(portal.opened, *command).returncode == 0
+
+
+def test_what_has_a_patient_is_kept(portal: Portal, laboratory: Laboratory) -> None:
+    anna = settled(portal.opened, ANNA, laboratory.laboratory_id)
+    _, report_id = sent(portal, laboratory, bundle("1"))
+    assert step(portal, days=4000) == 0
+    assert not destroy_waiting(
+        portal.opened.ledger, report_id, now=datetime.now(UTC) + 2 * YEAR, kept_for=YEAR, by=BY
+    )
+    assert len(cabinet.reports_of(portal.opened.ledger, anna)) == 1
+
+
+def test_a_new_version_begins_the_waiting_anew(portal: Portal, laboratory: Laboratory) -> None:
+    _, report_id = sent(portal, laboratory, bundle("1"))
+    sent(portal, laboratory, bundle("1", value="73.0", status="corrected"))
+    now = datetime.now(UTC)
+    last = max(recorded.recorded_at for recorded in portal.opened.ledger.read(report_id))
+    keep = last - now + YEAR
+    assert not destroy_waiting(portal.opened.ledger, report_id, now=now, kept_for=keep, by=BY)
+
+
+def test_a_report_that_comes_again_after_its_end_is_a_new_one(portal: Portal, laboratory: Laboratory) -> None:
+    _, report_id = sent(portal, laboratory, bundle("1"))
+    assert step(portal, days=366) == 1
+    _, again = sent(portal, laboratory, bundle("1"))
+    assert again != report_id
+
+
+def test_the_command_destroys_nothing_that_is_young(portal: Portal, laboratory: Laboratory) -> None:
+    sent(portal, laboratory, bundle("1", person=BORIS))
+    run = letopis(portal.opened, "retention")
+    assert (run.returncode, run.stdout.strip()) == (0, "destroyed: 0")
