@@ -25,7 +25,6 @@ from ledger.intake import Accepted, Envelope, Problem
 
 CONTENT_TYPE = CONTENT_TYPES[0]
 UNKNOWN_SENDER = Problem("laboratory-unknown", "MSH-3")
-TRUST_ENDED = Problem("trust-ended", "MSH-3")
 CERTIFICATE_NEEDED = Problem("sender-not-authenticated", "MSH-3")
 # What the acknowledgement must look like when there is no header to answer to.
 _ANONYMOUS = b"MSH|^~\\&|||||||ACK|0|P|2.5\r"
@@ -119,7 +118,7 @@ def _accept(node: Node, message: bytes, header: Segment, certificate: str | None
     try:
         return intake.accept(node.ledger, envelope, read(CONTENT_TYPE, message))
     except TrustEndedError:
-        raise _RefusedError(TRUST_ENDED) from None
+        raise _RefusedError(UNKNOWN_SENDER) from None
 
 
 def _refused(node: Node, message: bytes, header: Segment, problem: Problem, gate: Gate) -> bytes:

@@ -58,7 +58,7 @@ def submit(node: Node, envelope: bytes, gate: Gate = open_gate) -> Answer:
     except EnvelopeReplayedError:
         problem = Problem("envelope-replayed", "jws.jti")
     except TrustEndedError:
-        problem = Problem("trust-ended", "jws.kid")
+        problem = Problem("laboratory-key-unknown", "jws.kid")
     else:
         return answer_of(accepted)
     return rejected(node, problem, size_bytes=len(envelope), claimed=laboratory_id, gate=gate)
@@ -80,7 +80,7 @@ def rejected(
 
 def _laboratory(node: Node, signed: SignedContent) -> tuple[LaboratoryId, Laboratory]:
     try:
-        return onboarding.load_laboratory(node.ledger, signed.issuer)
+        return onboarding.laboratory_of_key(node.ledger, signed.issuer, signed.key_id)
     except commands.LaboratoryNotFoundError:
         raise ProblemError("laboratory-unknown", "jws.iss") from None
 

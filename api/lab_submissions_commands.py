@@ -33,5 +33,7 @@ def submissions(
                     "reports": row.reports,
                     "problem": row.code,
                 }
-                print(json.dumps(line) if as_json_lines else "  ".join(str(one or "-") for one in line.values()))
+                print(
+                    json.dumps(line) if as_json_lines else "  ".join(str(one or "-") for one in line.values())
+                )
             after = page[-1].number

@@ -128,7 +128,7 @@ def take(node: Node, message: Message, gate: Gate) -> Answer:
     except EnvelopeReplayedError:
         problem = Problem("envelope-replayed", KEY_FIELD)
     except TrustEndedError:
-        problem = Problem("trust-ended")
+        problem = Problem("sender-not-proven")
     except DATABASE_AWAY as error:
         return _not_ready(error)
     else:

@@ -1,4 +1,4 @@
-"""`letopis serve`: one process that does everything, or several behind one listening socket.
+"""`letopis serve`: one process that does everything, or several behind one address.
 
 Several: a supervisor that touches no data, one process for the workers (views, notices, MLLP), and the ones
 that answer requests. Each has its own hold on the database, where the order of the ledger is made. A process
@@ -32,8 +32,6 @@ from api.workers import working
 RESTART_SECONDS = 1.0
 PATIENCE_SECONDS = 20.0
 GRACE_SECONDS = 5
-# Connections that wait, and that a process takes when it wakes: with many, one would take all who come.
-BACKLOG = 64
 
 _PROCESSES = multiprocessing.get_context("spawn")
 log = structlog.get_logger()
@@ -58,7 +56,7 @@ def serve_together(settings: Settings, processes: int, *, ready: Callable[[], No
     """Requests in this many processes, workers in one more, until this one is told to stop."""
     with (
         database(settings) as conninfo,
-        _bound(settings) as listening,
+        _reserved(settings),
         tempfile.TemporaryDirectory(prefix="letopis-metrics-") as folder,
     ):
         migrate(conninfo, origin=settings.origin, fingerprint=secrets_of(settings).fingerprint)
@@ -67,19 +65,32 @@ def serve_together(settings: Settings, processes: int, *, ready: Callable[[], No
         tasks: list[Callable[[], BaseProcess]] = [
             lambda: _PROCESSES.Process(target=_work, args=(settings,), name="workers")
         ]
-        tasks += [
-            lambda: _PROCESSES.Process(target=_answer, args=(settings, listening), name="requests")
-        ] * processes
+        tasks += [lambda: _PROCESSES.Process(target=_answer, args=(settings,), name="requests")] * processes
         with suppress(KeyboardInterrupt):
             _supervise(tasks)
 
 
+@contextmanager
+def _reserved(settings: Settings) -> Iterator[None]:
+    """The address, for the processes of this server and nobody else's: taken alone first, since another server
+    would otherwise share it in silence."""
+    uvicorn.Config("", host=settings.host, port=settings.port, log_level="warning").bind_socket().close()
+    with _bound(settings):
+        yield
+
+
 def _bound(settings: Settings) -> socket.socket:
-    """It does not listen yet: the first process that is ready to answer does that."""
-    bound = uvicorn.Config("", host=settings.host, port=settings.port, log_level="warning").bind_socket()
+    """A socket of this process's own at the address. The kernel spreads connections over those that listen; of
+    one that all accept from, whoever wakes first would take most."""
+    found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, _, _, address = found[0]
+    bound = socket.socket(family, kind)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     # Inherited by each connection. asyncio sets it only on sockets made by itself, and without it the second
     # packet of an answer waits 40 ms for the acknowledgement of the first.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    bound.bind(address)
     return bound
 
 
@@ -125,15 +136,14 @@ def _work(settings: Settings) -> None:
         Signal().wait()  # SIGTERM ends it by an exception
 
 
-def _answer(settings: Settings, listening: socket.socket) -> None:
-    with _child(), node(settings) as opened:
+def _answer(settings: Settings) -> None:
+    with _child(), node(settings) as opened, _bound(settings) as listening:
         config = uvicorn.Config(
             create_app(opened, works=False),
             log_level="warning",
             server_header=False,
             proxy_headers=False,  # whom to believe about the peer, api/arrivals.py says
             timeout_graceful_shutdown=GRACE_SECONDS,
-            backlog=BACKLOG,
         )
         uvicorn.Server(config).run(sockets=[listening])
 

@@ -12,12 +12,12 @@ from domain.numbers import numbers_of
 from domain.report import Report, ReportReceived, ReportRekeyed, ReportRevised, SubjectDiffersError
 from domain.report_content import ReportContent
 from domain.submission import ReportOutcome, SubmittedReport
-from domain.values import Coding, Concept, LaboratoryId, OrganisationId, PatientId
+from domain.values import Coding, Concept, LaboratoryId
 from ledger.announcing import announcement, not_announced, withdrawal_notice
 from ledger.codec import to_data
 from ledger.matching import Match, match_of, proposed
-from ledger.permissions import Permissions, permissions_of
 from ledger.recorder import Guard, Mark
+from ledger.sight import Sight
 from ledger.store import Ledger, StreamErasedError, Write
 
 # In the blind index: by what a report without a number of its own is known again.
@@ -52,27 +52,33 @@ class _Place(NamedTuple):
     version: int
 
 
-def drafts_of(ledger: Ledger, source: Source, contents: Sequence[ReportContent]) -> Iterator[Draft]:
+def first_places(ledger: Ledger, source: Source, contents: Sequence[ReportContent]) -> list[UUID]:
+    """The streams that the reports are looked for in first."""
+    keys = (_key_of(source, order, content) for order, content in enumerate(contents))
+    return list(dict.fromkeys(_stream(ledger, source.laboratory_id, key, 1) for key in keys))
+
+
+def drafts_of(sight: Sight, source: Source, contents: Sequence[ReportContent]) -> Iterator[Draft]:
     """Each report decided on its own stream. SubjectDiffersError if one is about somebody else than the
     versions before it."""
     taken: set[UUID] = set()
     for order, content in enumerate(contents):
-        key = _key_of(content) or ("envelope", str(source.submission_id), str(order))
-        place = _place_of(ledger, source.laboratory_id, content, key, taken)
+        key = _key_of(source, order, content)
+        place = _place_of(sight, source.laboratory_id, content, key, taken)
         try:
             events = _received(place.state, source, content)
         except SubjectDiffersError:
             if not source.is_moved:
                 raise
-            yield _withdrawn(ledger, place)
+            yield _withdrawn(sight, place)
             taken.add(place.report_id)
-            place = _place_of(ledger, source.laboratory_id, content, key, taken)
+            place = _place_of(sight, source.laboratory_id, content, key, taken)
             events = _received(place.state, source, content)
         taken.add(place.report_id)
         if place.state is None:
-            yield _first_version(ledger, place, source, content, events)
+            yield _first_version(sight, place, source, content, events)
         else:
-            yield _further_version(ledger, place, place.state, events)
+            yield _further_version(sight, place, place.state, events)
 
 
 def _received(
@@ -84,14 +90,14 @@ def _received(
 
 
 def _first_version(
-    ledger: Ledger,
+    sight: Sight,
     place: _Place,
     source: Source,
     content: ReportContent,
     events: Sequence[ReportReceived | ReportRevised],
 ) -> Draft:
-    report_id = place.report_id
-    match = _nobodys(content) or match_of(ledger, OrganisationId(source.laboratory_id), content)
+    ledger, report_id = sight.ledger, place.report_id
+    match = _nobodys(content) or match_of(sight, content)
     submitted = SubmittedReport(
         report_id=report_id, version=1, outcome=ReportOutcome.RECORDED, held=match.held
     )
@@ -114,7 +120,7 @@ def _nobodys(content: ReportContent) -> Match | None:
 
 
 def _further_version(
-    ledger: Ledger, place: _Place, state: Report, events: Sequence[ReportReceived | ReportRevised]
+    sight: Sight, place: _Place, state: Report, events: Sequence[ReportReceived | ReportRevised]
 ) -> Draft:
     report_id, number = place.report_id, len(state.versions) + len(events)
     outcome = ReportOutcome.RECORDED if events else ReportOutcome.DUPLICATE
@@ -123,19 +129,19 @@ def _further_version(
         return Draft(submitted, ())
     (revised,) = events
     if revised.content.is_of_another_patient:
-        return _taken_back(ledger, place, state, submitted, events)
+        return _taken_back(sight, place, state, submitted, events)
     write = Write(report_id, place.version, events, report_id)
     if state.patient_id is None:
         return Draft(submitted, (write,))
     if isinstance(revised, ReportRevised) and revised.is_late:
-        return Draft(submitted, (write, not_announced(ledger, state.patient_id, report_id, number)))
-    permitted = _permitted(ledger, state, state.patient_id)
-    announced = announcement(ledger, permitted, report_id, number)
+        return Draft(submitted, (write, not_announced(sight.ledger, state.patient_id, report_id, number)))
+    permitted = sight.permitted(state.patient_id)
+    announced = announcement(sight.ledger, permitted, report_id, number)
     return Draft(submitted, (write, announced), permitted.notice_guards)
 
 
 def _taken_back(
-    ledger: Ledger,
+    sight: Sight,
     place: _Place,
     state: Report,
     submitted: SubmittedReport,
@@ -146,28 +152,24 @@ def _taken_back(
     write = Write(place.report_id, place.version, (*events, *withdrawn), place.report_id)
     if state.patient_id is None:
         return Draft(submitted, (write,))
-    permitted = _permitted(ledger, state, state.patient_id)
-    notice = withdrawal_notice(ledger, permitted, place.report_id, submitted.version)
+    permitted = sight.permitted(state.patient_id)
+    notice = withdrawal_notice(sight.ledger, permitted, place.report_id, submitted.version)
     return Draft(submitted, (write, notice), permitted.notice_guards)
 
 
-def _permitted(ledger: Ledger, state: Report, patient_id: PatientId) -> Permissions:
-    return permissions_of(ledger, patient_id, OrganisationId(state.laboratory_id))
-
-
-def _withdrawn(ledger: Ledger, place: _Place) -> Draft:
+def _withdrawn(sight: Sight, place: _Place) -> Draft:
     """The report that a moved one leaves behind is nobody's from now on."""
     assert place.state is not None
     number = len(place.state.versions)
     submitted = SubmittedReport(report_id=place.report_id, version=number, outcome=ReportOutcome.WITHDRAWN)
-    return _taken_back(ledger, place, place.state, submitted, ())
+    return _taken_back(sight, place, place.state, submitted, ())
 
 
 # By what a report is known again
 
 
 def _place_of(
-    ledger: Ledger,
+    sight: Sight,
     laboratory_id: LaboratoryId,
     content: ReportContent,
     key: tuple[str, ...],
@@ -176,36 +178,45 @@ def _place_of(
     """The stream that the report belongs to: the first under its key that is free, or of which the content
     is a further version. `taken` are those of the same submission; a stream whose content was erased is
     passed by."""
-    known = _known_by_content(ledger, laboratory_id, content)
+    known = _known_by_content(sight, laboratory_id, content)
     if known is not None and known.report_id not in taken:
         return known
-    for place in _places(ledger, laboratory_id, key):
+    for place in _places(sight, laboratory_id, key):
         is_free = place.report_id not in taken
         if is_free and (place.state is None or report.is_further_version(place.state, content)):
             return place
     raise AssertionError
 
 
-def _places(ledger: Ledger, laboratory_id: LaboratoryId, key: tuple[str, ...]) -> Iterator[_Place]:
+def _places(sight: Sight, laboratory_id: LaboratoryId, key: tuple[str, ...]) -> Iterator[_Place]:
     """The streams under a key in their order, without those whose content was erased."""
     for order in count(1):
-        parts = (*key, str(order)) if order > 1 else key
-        report_id = ledger.stream_id("report", str(laboratory_id), *parts)
+        report_id = _stream(sight.ledger, laboratory_id, key, order)
         try:
-            yield _Place(report_id, *ledger.load(report_id, report.evolve))
+            yield _Place(report_id, *sight.report(report_id))
         except StreamErasedError:
             continue
 
 
-def successor_of(ledger: Ledger, report_id: UUID, state: Report) -> UUID:
+def _stream(ledger: Ledger, laboratory_id: LaboratoryId, key: tuple[str, ...], order: int) -> UUID:
+    parts = (*key, str(order)) if order > 1 else key
+    return ledger.stream_id("report", str(laboratory_id), *parts)
+
+
+def successor_of(sight: Sight, report_id: UUID, state: Report) -> UUID:
     """The stream in which a report goes on whose own is to be erased: where its next version will look."""
-    key = _key_of(state.versions[0])
+    key = _natural_key(state.versions[0])
     if key is None:
-        return ledger.stream_id("report", str(state.laboratory_id), "successor", str(report_id))
-    return next(place.report_id for place in _places(ledger, state.laboratory_id, key) if place.state is None)
+        return sight.ledger.stream_id("report", str(state.laboratory_id), "successor", str(report_id))
+    return next(place.report_id for place in _places(sight, state.laboratory_id, key) if place.state is None)
 
 
-def _key_of(content: ReportContent) -> tuple[str, ...] | None:
+def _key_of(source: Source, order: int, content: ReportContent) -> tuple[str, ...]:
+    """By what a report is known again; one that can't be is named by its place in its submission."""
+    return _natural_key(content) or ("envelope", str(source.submission_id), str(order))
+
+
+def _natural_key(content: ReportContent) -> tuple[str, ...] | None:
     """By what a laboratory's report is known again: its numbers and what it is of, for one number may
     stand on several reports of an order; else the sender's own name of it; else nothing."""
     coding = next(iter(content.code.codings), Coding()) if content.code else Coding()
@@ -218,16 +229,16 @@ def _key_of(content: ReportContent) -> tuple[str, ...] | None:
     return None
 
 
-def _known_by_content(ledger: Ledger, laboratory_id: LaboratoryId, content: ReportContent) -> _Place | None:
+def _known_by_content(sight: Sight, laboratory_id: LaboratoryId, content: ReportContent) -> _Place | None:
     """A report without a number that was sent before under another name: the document's id is new, what it
     says is not."""
     number = _content_number(laboratory_id, content)
-    report_id = ledger.find(CONTENT_MARK, number) if number else None
+    report_id = sight.ledger.find(CONTENT_MARK, number) if number else None
     while report_id is not None:
         try:
-            return _Place(report_id, *ledger.load(report_id, report.evolve))
+            return _Place(report_id, *sight.report(report_id))
         except StreamErasedError:
-            last = list(ledger.read(report_id))[-1].event
+            last = list(sight.ledger.read(report_id))[-1].event
             report_id = last.successor_id if isinstance(last, ReportRekeyed) else None
     return None
 

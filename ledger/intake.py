@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from domain import laboratory, submission
+from domain import laboratory, report, submission
 from domain.admission import Sending, admit
 from domain.organisation import Format
 from domain.report import SubjectDiffersError
@@ -20,14 +20,17 @@ from domain.submission import (
     SubmissionRefused,
     SubmittedReport,
 )
-from domain.values import LaboratoryId, Purpose
+from domain.values import LaboratoryId, OrganisationId, Purpose
 from ledger import sealing
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
-from ledger.filing import Draft, Source, drafts_of
+from ledger.filing import Draft, Source, drafts_of, first_places
 from ledger.keys import MintedKeys
+from ledger.matching import numbers_asked
 from ledger.receipt import issue
 from ledger.recorder import Document, Guard, MarkTakenError, StreamConflictError
+from ledger.sight import Sight
+from ledger.states import Folded
 from ledger.store import Ledger, Write
 
 
@@ -98,9 +101,9 @@ def _accept(
 ) -> tuple[Accepted, bytes]:
     """What became of the submission, and the leaf of its SubmissionReceived."""
     submission_id = ledger.stream_id("submission", str(envelope.laboratory_id), envelope.envelope_id)
-    (known, _), (sender, sender_version) = ledger.load_all(
-        (submission_id, submission.evolve), (envelope.laboratory_id, laboratory.evolve)
-    )
+    source = Source(envelope.laboratory_id, submission_id)
+    places = [] if isinstance(read, Problem) else first_places(ledger, source, read)
+    (known, _), (sender, sender_version), sight = _look(ledger, source, places)
     if known is not None and _is_repeat(ledger, submission_id, known, envelope):
         problem = Problem(*known.problem) if known.problem else None
         first = next(iter(ledger.read(submission_id)))
@@ -108,7 +111,7 @@ def _accept(
     # What stood for the envelope was looked at before: it may have been revoked since.
     laboratory.require_trust(sender, envelope.key_id)
     sending = Sending(laboratory=sender, on=datetime.now(UTC).date(), sent_as=envelope.sent_as)
-    drafts, outcome = decide(ledger, Source(envelope.laboratory_id, submission_id), sending, read)
+    drafts, outcome = decide(sight, source, sending, read)
     submitted = Write(submission_id, 0, (), submission_id)
     writes = [write for draft in drafts for write in draft.writes]
     keys = ledger.new_keys(submitted, *writes)
@@ -141,8 +144,22 @@ def accepted(submission_id: UUID, outcome: SubmissionAccepted | SubmissionQuaran
     return Accepted(submission_id, (), Problem(outcome.code, outcome.field))
 
 
+def _look(ledger: Ledger, source: Source, places: Sequence[UUID]) -> tuple[Folded, Folded, Sight]:
+    """The submission, its laboratory, and what is known of its reports: by one query."""
+    sight = Sight(ledger, OrganisationId(source.laboratory_id))
+    known, sender, *reports_known = ledger.load_unerased(
+        (source.submission_id, submission.evolve),
+        (source.laboratory_id, laboratory.evolve),
+        *((report_id, report.evolve) for report_id in places),
+    )
+    assert known is not None and sender is not None, "nothing personal is in these streams"
+    for report_id, folded in zip(places, reports_known, strict=True):
+        sight.remember(report_id, folded)
+    return known, sender, sight
+
+
 def decide(
-    ledger: Ledger, source: Source, sending: Sending, read: Sequence[ReportContent] | Problem
+    sight: Sight, source: Source, sending: Sending, read: Sequence[ReportContent] | Problem
 ) -> tuple[list[Draft], SubmissionAccepted | SubmissionQuarantined]:
     """What becomes of a submission's content, and what each of its reports adds to the append."""
     types = map(study_types_of, () if isinstance(read, Problem) else read)
@@ -150,8 +167,10 @@ def decide(
     if code is not None:
         read = Problem(code)
     if not isinstance(read, Problem):
+        laboratory_id = source.laboratory_id
+        sight.look_ahead(number for one in read for number in numbers_asked(laboratory_id, one.subject))
         try:
-            drafts = list(drafts_of(ledger, source, read))
+            drafts = list(drafts_of(sight, source, read))
         except SubjectDiffersError:
             read = Problem("subject-differs", "subject.identifier")
         else:

@@ -15,8 +15,9 @@ from domain.values import LaboratoryId, OrganisationId, PatientId
 from ledger.announcing import announcement
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
-from ledger.permissions import Permissions, permissions_of
+from ledger.permissions import Permissions
 from ledger.recorder import Guard
+from ledger.sight import Sight
 from ledger.store import Ledger, StreamErasedError, Write
 
 MATCHER = Circumstances(actor="system:matcher")
@@ -35,15 +36,15 @@ class Match:
     permitted: Permissions | None = None
 
 
-def match_of(ledger: Ledger, organisation_id: OrganisationId, content: ReportContent) -> Match:
+def match_of(sight: Sight, content: ReportContent) -> Match:
     """By checked numbers, and by the laboratory's own that a person has linked; never by a name."""
     subject = content.subject
-    found = owners_of(ledger, LaboratoryId(organisation_id), subject)
+    found = owners_of(sight, subject)
     held = matching.unrecognised(numbers_of(subject.identifiers), [owner for owner, _ in found])
     if held is not None:
         return Match(None, "", held, ())
     patient_id, kind = found[0]
-    barrier = barrier_of(ledger, patient_id, organisation_id)
+    barrier = barrier_of(sight, patient_id)
     doubt = matching.doubted(barrier.patient, subject, matched_by=kind)
     if doubt is not None:
         proposed_to = patient_id if doubt == matching.IDENTITY_CONTRADICTS else None
@@ -52,14 +53,16 @@ def match_of(ledger: Ledger, organisation_id: OrganisationId, content: ReportCon
     return Match(owner, kind, barrier.code, barrier.guards, permitted=barrier.permitted)
 
 
-def owners_of(ledger: Ledger, laboratory_id: LaboratoryId, subject: Subject) -> list[tuple[PatientId, str]]:
-    """Whom the numbers lead to, each with the kind of number; the checked ones first. One query for all."""
-    asked = [
-        *numbers_of(subject.identifiers).good,
-        *laboratory_marks(laboratory_id, subject),
-    ]
-    found = ledger.find_all(asked)
+def owners_of(sight: Sight, subject: Subject) -> list[tuple[PatientId, str]]:
+    """Whom the numbers lead to, each with the kind of number; the checked ones first."""
+    asked = numbers_asked(LaboratoryId(sight.organisation_id), subject)
+    found = sight.owners(asked)
     return [(PatientId(found[number]), number[0]) for number in asked if number in found]
+
+
+def numbers_asked(laboratory_id: LaboratoryId, subject: Subject) -> list[tuple[str, str]]:
+    """The numbers by which the subject may be recognised, as the blind index knows them."""
+    return [*numbers_of(subject.identifiers).good, *laboratory_marks(laboratory_id, subject)]
 
 
 def laboratory_marks(laboratory_id: LaboratoryId, subject: Subject) -> list[tuple[str, str]]:
@@ -96,11 +99,11 @@ class Barrier(NamedTuple):
 _NEEDED = (ConsentKind.PERSONAL_DATA, ConsentKind.RESULTS_TRANSFER)
 
 
-def barrier_of(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> Barrier:
+def barrier_of(sight: Sight, patient_id: PatientId) -> Barrier:
     """What keeps the organisation's reports out of the patient's cabinet."""
-    permitted = permissions_of(ledger, patient_id, organisation_id)
+    permitted = sight.permitted(patient_id)
     code = matching.barrier(
-        organisation_id=organisation_id,
+        organisation_id=sight.organisation_id,
         linkage=permitted.linkage,
         personal_data=permitted.consents[ConsentKind.PERSONAL_DATA],
         transfer=permitted.consents[ConsentKind.RESULTS_TRANSFER],
@@ -130,10 +133,11 @@ def match_held(
             return False
         if state is None or not report.match(state, patient_id=patient_id, matched_by=matched_by):
             return False
+        sight = Sight(ledger, OrganisationId(state.laboratory_id))
         if matched_by == PERSON:
-            match = _confirmed(ledger, report_id, state, patient_id)
+            match = _confirmed(sight, report_id, state, patient_id)
         else:
-            match = match_of(ledger, OrganisationId(state.laboratory_id), state.current)
+            match = match_of(sight, state.current)
         if match.proposed_to == patient_id:
             _propose(ledger, report_id, match)
         if match.patient_id != patient_id or match.permitted is None:
@@ -151,25 +155,24 @@ def match_held(
     return decide_again(act)
 
 
-def _confirmed(ledger: Ledger, report_id: UUID, state: Report, patient_id: PatientId) -> Match:
+def _confirmed(sight: Sight, report_id: UUID, state: Report, patient_id: PatientId) -> Match:
     """The match that a person has confirmed, unless numbers say by now that it is somebody else's."""
-    stream_id = proposal_stream(ledger, report_id, patient_id)
-    decided, version = ledger.load(stream_id, proposal.evolve)
-    organisation_id = OrganisationId(state.laboratory_id)
-    barrier = barrier_of(ledger, patient_id, organisation_id)
+    stream_id = proposal_stream(sight.ledger, report_id, patient_id)
+    decided, version = sight.ledger.load(stream_id, proposal.evolve)
+    barrier = barrier_of(sight, patient_id)
     looked_at = (*barrier.guards, Guard(stream_id, version))
     if decided is None or not decided.is_confirmed or barrier.patient is None:
         return Match(None, PERSON, matching.PATIENT_UNKNOWN, looked_at)
-    if is_contradicted(ledger, state, patient_id, barrier.patient):
+    if is_contradicted(sight, state, patient_id, barrier.patient):
         return Match(None, PERSON, matching.PATIENT_AMBIGUOUS, looked_at)
     owner = patient_id if barrier.code is None else None
     return Match(owner, PERSON, barrier.code, looked_at, permitted=barrier.permitted)
 
 
-def is_contradicted(ledger: Ledger, state: Report, patient_id: PatientId, known: Patient) -> bool:
+def is_contradicted(sight: Sight, state: Report, patient_id: PatientId, known: Patient) -> bool:
     """Whether a number in the report is another person's than the patient's."""
     subject = state.current.subject
-    owners = {owner for owner, _ in owners_of(ledger, state.laboratory_id, subject)}
+    owners = {owner for owner, _ in owners_of(sight, subject)}
     return bool(owners - {patient_id}) or matching.contradicts(known, numbers_of(subject.identifiers))
 
 

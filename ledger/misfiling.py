@@ -16,7 +16,7 @@ from ledger.commands import decide_again
 from ledger.filing import successor_of
 from ledger.insertion import Erasure
 from ledger.matching import match_of
-from ledger.permissions import permissions_of
+from ledger.sight import Sight
 from ledger.store import Ledger, StreamErasedError, Write
 
 
@@ -44,13 +44,13 @@ def _undo(ledger: Ledger, report_id: UUID, by: Circumstances) -> UUID:
     state, version = load_report(ledger, report_id)
     undone = report.undo_match(state)
     assert undone.patient_id is not None
-    successor_id = successor_of(ledger, report_id, state)
+    sight = Sight(ledger, OrganisationId(state.laboratory_id))
+    successor_id = successor_of(sight, report_id, state)
     goes_on = [*_versions(ledger, report_id), undone]
-    organisation_id = OrganisationId(state.laboratory_id)
-    permitted = permissions_of(ledger, undone.patient_id, organisation_id)
+    permitted = sight.permitted(undone.patient_id)
     writes = [withdrawal_notice(ledger, permitted, report_id, state.current_version)]
     guards = [*permitted.notice_guards]
-    match = match_of(ledger, organisation_id, state.current)
+    match = match_of(sight, state.current)
     if match.permitted is not None and match.patient_id not in (None, undone.patient_id):
         owner = match.permitted.patient_id
         goes_on.append(ReportMatched(patient_id=owner, matched_by=match.matched_by))

@@ -59,8 +59,19 @@ def load_laboratory(ledger: Ledger, handle: str) -> tuple[LaboratoryId, Laborato
     return found, laboratory_of_id(ledger, found)
 
 
+def laboratory_of_key(ledger: Ledger, handle: str, key_id: str) -> tuple[LaboratoryId, Laboratory]:
+    """As `load_laboratory`, to verify a signature with this key: if it was known a moment ago, the database is not
+    asked. Whether the key is in force where something is recorded, `intake.accept` looks again."""
+    found = laboratory_id(ledger, handle)
+    state: Laboratory | None
+    state, _ = ledger.states.of(found, laboratory.evolve)
+    if state is None or state.key(key_id) is None:
+        state = laboratory_of_id(ledger, found)
+    return found, state
+
+
 def laboratory_of_id(ledger: Ledger, found: UUID) -> Laboratory:
-    state, _ = ledger.load(found, laboratory.evolve)
+    ((state, _),) = ledger.load_all((found, laboratory.evolve))
     return _registered(state)
 
 

@@ -1,7 +1,8 @@
 """What a patient permits, looked at by one query: who they are, what they linked, what they consented to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from domain import consent, linkage, patient
 from domain.consent import Consent, ConsentKind
@@ -10,6 +11,7 @@ from domain.patient import Patient
 from domain.values import OrganisationId, PatientId
 from ledger.commands import consent_stream, linkage_stream
 from ledger.recorder import Guard
+from ledger.states import Evolve
 from ledger.store import Ledger
 
 
@@ -32,20 +34,44 @@ class Permissions:
 
 
 def permissions_of(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> Permissions:
-    linkage_id = linkage_stream(ledger, patient_id, organisation_id)
-    consent_ids = {kind: consent_stream(ledger, patient_id, kind) for kind in ConsentKind}
-    (known, patient_version), (linked, linkage_version), *consents = ledger.load_all(
+    (found,) = permissions_of_all(ledger, [patient_id], organisation_id)
+    return found
+
+
+def permissions_of_all(
+    ledger: Ledger, patient_ids: Sequence[PatientId], organisation_id: OrganisationId
+) -> list[Permissions]:
+    """Of several patients, by one query for all."""
+    kinds = list(ConsentKind)
+    asked = [
+        one for patient_id in patient_ids for one in _streams(ledger, patient_id, organisation_id, kinds)
+    ]
+    folded = ledger.load_all(*asked)
+    size = 2 + len(kinds)
+    found = []
+    for place, patient_id in enumerate(patient_ids):
+        streams = [stream_id for stream_id, _ in asked[place * size : (place + 1) * size]]
+        states = folded[place * size : (place + 1) * size]
+        guards = [Guard(stream_id, version) for stream_id, (_, version) in zip(streams, states, strict=True)]
+        found.append(
+            Permissions(
+                patient_id=patient_id,
+                patient=states[0][0],
+                linkage=states[1][0],
+                consents=dict(zip(kinds, (state for state, _ in states[2:]), strict=True)),
+                patient_guard=guards[0],
+                linkage_guard=guards[1],
+                consent_guards=dict(zip(kinds, guards[2:], strict=True)),
+            )
+        )
+    return found
+
+
+def _streams(
+    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, kinds: Sequence[ConsentKind]
+) -> list[tuple[UUID, Evolve]]:
+    return [
         (patient_id, patient.evolve),
-        (linkage_id, linkage.evolve),
-        *((stream_id, consent.evolve) for stream_id in consent_ids.values()),
-    )
-    found = dict(zip(consent_ids, consents, strict=True))
-    return Permissions(
-        patient_id=patient_id,
-        patient=known,
-        linkage=linked,
-        consents={kind: state for kind, (state, _) in found.items()},
-        patient_guard=Guard(patient_id, patient_version),
-        linkage_guard=Guard(linkage_id, linkage_version),
-        consent_guards={kind: Guard(consent_ids[kind], version) for kind, (_, version) in found.items()},
-    )
+        (linkage_stream(ledger, patient_id, organisation_id), linkage.evolve),
+        *((consent_stream(ledger, patient_id, kind), consent.evolve) for kind in kinds),
+    ]

@@ -23,6 +23,7 @@ from ledger.matching import (
 )
 from ledger.misfiling import load_report
 from ledger.recorder import Guard, Mark
+from ledger.sight import Sight
 from ledger.store import Ledger, Write
 
 
@@ -69,6 +70,10 @@ class _Pair:
         return profile is not None and matching.is_proposed(profile, self.report.current.subject)
 
 
+def _sight(ledger: Ledger, pair: _Pair) -> Sight:
+    return Sight(ledger, OrganisationId(pair.report.laboratory_id))
+
+
 def show(ledger: Ledger, report_id: UUID, patient_id: PatientId, by: Circumstances) -> SideBySide:
     """Both persons; that they were shown is recorded before. MatchNotProposedError if nothing proposes it."""
     pair = _load(ledger, report_id, patient_id)
@@ -76,7 +81,7 @@ def show(ledger: Ledger, report_id: UUID, patient_id: PatientId, by: Circumstanc
     profile, subject = pair.patient.profile, pair.report.current.subject
     if profile is None:
         raise MatchNotProposedError
-    contradicted = is_contradicted(ledger, pair.report, patient_id, pair.patient)
+    contradicted = is_contradicted(_sight(ledger, pair), pair.report, patient_id, pair.patient)
     shown = ProposalRead(
         patient_id=patient_id,
         report_id=report_id,
@@ -101,7 +106,7 @@ def confirm(
     pair = _load(ledger, report_id, patient_id, is_waiting=False)
     if pair.report.patient_id == patient_id:
         return Confirmed(is_matched=True, barrier=None)
-    barrier = barrier_of(ledger, patient_id, OrganisationId(pair.report.laboratory_id))
+    barrier = barrier_of(_sight(ledger, pair), patient_id)
     return Confirmed(is_matched=False, barrier=barrier.code)
 
 
@@ -114,7 +119,7 @@ def _confirm(
         report_id=report_id,
         patient_id=patient_id,
         is_alike=pair.is_alike,
-        is_contradicted=is_contradicted(ledger, pair.report, patient_id, pair.patient),
+        is_contradicted=is_contradicted(_sight(ledger, pair), pair.report, patient_id, pair.patient),
     )
     linked, marks = _links(ledger, pair) if links_number else (None, ())
     ledger.append(

@@ -9,12 +9,14 @@ from domain.organisation import Format
 from domain.reading import ReadingPurpose, SubmissionRead
 from domain.report_content import ReportContent
 from domain.submission import ReleaseReason, Submission, SubmissionAccepted, SubmissionReceived
+from domain.values import OrganisationId
 from ledger import intake
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
 from ledger.filing import Source
 from ledger.intake import Accepted, Problem
 from ledger.onboarding import laboratory_of_id
+from ledger.sight import Sight
 from ledger.store import Ledger, Write
 
 # Reads a stored document of a media type into reports, or says why it can't be; and tells its format.
@@ -58,7 +60,8 @@ def _read_again(
         sent_as=sent_as,
     )
     source = Source(received.laboratory_id, submission_id, is_moved)
-    drafts, outcome = intake.decide(ledger, source, sending, found)
+    sight = Sight(ledger, OrganisationId(received.laboratory_id))
+    drafts, outcome = intake.decide(sight, source, sending, found)
     events: Sequence[SubmissionAccepted | submission.SubmissionQuarantined] = (
         (outcome,)
         if isinstance(outcome, SubmissionAccepted)

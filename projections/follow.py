@@ -52,7 +52,8 @@ class Follower:
             try:
                 with self._lead() as leads:
                     while leads and not stop.is_set():
-                        if not self.step():
+                        # A little at a time would cost more than it is worth: a step is some fifty statements.
+                        if self.step() < BATCH:
                             stop.wait(POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - the edge of the loop: views must go on
                 log.error("follower.interrupted", error=type(error).__name__)

@@ -31,13 +31,6 @@ ENVELOPE: dict[str, Explanation] = {
         "Проверьте имя лаборатории (iss, Letopis-Laboratory) или зарегистрируйте её: letopis lab add.",
         "Check the laboratory's name (iss, Letopis-Laboratory), or register it: letopis lab add.",
     ),
-    "trust-ended": say(
-        403,
-        "Ключ, сертификат или отправитель отозван, пока отправление было в пути.",
-        "The key, certificate or sender was revoked while the submission was on its way.",
-        "Отправьте то же самое, подписав ключом, который действует.",
-        "Send the same again, signed with a key that is in force.",
-    ),
     "laboratory-key-unknown": say(
         403,
         "У лаборатории нет действующего ключа с таким именем (kid, keyid).",

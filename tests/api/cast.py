@@ -319,7 +319,9 @@ def code_of(page: httpx2.Response) -> str:
 def serving(opened: Node, listening: socket.socket, *, works: bool) -> Iterator[None]:
     """The real server over the node, in a thread, on a socket that listens already."""
     app = create_app(opened, works=works)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2, proxy_headers=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2, proxy_headers=False)
+    )
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     give_up = monotonic() + 30

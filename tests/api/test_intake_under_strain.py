@@ -190,5 +190,5 @@ def test_nothing_is_recorded_that_a_revoked_key_signed(
 
     monkeypatch.setattr(where, revoking)
     answer = portal.submit(laboratory.seal(bundle("1")))
-    assert (answer.status_code, answer.json()["code"]) == (403, "trust-ended")
+    assert (answer.status_code, answer.json()["code"]) == (403, "laboratory-key-unknown")
     assert portal.events(SubmissionReceived, ReportReceived) == []

@@ -139,7 +139,11 @@ def test_no_page_and_no_form_is_open_to_who_has_not_signed_in(portal: Portal, op
     looked_at = 0
     with browser(opened.settings.public_url) as client:
         for method, path in routes(create_app(opened, works=False)):
-            if path in MACHINES or path.startswith("/v1/submissions/") or path in (OPEN_PAGES if method == "GET" else OPEN_FORMS):
+            if (
+                path in MACHINES
+                or path.startswith("/v1/submissions/")
+                or path in (OPEN_PAGES if method == "GET" else OPEN_FORMS)
+            ):
                 continue
             answer = client.request(method, path)
             assert answer.status_code == 303, f"{method} {path}: {answer.status_code}"

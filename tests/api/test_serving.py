@@ -113,6 +113,7 @@ def test_what_dies_is_started_again(alone: Settings, laboratory: Laboratory, hou
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     until(lambda: len(serving(house)) == 3 and not set(serving(house)) & set(before))
+    until(lambda: is_up(alone))
     submit(laboratory, alone, 4)
     until(lambda: all(behind == 0 for behind in dict(ready(alone)["behind"]).values()))  # type: ignore[call-overload]
     assert (alone.home / "serve.err").read_text().count("serve.process-ended") == 3

@@ -1,23 +1,28 @@
-"""An operator's day in a browser: enrolling by the link, the quarantine, and leaving; readable for every eye.
+"""An operator's days in a browser: enrolling by the link, the quarantine, whose reports are; for every eye.
 
 LETOPIS_SCREENS=1 keeps pictures of the pages in docs/screens.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from api import formats
 from api.fhir.reading import read_fhir
-from domain.reading import SubmissionRead
+from domain.proposal import MatchConfirmed, MatchDeclined
+from domain.reading import ProposalRead, SubmissionRead
+from domain.report import ReportRekeyed
 from domain.submission import SubmissionAccepted, SubmissionReleased
-from projections import intake
+from projections import intake, matching
 from tests.api import test_journey
-from tests.api.cast import Laboratory, Portal, bundle
+from tests.api.cast import ANNA, SNILS_SYSTEM, Laboratory, Portal, bundle, who
 from tests.api.staff_cast import PASSWORD, Clock, Member
 from tests.api.test_journey import DESKTOP, PHONE, Visitor, comes_true, visiting
+from tests.api.test_match_commands import OWN, WRONG_SNILS, sent
+from tests.api.test_misfiled import misfiled
 from tests.api.test_pages import THEMES, violations
 
 chromium = test_journey.chromium
@@ -137,3 +142,81 @@ def test_an_operator_empties_the_quarantine(
 
 def waiting(portal: Portal) -> int:
     return sum(intake.counts(portal.opened.ledger).values())
+
+
+def comes_in(ivan: Visitor, member: Member) -> None:
+    member.enrolled()
+    member.clock.next_step()
+    ivan.go("/staff/sign-in")
+    ivan.fill(Имя_сотрудника="ivan", Пароль=PASSWORD, Код_из_приложения=member.code())
+    ivan.press("Войти")
+    ivan.sees("Рабочее место", "2 ждут", "Ошибочно отнесённые")
+    is_accessible(ivan)
+
+
+def looks_at_both_and_says_that_they_are_one(ivan: Visitor, portal: Portal) -> None:
+    ivan.menu("Сопоставления")
+    ivan.sees("2 предложения", "Совпали имя и дата рождения", "Контрольная цифра полиса или СНИЛС неверна")
+    is_accessible(ivan)
+    ivan.picture("matches")
+    ivan.page.locator("a.pair").first.click()
+    ivan.sees("Один ли это человек?")
+    is_accessible(ivan)
+    assert not portal.events(ProposalRead)
+    ivan.press("Показать данные обоих")
+    ivan.sees("Этот просмотр записан.", ANNA.family, "совпадает", "контрольная цифра неверна")
+    assert len(portal.events(ProposalRead)) == 1
+    is_accessible(ivan)
+    expect(ivan.page.get_by_label("Запомнить номер пациента")).to_be_checked()
+    ivan.press("Это тот же человек")
+    ivan.sees("Отчёт теперь у пациента.", "1 предложение")
+    assert len(portal.events(MatchConfirmed)) == 1
+
+
+def tells_two_apart(ivan: Visitor, portal: Portal) -> None:
+    ivan.page.locator("a.pair").first.click()
+    ivan.sees("Подтвердить нельзя.")
+    expect(ivan.page.get_by_role("button", name="Это тот же человек")).to_have_count(0)
+    is_accessible(ivan)
+    ivan.press("Это разные люди")
+    ivan.sees("Этому пациенту отчёт больше не предложат.", "Решать нечего")
+    assert len(portal.events(MatchDeclined)) == 1
+
+
+def takes_a_report_back(ivan: Visitor, portal: Portal, anna: UUID, boris: UUID, report_id: UUID) -> None:
+    ivan.menu("Ошибочно отнесённые")
+    is_accessible(ivan)
+    ivan.fill(Номер_отчёта="17")
+    ivan.press("Найти")
+    ivan.sees("Это не номер отчёта.")
+    ivan.fill(Номер_отчёта=f" {report_id} ")
+    ivan.press("Найти")
+    ivan.sees("Кто его читал", str(boris), "Свой кабинет")
+    is_accessible(ivan)
+    ivan.picture("misfiled")
+    ivan.press("Забрать у пациента")
+    ivan.sees("Не отмечено, что это проверено.")
+    assert not portal.events(ReportRekeyed)
+    is_accessible(ivan)
+    ivan.page.get_by_label("Я проверил").check()
+    ivan.press("Забрать у пациента")
+    ivan.sees("прежний ключ уничтожен", "Теперь он у пациента", str(anna))
+    is_accessible(ivan)
+    (moved,) = portal.events(ReportRekeyed)
+    ivan.follow(str(moved.event.successor_id))
+    ivan.sees("У кого забрали", str(boris))
+
+
+def test_an_operator_says_whose_reports_are(
+    chromium: Browser, serve: Callable[..., Portal], laboratory: Laboratory, clock: Clock
+) -> None:
+    portal = serve(works=True)
+    anna, boris, report_id = misfiled(portal, laboratory)
+    sent(portal, laboratory, "2", ANNA, OWN, WRONG_SNILS)
+    sent(portal, laboratory, "3", ANNA, (SNILS_SYSTEM, who(5).snils))
+    comes_true(lambda: matching.count(portal.opened.ledger) == 2, "the view follows")
+    with visiting(chromium, portal, PHONE) as ivan:
+        comes_in(ivan, Member(portal, clock))
+        looks_at_both_and_says_that_they_are_one(ivan, portal)
+        tells_two_apart(ivan, portal)
+        takes_a_report_back(ivan, portal, anna, boris, report_id)

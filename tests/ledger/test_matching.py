@@ -21,6 +21,7 @@ from ledger.filing import Source, drafts_of
 from ledger.matching import match_held, match_of
 from ledger.proposals import ReportNotWaitingError
 from ledger.recorder import MarkTakenError
+from ledger.sight import Sight
 from ledger.store import Ledger
 from projections import MATCHING, matching
 from projections.follow import Follower
@@ -78,7 +79,9 @@ def arrives(ledger: Ledger, laboratory_id: LaboratoryId, subject: Subject) -> UU
     sent = content(subject)
 
     def act() -> UUID:
-        (draft,) = drafts_of(ledger, Source(laboratory_id, uuid4()), [sent])
+        (draft,) = drafts_of(
+            Sight(ledger, OrganisationId(laboratory_id)), Source(laboratory_id, uuid4()), [sent]
+        )
         ledger.append(*draft.writes, circumstances=TESTER, guards=draft.guards, marks=draft.marks)
         return draft.submitted.report_id
 
@@ -258,7 +261,7 @@ def test_recognising_asks_the_index_once_however_many_numbers_there_are(
         monkeypatch.setattr(
             ledger, name, lambda *a, _name=name, _real=real, **k: (asked.append(_name), _real(*a, **k))[1]
         )
-    match = match_of(ledger, OrganisationId(laboratory_id), content(subject))
+    match = match_of(Sight(ledger, OrganisationId(laboratory_id)), content(subject))
     assert match.patient_id == anna
     # The index, and what the patient permits; the name is in what was loaded for that.
     assert asked == ["find_all", "load_all"]
