@@ -13,31 +13,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api import (
-    code_map_commands,  # noqa: F401 - puts its commands under `lab`
-    lab_client_commands,  # noqa: F401 - puts its commands under `lab`
-    lab_profile_commands,  # noqa: F401 - puts its commands under `lab`
-    lab_show_commands,  # noqa: F401 - puts its commands under `lab`
-    lab_submissions_commands,  # noqa: F401 - puts its commands under `lab`
-    lab_trust_commands,  # noqa: F401 - puts its commands under `lab`
-    laboratories,
-)
+from api import laboratories
+from api.command_line import ingest, lab, match, misfiled, quarantine, sandbox, staff
 from api.embedded_postgres import EmbeddedPostgresError
-from api.ingest_commands import ingest
-from api.lab_commands import lab
-from api.match_commands import match
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
-from api.misfiling_commands import misfiled
 from api.node import Node, database, node, secrets_of
 from api.process import prepare
-from api.quarantine_commands import quarantine
 from api.report_view import as_json
 from api.retention import retention
-from api.sandbox_commands import sandbox
 from api.serving import serve_alone, serve_together
 from api.settings import Settings
-from api.staff_commands import staff
 from domain.reading import ReadingPurpose, ReportRead
 from ledger import commands, custody, note
 from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report

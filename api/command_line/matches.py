@@ -1,20 +1,18 @@
 """`letopis match`: whose a report may be is listed, shown, confirmed or declined; laboratories' own numbers."""
 
 import json
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
+from api.command_line.console import opened_node, refuse
 from api.laboratories import OPERATOR
-from api.node import Node, node
+from api.node import Node
 from api.problems import explain
-from api.settings import Settings
 from api.side_by_side import Compared, compared, said_by_numbers
 from domain.numbers import LaboratoryNumber, laboratory_numbers, numbers_of
 from domain.patient import LaboratoryPatientIdUnknownError
@@ -24,11 +22,9 @@ from ledger import commands, onboarding, proposals
 from ledger.misfiling import ReportNotFoundError
 from ledger.proposals import SideBySide
 from ledger.recorder import MarkTakenError
-from projections import PROJECTIONS, matching
-from projections.follow import Follower
+from projections import matching
 
 match = typer.Typer(no_args_is_help=True, help="Reports of which a person decides whose they are.")
-err = Console(stderr=True)
 _REPORT = typer.Argument(help="The report's id.")
 _PATIENT = typer.Argument(help="The patient's pseudonym.")
 _HANDLE = typer.Argument(help="The laboratory's short name.")
@@ -139,28 +135,18 @@ def _given(opened: Node, handle: str, number: str, system: str) -> tuple[Laborat
     found = laboratory_numbers((identifier,))
     if not found:
         is_checked = bool(numbers.good or numbers.failed)
-        _refuse("laboratory-patient-id-system" if is_checked else "laboratory-patient-id-filler")
+        refuse(_words("laboratory-patient-id-system" if is_checked else "laboratory-patient-id-filler"))
     laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
     return laboratory_id, found[0]
 
 
-@contextmanager
-def _opened() -> Iterator[Node]:
-    """A node whose views are up to date, before and after; a refusal becomes words and exit code 1."""
-    with node(Settings()) as opened:
-        follower = Follower(opened.ledger, PROJECTIONS)
-        follower.catch_up()
-        try:
-            yield opened
-        except tuple(_CODES) as error:
-            _refuse(_CODES[type(error)])
-        follower.catch_up()
+def _opened() -> AbstractContextManager[Node]:
+    return opened_node(*_CODES, words=lambda error: _words(_CODES[type(error)]))
 
 
-def _refuse(code: str) -> NoReturn:
+def _words(code: str) -> str:
     explanation = explain(code)
-    err.print(f"{code}: {explanation.title[1]}\n{explanation.advice[1]}")
-    sys.exit(1)
+    return f"{code}: {explanation.title[1]}\n{explanation.advice[1]}"
 
 
 def _proposed(opened: Node) -> Iterator[matching.Proposed]:

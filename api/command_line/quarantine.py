@@ -3,27 +3,24 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
+from api.command_line.console import opened_node, refuse, words_of
 from api.formats import content_of, read_received
 from api.laboratories import OPERATOR
-from api.node import Node, node
+from api.node import Node
 from api.problems import explain
-from api.settings import Settings
 from domain.submission import NotInQuarantineError, ReleaseReason
 from ledger import commands, onboarding
 from ledger import quarantine as entries
 from ledger.keys import KeyErasedError
-from projections import PROJECTIONS, intake
-from projections.follow import Follower
+from projections import intake
 
 quarantine = typer.Typer(no_args_is_help=True, help="Submissions that could not be used.")
-err = Console(stderr=True)
+_REFUSALS = (NotInQuarantineError, KeyErasedError)
 _ID = typer.Argument(help="The submission's id.")
 _JSON = typer.Option("--json", help="One JSON object a line.")
 
@@ -34,7 +31,7 @@ def list_entries(
     as_json_lines: Annotated[bool, _JSON] = False,
 ) -> None:
     """What lies in quarantine, in order of arrival, with the reason of each."""
-    with _opened() as opened:
+    with opened_node() as opened:
         for entry in _entries(opened, handle):
             line = _line(entry)
             print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
@@ -43,7 +40,7 @@ def list_entries(
 @quarantine.command()
 def show(submission_id: Annotated[UUID, _ID]) -> None:
     """Write the bytes as the laboratory sent them to standard output. That they were shown is recorded."""
-    with _opened() as opened, _refusals():
+    with opened_node(*_REFUSALS) as opened:
         sys.stdout.buffer.write(content_of(entries.show(opened.ledger, submission_id, OPERATOR)))
 
 
@@ -61,7 +58,7 @@ def retry(
 
     --moved: the laboratory sent a report under another person's name than before (subject-differs), and you
     have made sure that this is right: the report is taken from whom it was filed to, who is told."""
-    with _opened() as opened, _refusals():
+    with opened_node(*_REFUSALS) as opened:
         chosen = submission_ids or []
         if every:
             chosen = [entry.submission_id for entry in _entries(opened, None)]
@@ -85,28 +82,9 @@ def release(
     reason: Annotated[ReleaseReason, typer.Option(help="Why nothing is to be recorded from it.")],
 ) -> None:
     """Close an entry: nothing is recorded from it; the bytes are kept."""
-    with _opened() as opened, _refusals():
+    with opened_node(*_REFUSALS) as opened:
         entries.release(opened.ledger, submission_id, reason, OPERATOR)
         print(f"{submission_id}: released")
-
-
-@contextmanager
-def _opened() -> Iterator[Node]:
-    """A node whose views are up to date, before and after."""
-    with node(Settings()) as opened:
-        follower = Follower(opened.ledger, PROJECTIONS)
-        follower.catch_up()
-        yield opened
-        follower.catch_up()
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (NotInQuarantineError, KeyErasedError) as error:
-        err.print((type(error).__doc__ or "").strip())
-        sys.exit(1)
 
 
 def _entries(opened: Node, handle: str | None) -> Iterator[intake.Quarantined]:
@@ -115,8 +93,7 @@ def _entries(opened: Node, handle: str | None) -> Iterator[intake.Quarantined]:
         try:
             laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
         except commands.LaboratoryNotFoundError as error:
-            err.print((type(error).__doc__ or "").strip())
-            sys.exit(1)
+            refuse(words_of(error))
     after = 0
     while page := intake.quarantine(opened.ledger, laboratory_id=laboratory_id, after=after):
         yield from page

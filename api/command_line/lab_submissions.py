@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.lab_commands import HANDLE, lab, opened_node
+from api.command_line.lab import HANDLE, lab, opened_node
 from ledger import onboarding
 from projections import PROJECTIONS, intake
 from projections.follow import Follower

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.lab_commands import HANDLE, lab, opened_node
+from api.command_line.lab import HANDLE, lab, opened_node
 from domain.laboratory import (
     Laboratory,
     LaboratoryCertificateAdded,

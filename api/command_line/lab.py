@@ -1,9 +1,8 @@
 """`letopis lab`: laboratories that may submit, their keys, and their senders of HL7 v2."""
 
 import hashlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Annotated, TypeVar
 import typer
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from rich.console import Console
 
 from api import laboratories
+from api.command_line import console
 from api.laboratories import OPERATOR, LaboratoryKeyMissingError
-from api.node import Node, node
-from api.settings import Settings
+from api.node import Node
 from domain.laboratory import (
     DepartmentUnknownError,
     LaboratoryAccredited,
@@ -39,12 +37,9 @@ from domain.values import CheckDigitError, inn, ogrn, oid
 from ledger import onboarding
 from ledger.commands import LaboratoryNotFoundError
 from ledger.recorder import MarkTakenError
-from projections import PROJECTIONS
-from projections.follow import Follower
 
 E = TypeVar("E", bound=StrEnum)
 lab = typer.Typer(no_args_is_help=True, help="Laboratories that may submit.")
-err = Console(stderr=True)
 # What a refusal says, and what to do.
 _REFUSALS: dict[type[Exception], str] = {
     LaboratoryAlreadyRegisteredError: (
@@ -237,13 +232,6 @@ def in_order(choices: type[E], chosen: Sequence[E]) -> tuple[E, ...]:
     return tuple(one for one in choices if one in chosen)
 
 
-@contextmanager
-def opened_node() -> Iterator[Node]:
-    """A node, with its views up to date afterwards; a refusal becomes words and exit code 1."""
-    with node(Settings()) as opened:
-        try:
-            yield opened
-        except tuple(_REFUSALS) as error:
-            err.print(_REFUSALS[type(error)])
-            sys.exit(1)
-        Follower(opened.ledger, PROJECTIONS).catch_up()
+def opened_node() -> AbstractContextManager[Node]:
+    """A node whose views are up to date; a refusal becomes words and exit code 1."""
+    return console.opened_node(*_REFUSALS, words=lambda error: _REFUSALS[type(error)])

@@ -1,28 +1,22 @@
 """`letopis lab certificate`: client certificates that prove a laboratory over HTTP, instead of a signature."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from cryptography import x509
-from rich.console import Console
 
 from api.client_certificates import fingerprint
-from api.lab_commands import lab
+from api.command_line.console import opened_node, words_of
+from api.command_line.lab import lab
 from api.laboratories import OPERATOR
-from api.node import Node, node
-from api.settings import Settings
+from api.node import Node
 from domain.laboratory import LaboratoryCertificateUnknownError
 from ledger import certificates
 from ledger.commands import LaboratoryNotFoundError
 from ledger.recorder import MarkTakenError
-from projections import PROJECTIONS
-from projections.follow import Follower
 
-err = Console(stderr=True)
 _HANDLE = typer.Argument(help="The laboratory's short name.")
 _CERTIFICATE = typer.Option(help="The client certificate, a PEM file.")
 
@@ -52,16 +46,13 @@ def _sha256_of(file: Path) -> str:
         raise typer.BadParameter("the file has no certificate in PEM form") from None
 
 
-@contextmanager
-def _opened() -> Iterator[Node]:
-    """A node, with its views up to date afterwards; a refusal becomes words and exit code 1."""
-    with node(Settings()) as opened:
-        try:
-            yield opened
-        except MarkTakenError:
-            err.print("Another laboratory has this certificate: revoke it there first.")
-            sys.exit(1)
-        except (LaboratoryCertificateUnknownError, LaboratoryNotFoundError) as error:
-            err.print((type(error).__doc__ or "").strip())
-            sys.exit(1)
-        Follower(opened.ledger, PROJECTIONS).catch_up()
+def _opened() -> AbstractContextManager[Node]:
+    return opened_node(
+        MarkTakenError, LaboratoryCertificateUnknownError, LaboratoryNotFoundError, words=_words
+    )
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, MarkTakenError):
+        return "Another laboratory has this certificate: revoke it there first."
+    return words_of(error)

@@ -10,9 +10,9 @@ from joserfc.jwk import OKPKey
 from rich.console import Console
 
 from api import lab_client
+from api.command_line.lab import lab
 from api.envelope_keys import KeyUnusableError, generate_key, load_key, private_jwk, public_jwk
 from api.lab_client import TRIES, Intake, IntakeUnreachableError, Told
-from api.lab_commands import lab
 from api.laboratories import Sender
 from ledger.custody import create_file
 

@@ -2,26 +2,20 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from api.code_map_table import TableError, read_table
-from api.lab_commands import lab
+from api.command_line.console import err, opened_node
+from api.command_line.lab import lab
 from api.laboratories import OPERATOR
-from api.node import Node, node
-from api.settings import Settings
 from domain.code_map import FSLI, LOINC, CodeMap, LocalCode, LocalCodeNotMappedError
 from ledger import code_maps, onboarding
 from ledger.commands import LaboratoryNotFoundError
-from projections import PROJECTIONS, terminology
-from projections.follow import Follower
+from projections import terminology
 
-err = Console(stderr=True)
 _HANDLE = typer.Argument(help="The laboratory's short name, as given to `letopis lab add`.")
 _JSON = typer.Option("--json", help="One JSON object a line.")
 _SHORT = {LOINC: "LOINC", FSLI: "ФСЛИ"}
@@ -48,7 +42,7 @@ def map_table(
         for line, reason in error.rows:
             err.print(f"line {line}: {reason}", markup=False, highlight=False)
         sys.exit(1)
-    with _opened() as opened, _refusals():
+    with opened_node(LaboratoryNotFoundError, LocalCodeNotMappedError) as opened:
         laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
         if dry_run:
             known = code_maps.load(opened.ledger, laboratory_id).codes
@@ -66,7 +60,7 @@ def unmap(
     system: Annotated[str | None, typer.Option(help="Its system, as `codes` shows it.")] = None,
 ) -> None:
     """Forget what a local code means."""
-    with _opened() as opened, _refusals():
+    with opened_node(LaboratoryNotFoundError, LocalCodeNotMappedError) as opened:
         laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
         local = LocalCode(system=system or None, code=code)
         code_maps.unmap_codes(opened.ledger, laboratory_id, [local], OPERATOR)
@@ -76,7 +70,7 @@ def unmap(
 @lab.command(name="codes")
 def list_codes(handle: Annotated[str, _HANDLE], as_json_lines: Annotated[bool, _JSON] = False) -> None:
     """The mapping in force."""
-    with _opened() as opened, _refusals():
+    with opened_node(LaboratoryNotFoundError, LocalCodeNotMappedError) as opened:
         laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
         _print_map(code_maps.load(opened.ledger, laboratory_id), as_json_lines=as_json_lines)
 
@@ -107,7 +101,7 @@ def _print_map(code_map: CodeMap, *, as_json_lines: bool) -> None:
 def list_unmapped(handle: Annotated[str, _HANDLE], as_json_lines: Annotated[bool, _JSON] = False) -> None:
     """Codes that came without a code of LOINC or ФСЛИ and have no mapping, the most frequent first: how many
     observations, system, code."""
-    with _opened() as opened, _refusals():
+    with opened_node(LaboratoryNotFoundError, LocalCodeNotMappedError) as opened:
         laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
         code_map = code_maps.load(opened.ledger, laboratory_id)
         for seen in terminology.unmapped_codes(opened.ledger, laboratory_id, code_map):
@@ -117,22 +111,3 @@ def list_unmapped(handle: Annotated[str, _HANDLE], as_json_lines: Annotated[bool
                 print(json.dumps(line, ensure_ascii=False))
             else:
                 print(f"{seen.observations}  {local.system or '-'}  {local.code}")
-
-
-@contextmanager
-def _opened() -> Iterator[Node]:
-    """A node whose views are up to date, before and after."""
-    with node(Settings()) as opened:
-        follower = Follower(opened.ledger, PROJECTIONS)
-        follower.catch_up()
-        yield opened
-        follower.catch_up()
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (LaboratoryNotFoundError, LocalCodeNotMappedError) as error:
-        err.print((type(error).__doc__ or "").strip())
-        sys.exit(1)

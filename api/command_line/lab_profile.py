@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.lab_commands import (
+from api.command_line.lab import (
     CERTIFICATE_NUMBER,
     HANDLE,
     OID,

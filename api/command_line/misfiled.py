@@ -1,16 +1,14 @@
 """`letopis misfiled`: a report that was given to the wrong patient: how far it went, and taking it back."""
 
 import json
-import sys
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
+from api.command_line.console import opened_node
 from api.laboratories import OPERATOR
-from api.node import Node, node
-from api.settings import Settings
+from api.node import Node
 from domain.report import ReportHasNoPatientError
 from ledger.misfiling import ReportNotFoundError, load_report, undo
 from projections import PROJECTIONS
@@ -18,7 +16,6 @@ from projections.exposure import exposure_of
 from projections.follow import Follower
 
 misfiled = typer.Typer(no_args_is_help=True, help="Reports that were given to the wrong patient.")
-err = Console(stderr=True)
 _ID = typer.Argument(help="The report's id.")
 _JSON = typer.Option("--json", help="One JSON object.")
 
@@ -26,8 +23,7 @@ _JSON = typer.Option("--json", help="One JSON object.")
 @misfiled.command()
 def show(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _JSON] = False) -> None:
     """Who has read the report and who was told of it, by pseudonym; nothing of what it says."""
-    with node(Settings()) as opened:
-        Follower(opened.ledger, PROJECTIONS).catch_up()
+    with opened_node() as opened:
         _print(_exposure(opened, report_id), as_json_object)
 
 
@@ -36,15 +32,10 @@ def take_back(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _
     """Take the report from its patient, destroy its data key and go on under a new one: with the patient
     whom its numbers name if that is another, else waiting. Both are told. Prints the new id, and how far the
     report went."""
-    with node(Settings()) as opened:
-        follower = Follower(opened.ledger, PROJECTIONS)
-        try:
-            state, _ = load_report(opened.ledger, report_id)
-            successor_id = undo(opened.ledger, report_id, OPERATOR)
-        except (ReportNotFoundError, ReportHasNoPatientError) as error:
-            err.print((type(error).__doc__ or "").strip())
-            sys.exit(1)
-        follower.catch_up()
+    with opened_node(ReportNotFoundError, ReportHasNoPatientError) as opened:
+        state, _ = load_report(opened.ledger, report_id)
+        successor_id = undo(opened.ledger, report_id, OPERATOR)
+        Follower(opened.ledger, PROJECTIONS).catch_up()
         now, _ = load_report(opened.ledger, successor_id)
         moved = {
             "report": str(report_id),

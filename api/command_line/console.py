@@ -1,0 +1,40 @@
+"""What the commands share: a node whose views are up to date, and how a refusal is told."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+
+from api.node import Node, node
+from api.settings import Settings
+from projections import PROJECTIONS
+from projections.follow import Follower
+
+out = Console()
+err = Console(stderr=True)
+Refusals = tuple[type[Exception], ...]
+
+
+def words_of(error: Exception) -> str:
+    """What the error's class says of itself: what happened, and what to do."""
+    return (error.__doc__ or "").strip()
+
+
+def refuse(words: str) -> NoReturn:
+    err.print(words)
+    sys.exit(1)
+
+
+@contextmanager
+def opened_node(*refusals: type[Exception], words: Callable[[Exception], str] = words_of) -> Iterator[Node]:
+    """A node with its views up to date, before and after; a refusal becomes words and exit code 1."""
+    with node(Settings()) as opened:
+        follower = Follower(opened.ledger, PROJECTIONS)
+        follower.catch_up()
+        try:
+            yield opened
+        except refusals as error:
+            refuse(words(error))
+        follower.catch_up()
