@@ -123,10 +123,9 @@ class ReferenceRange(Element):
     text: str | None = None
 
 
-def _only_one(element: Element, choice: str) -> None:
+def _only_one(element: Element, alternatives: frozenset[str], choice: str) -> None:
     """FHIR R4 formats, choice of data types: at most one of the alternatives."""
-    prefix = choice.removesuffix("[x]") + "_"
-    sent = [name for name in element.model_fields_set if name.startswith(prefix)]
+    sent = element.model_fields_set & alternatives
     if len(sent) > 1 and sum(getattr(element, name) is not None for name in sent) > 1:
         raise PydanticCustomError("choice", "more than one", {"element": choice})
 
@@ -164,11 +163,12 @@ class Measured(Element):
 
     @model_validator(mode="after")
     def _one_value(self) -> Self:
-        _only_one(self, "value[x]")
+        _only_one(self, _VALUES, "value[x]")
         return self
 
 
-_VALUE_CHOICES = frozenset(to_camel(name) for name in Measured.model_fields if name.startswith("value_"))
+_VALUES = frozenset(name for name in Measured.model_fields if name.startswith("value_"))
+_VALUE_CHOICES = frozenset(map(to_camel, _VALUES))
 
 
 class Resource(Element):
@@ -187,8 +187,11 @@ class Timed(Element):
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
-        _only_one(self, "effective[x]")
+        _only_one(self, _TIMES, "effective[x]")
         return self
+
+
+_TIMES = frozenset(name for name in Timed.model_fields if name.startswith("effective_"))
 
 
 class Observation(Resource, Measured, Timed):
