@@ -73,6 +73,10 @@ def _sender(settings: Settings, handle: str) -> laboratories.Sender:
     try:
         return laboratories.load(settings.home, handle)
     except laboratories.LaboratoryKeyMissingError:
+        err.print(
+            f"The private key of {handle} is not on this machine, so what follows is refused. Send where it is"
+            " (letopis lab send --key), or make one here (letopis lab add, letopis lab rotate)."
+        )
         return laboratories.stranger(handle)
 
 

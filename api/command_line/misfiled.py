@@ -6,11 +6,11 @@ from uuid import UUID
 
 import typer
 
-from api.command_line.console import opened_node
+from api.command_line.console import opened_node, words_of
 from api.laboratories import OPERATOR
 from api.node import Node
 from domain.report import ReportHasNoPatientError
-from ledger.misfiling import ReportNotFoundError, load_report, undo
+from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report, undo
 from projections import PROJECTIONS
 from projections.exposure import exposure_of
 from projections.follow import Follower
@@ -23,8 +23,11 @@ _JSON = typer.Option("--json", help="One JSON object.")
 @misfiled.command()
 def show(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _JSON] = False) -> None:
     """Who has read the report and who was told of it, by pseudonym; nothing of what it says."""
-    with opened_node() as opened:
-        _print(_exposure(opened, report_id), as_json_object)
+    with opened_node(ReportNotFoundError, words=_words) as opened:
+        body = _exposure(opened, report_id)
+        if not (body["readings"] or body["notices"]):
+            load_report(opened.ledger, report_id)
+        _print(_whose(opened, report_id) | body, as_json_object)
 
 
 @misfiled.command(name="undo")
@@ -32,7 +35,7 @@ def take_back(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _
     """Take the report from its patient, destroy its data key and go on under a new one: with the patient
     whom its numbers name if that is another, else waiting. Both are told. Prints the new id, and how far the
     report went."""
-    with opened_node(ReportNotFoundError, ReportHasNoPatientError) as opened:
+    with opened_node(ReportNotFoundError, ReportHasNoPatientError, words=_words) as opened:
         state, _ = load_report(opened.ledger, report_id)
         successor_id = undo(opened.ledger, report_id, OPERATOR)
         Follower(opened.ledger, PROJECTIONS).catch_up()
@@ -44,6 +47,27 @@ def take_back(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _
             "given_to": str(now.patient_id) if now.patient_id else None,
         }
         _print(moved | _exposure(opened, report_id), as_json_object)
+
+
+def _whose(opened: Node, report_id: UUID) -> dict[str, Any]:
+    """Whom `undo` would take it from, by pseudonym; of one that was taken back, where it goes on."""
+    try:
+        state, _ = load_report(opened.ledger, report_id)
+    except ReportMovedError as error:
+        return {"successor": str(error.successor_id)}
+    except ReportNotFoundError:
+        return {}
+    return {
+        "patient": str(state.patient_id) if state.patient_id else None,
+        "laboratory": str(state.laboratory_id),
+        "versions": len(state.versions),
+    }
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ReportMovedError):
+        return f"{words_of(error)} {error.successor_id}"
+    return words_of(error)
 
 
 def _exposure(opened: Node, report_id: UUID) -> dict[str, Any]:
@@ -74,4 +98,4 @@ def _print(body: dict[str, Any], as_json_object: bool) -> None:
             for one in value:
                 print("  " + "  ".join(one.values()))
         else:
-            print(f"{name}: {value or '-'}")
+            print(f"{name}: {'-' if value is None else value}")

@@ -53,13 +53,16 @@ def retry(
     ] = False,
     as_json_lines: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Read submissions again, through the same path as when they came: after a reader was mended, or when
-    a patient or a code has become known.
+    """Read submissions again, through the same path as when they came: after a reader was mended, or what the
+    laboratory may send was changed. Exit 1 if one of them still can't be used.
 
     --moved: the laboratory sent a report under another person's name than before (subject-differs), and you
     have made sure that this is right: the report is taken from whom it was filed to, who is told."""
     with opened_node(*_REFUSALS) as opened:
         chosen = submission_ids or []
+        if not (chosen or every):
+            raise typer.BadParameter("name submissions (letopis quarantine list), or say --all")
+        is_any_left = False
         if every:
             chosen = [entry.submission_id for entry in _entries(opened, None)]
         for submission_id in chosen:
@@ -72,8 +75,11 @@ def retry(
                 "reports": [str(report.report_id) for report in found.reports],
                 "problem": found.problem.code if found.problem else None,
             }
+            is_any_left |= found.problem is not None
             why = f": {line['problem']}" if line["problem"] else ""
             print(json.dumps(line) if as_json_lines else f"{submission_id}: {line['outcome']}{why}")
+    if is_any_left:
+        sys.exit(1)
 
 
 @quarantine.command()

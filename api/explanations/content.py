@@ -7,8 +7,8 @@ CONTENT: dict[str, Explanation] = {
         422,
         "Содержимое — не JSON в кодировке UTF-8.",
         "The content is not JSON in UTF-8.",
-        "Проверьте выгрузку. Отправление сохранено в карантине; исправленное отправьте под новым jti.",
-        "Check the export. The submission is kept in quarantine; send the mended one under a new jti.",
+        "Проверьте выгрузку. Отправление сохранено в карантине; исправленное отправьте как новое, под новым номером (jti, Idempotency-Key).",
+        "Check the export. The submission is kept in quarantine; send the mended one as a new one (jti, Idempotency-Key).",
     ),
     "content-not-fhir": say(
         422,

@@ -113,6 +113,10 @@ def test_a_report_that_is_nobodys_or_is_not_there_is_refused(portal: Portal, lab
     ):
         run = letopis(portal.opened, "misfiled", "undo", report_id)
         assert run.returncode == 1 and words in run.stderr
+    run = letopis(portal.opened, "misfiled", "show", "00000000-0000-4000-8000-000000000000")
+    assert run.returncode == 1 and "no such report" in run.stderr
+    run = letopis(portal.opened, "misfiled", "show", waiting, "--json")
+    assert json.loads(run.stdout)["patient"] is None
     with pytest.raises(ReportNotFoundError):
         undo(portal.opened.ledger, UUID(int=4), BY)
 
