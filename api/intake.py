@@ -127,6 +127,7 @@ def answer_of(accepted: Accepted) -> Answer:
         body = {"submission_id": str(accepted.submission_id), "reports": reports}
         known = all(report.outcome is ReportOutcome.DUPLICATE for report in accepted.reports)
         outcome = "duplicate" if accepted.is_repeat or known else "recorded"
-    body["receipt"] = accepted.receipt.decode()
+    if accepted.receipt:
+        body["receipt"] = accepted.receipt.decode()
     SUBMISSIONS.labels(outcome).inc()
     return Answer(outcome, ids, problem, body)

@@ -6,7 +6,7 @@ from typing import assert_never
 from uuid import UUID
 
 from domain import versions
-from domain.numbers import numbers_of
+from domain.numbers import laboratory_numbers, numbers_of
 from domain.report_content import ReportContent, ReportStatus, Subject
 from domain.values import LaboratoryId, PatientId
 
@@ -221,10 +221,17 @@ def _codes(content: ReportContent) -> set[tuple[str | None, str | None]]:
 
 def is_same_subject(one: Subject, other: Subject) -> bool:
     """Whether two versions may be about the same person: the recognising numbers agree, and of name and
-    birth date at most one was changed, as a correction would."""
+    birth date at most one was changed, as a correction would; without such a number none was."""
     mine, theirs = numbers_of(one.identifiers), numbers_of(other.identifiers)
-    is_same = set(mine.good) == set(theirs.good) and set(mine.failed) == set(theirs.failed)
-    return is_same and (one.birth_date == other.birth_date or one.family == other.family)
+    if set(mine.good) != set(theirs.good) or set(mine.failed) != set(theirs.failed):
+        return False
+    is_born_alike, is_named_alike = one.birth_date == other.birth_date, one.family == other.family
+    if mine.good:
+        return is_born_alike or is_named_alike
+    # Without such a number nothing may have changed that tells two people apart.
+    own, others = set(laboratory_numbers(one.identifiers)), set(laboratory_numbers(other.identifiers))
+    is_number_alike = not own or not others or bool(own & others)
+    return is_born_alike and is_named_alike and is_number_alike
 
 
 def match(report: Report, *, patient_id: PatientId, matched_by: str) -> tuple[ReportMatched, ...]:

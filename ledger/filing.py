@@ -62,6 +62,7 @@ def drafts_of(sight: Sight, source: Source, contents: Sequence[ReportContent]) -
     """Each report decided on its own stream. SubjectDiffersError if one is about somebody else than the
     versions before it."""
     taken: set[UUID] = set()
+    marked: set[str] = set()
     for order, content in enumerate(contents):
         key = _key_of(source, order, content)
         place = _place_of(sight, source.laboratory_id, content, key, taken)
@@ -76,7 +77,7 @@ def drafts_of(sight: Sight, source: Source, contents: Sequence[ReportContent]) -
             events = _received(place.state, source, content)
         taken.add(place.report_id)
         if place.state is None:
-            yield _first_version(sight, place, source, content, events)
+            yield _first_version(sight, place, source, content, events, marked=marked)
         else:
             yield _further_version(sight, place, place.state, events)
 
@@ -95,13 +96,15 @@ def _first_version(
     source: Source,
     content: ReportContent,
     events: Sequence[ReportReceived | ReportRevised],
+    *,
+    marked: set[str],
 ) -> Draft:
     ledger, report_id = sight.ledger, place.report_id
     match = _nobodys(content) or match_of(sight, content)
     submitted = SubmittedReport(
         report_id=report_id, version=1, outcome=ReportOutcome.RECORDED, held=match.held
     )
-    marks = _content_marks(ledger, source.laboratory_id, content, report_id)
+    marks = _content_marks(ledger, source.laboratory_id, content, report_id, marked)
     if match.patient_id is None or match.permitted is None:
         withdrawn = report.withdraw(report.evolve(None, events[0])) if content.is_of_another_patient else ()
         write = Write(report_id, 0, (*events, *withdrawn), report_id)
@@ -244,9 +247,24 @@ def _known_by_content(sight: Sight, laboratory_id: LaboratoryId, content: Report
 
 
 def _content_marks(
-    ledger: Ledger, laboratory_id: LaboratoryId, content: ReportContent, report_id: UUID
+    ledger: Ledger,
+    laboratory_id: LaboratoryId,
+    content: ReportContent,
+    report_id: UUID,
+    marked: set[str],
 ) -> tuple[Mark, ...]:
+    """None if the mark is there already: of a report that ended, or of an equal one in the same submission
+    (`marked`)."""
     number = _content_number(laboratory_id, content)
+    if number is None or number in marked or ledger.find(CONTENT_MARK, number) is not None:
+        return ()
+    marked.add(number)
+    return (ledger.mark(CONTENT_MARK, number, report_id),)
+
+
+def content_mark_of(ledger: Ledger, report_id: UUID, state: Report) -> tuple[Mark, ...]:
+    """The mark that ends with a report, if it has one."""
+    number = _content_number(state.laboratory_id, state.versions[0])
     return (ledger.mark(CONTENT_MARK, number, report_id),) if number else ()
 
 

@@ -76,6 +76,8 @@ def accept(ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | P
     EnvelopeReplayedError if the envelope's id was used before with other content, TrustEndedError if what
     stood for it is not in force any more."""
     found, leaf = decide_again(lambda: _accept(ledger, envelope, read))
+    if leaf is None:
+        return found
     receipt = issue(
         ledger,
         submission_id=found.submission_id,
@@ -98,8 +100,9 @@ def refuse(ledger: Ledger, problem: Problem, *, size_bytes: int, claimed: Labora
 
 def _accept(
     ledger: Ledger, envelope: Envelope, read: Sequence[ReportContent] | Problem
-) -> tuple[Accepted, bytes]:
-    """What became of the submission, and the leaf of its SubmissionReceived."""
+) -> tuple[Accepted, bytes | None]:
+    """What became of the submission, and the leaf of its SubmissionReceived; None if its key was erased: then
+    nobody can tell whether this is what was received, and nothing is signed."""
     submission_id = ledger.stream_id("submission", str(envelope.laboratory_id), envelope.envelope_id)
     source = Source(envelope.laboratory_id, submission_id)
     places = [] if isinstance(read, Problem) else first_places(ledger, source, read)
@@ -107,7 +110,11 @@ def _accept(
     if known is not None and _is_repeat(ledger, submission_id, known, envelope):
         problem = Problem(*known.problem) if known.problem else None
         first = next(iter(ledger.read(submission_id)))
-        return Accepted(submission_id, known.accepted, problem, is_repeat=True), first.leaf
+        is_erased = known.received is None or ledger.keys.find_all([known.received.document.key_id]) == {
+            known.received.document.key_id: None
+        }
+        repeat = Accepted(submission_id, known.accepted, problem, is_repeat=True)
+        return repeat, None if is_erased else first.leaf
     # What stood for the envelope was looked at before: it may have been revoked since.
     laboratory.require_trust(sender, envelope.key_id)
     sending = Sending(laboratory=sender, on=datetime.now(UTC).date(), sent_as=envelope.sent_as)

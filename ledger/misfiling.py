@@ -8,7 +8,16 @@ a new key, and the old key is destroyed in the same append. Proofs of the old ev
 from uuid import UUID
 
 from domain import report
-from domain.report import Report, ReportMatched, ReportReceived, ReportRekeyed, ReportRevised
+from domain.report import (
+    Report,
+    ReportEvent,
+    ReportMatched,
+    ReportReceived,
+    ReportRekeyed,
+    ReportRevised,
+    ReportUnmatched,
+    UnmatchReason,
+)
 from domain.values import OrganisationId
 from ledger.announcing import announcement, withdrawal_notice
 from ledger.codec import Circumstances
@@ -46,12 +55,15 @@ def _undo(ledger: Ledger, report_id: UUID, by: Circumstances) -> UUID:
     assert undone.patient_id is not None
     sight = Sight(ledger, OrganisationId(state.laboratory_id))
     successor_id = successor_of(sight, report_id, state)
-    goes_on = [*_versions(ledger, report_id), undone]
+    taken_from = {*state.not_of, undone.patient_id}
+    reason = UnmatchReason.MATCHED_BY_MISTAKE
+    goes_on: list[ReportEvent] = [*_versions(ledger, report_id)]
+    goes_on += [ReportUnmatched(patient_id=one, reason=reason) for one in sorted(taken_from)]
     permitted = sight.permitted(undone.patient_id)
     writes = [withdrawal_notice(ledger, permitted, report_id, state.current_version)]
     guards = [*permitted.notice_guards]
     match = match_of(sight, state.current)
-    if match.permitted is not None and match.patient_id not in (None, undone.patient_id):
+    if match.permitted is not None and match.patient_id not in {None, *taken_from}:
         owner = match.permitted.patient_id
         goes_on.append(ReportMatched(patient_id=owner, matched_by=match.matched_by))
         writes.append(announcement(ledger, match.permitted, successor_id, state.current_version))

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain import report, submission
-from domain.report import DestructionReason, Report
+from domain.report import DestructionReason
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
+from ledger.filing import content_mark_of
 from ledger.insertion import Erasure
-from ledger.misfiling import ReportNotFoundError, load_report
-from ledger.store import Ledger, StreamErasedError, Write
+from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report
+from ledger.store import Ledger, Write
 
 
 def destroy_waiting(
@@ -33,6 +34,7 @@ def destroy_waiting(
         ledger.append(
             Write(report_id, version, (destroyed,)),
             circumstances=by,
+            released=content_mark_of(ledger, report_id, state),
             erased=[Erasure(subject) for subject in (report_id, *ended)],
         )
         return True
@@ -43,14 +45,18 @@ def destroy_waiting(
 def _ends(ledger: Ledger, submission_id: UUID, report_id: UUID) -> bool:
     """Whether nothing is left of the submission's reports once this one is destroyed."""
     state, _ = ledger.load(submission_id, submission.evolve)
-    others = {found.report_id for found in state.accepted if found.report_id != report_id} if state else set()
-    return not any(_is_kept(ledger, other) for other in others)
+    reports = {found.report_id for found in state.accepted} if state else set()
+    return {_goes_on_as(ledger, one) for one in reports} <= {report_id, None}
 
 
-def _is_kept(ledger: Ledger, report_id: UUID) -> bool:
-    try:
-        state: Report | None
-        state, _ = ledger.load(report_id, report.evolve)
-    except StreamErasedError:
-        return False
-    return state is not None
+def _goes_on_as(ledger: Ledger, report_id: UUID) -> UUID | None:
+    """The id under which the report goes on, if it does."""
+    while True:
+        try:
+            load_report(ledger, report_id)
+        except ReportMovedError as error:
+            report_id = error.successor_id
+        except ReportNotFoundError:
+            return None
+        else:
+            return report_id

@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
 from domain import Event
+from domain.report import ReportDestroyed, ReportRekeyed
 from domain.submission import SubmissionReceived
 from domain.values import Purpose
 from ledger import leaf, sealing
@@ -356,6 +357,9 @@ def _fold(events: Iterable[RecordedEvent], evolve: Evolve, before: Folded = (Non
     state, version = before
     for recorded in events:
         version = recorded.version
+        if isinstance(recorded.event, ReportRekeyed | ReportDestroyed):
+            # Its key is destroyed; that this process may still remember it changes nothing.
+            raise StreamErasedError(recorded.stream_id)
         if isinstance(recorded.event, Erased):
             if state is None:
                 raise StreamErasedError(recorded.stream_id)

@@ -81,7 +81,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
         _report_revised(rows, recorded, ledger)
     _reports_given(rows, [e for e in events if isinstance(e.event, ReportMatched | ReportUnmatched)])
     _reports_ended(rows, kinds[ReportRekeyed] + kinds[ReportDestroyed])
-    _reports_read(rows, kinds[ReportRead])
+    _reports_read(rows, kinds[ReportRead], kinds[ReportUnmatched])
 
 
 def _laboratories_registered(rows: Rows, events: list[RecordedEvent]) -> None:
@@ -172,7 +172,8 @@ def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger) -> None
 
 
 def _reports_given(rows: Rows, events: list[RecordedEvent]) -> None:
-    """Whose each report is after these events: the last of a report's decides."""
+    """Whose each report is after these events: the last of a report's decides. For whom it comes to after
+    it was taken from somebody, it is unread."""
     if not events:
         return
     owners = {
@@ -180,10 +181,11 @@ def _reports_given(rows: Rows, events: list[RecordedEvent]) -> None:
         for recorded in events
         if isinstance(recorded.event, ReportMatched | ReportUnmatched)
     }
+    taken = {recorded.stream_id for recorded in events if isinstance(recorded.event, ReportUnmatched)}
     rows.execute(
-        "UPDATE reports SET patient_id = m.p, version_read = CASE WHEN m.p IS NULL THEN 0 ELSE version_read END"
-        " FROM unnest(%b::uuid[], %b::uuid[]) AS m (r, p) WHERE report_id = m.r",
-        (list(owners), list(owners.values())),
+        "UPDATE reports SET patient_id = m.p, version_read = CASE WHEN m.t THEN 0 ELSE version_read END"
+        " FROM unnest(%b::uuid[], %b::uuid[], %b::bool[]) AS m (r, p, t) WHERE report_id = m.r",
+        (list(owners), list(owners.values()), [report_id in taken for report_id in owners]),
     )
 
 
@@ -195,11 +197,14 @@ def _reports_ended(rows: Rows, events: list[RecordedEvent]) -> None:
             rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%s)".encode(), (ended,))
 
 
-def _reports_read(rows: Rows, events: list[RecordedEvent]) -> None:
-    """Only the patient's own reading makes a report old news."""
+def _reports_read(rows: Rows, events: list[RecordedEvent], taken: list[RecordedEvent]) -> None:
+    """Only the patient's own reading makes a report old news, and not for the next patient."""
+    last_taken = {recorded.stream_id: recorded.position or 0 for recorded in taken}
     versions: dict[UUID, int] = {}
     for recorded in events:
         event = recorded.event
+        if isinstance(event, ReportRead) and (recorded.position or 0) < last_taken.get(event.report_id, 0):
+            continue
         if isinstance(event, ReportRead) and event.purpose is ReadingPurpose.OWN_CABINET:
             versions[event.report_id] = max(event.report_version, versions.get(event.report_id, 0))
     if versions:
