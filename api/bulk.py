@@ -17,9 +17,8 @@ from api.laboratories import Sender, envelope_id_of
 from api.node import Node
 from domain import submission
 from domain.values import LaboratoryId
-from ledger import sealing
 from ledger.commands import LaboratoryNotFoundError
-from ledger.intake import Accepted, Problem
+from ledger.intake import Accepted, Problem, content_commitment
 from ledger.onboarding import load_laboratory
 
 # In flight and answered but not told yet, for each job.
@@ -111,12 +110,10 @@ class Submitter:
         known, _ = ledger.load(submission_id, submission.evolve)
         if known is None or known.received is None:
             return None
-        key_id = known.received.document.key_id
-        secret = ledger.keys.find_all([key_id])[key_id]
-        if secret is None:
-            return None
-        commitment = sealing.commit(secret, about=submission_id, plaintext=content).hex()
-        if commitment != known.received.content_commitment:
+        if (
+            content_commitment(ledger, submission_id, known.received, content)
+            != known.received.content_commitment
+        ):
             return None
         problem = Problem(*known.problem) if known.problem else None
         return answer_of(Accepted(submission_id, known.accepted, problem, is_repeat=True))

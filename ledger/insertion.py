@@ -5,7 +5,7 @@ Everything here runs on a connection that somebody else holds; nothing here wait
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -184,29 +184,21 @@ def fitting(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> lis
         " WHERE (originator_id, originator_version) IN (SELECT * FROM unnest(%b::uuid[], %b::bigint[]))",
         ([stream_id for stream_id, _ in guards], [Int8(version) for _, version in guards]),
     )
-    stored = set(cursor.fetchall())
+    return apart(batch, cursor.fetchall())
+
+
+def apart(batch: Sequence[Append], stored: Iterable[tuple[object, int]] = ()) -> list[Append]:
+    """Those of the batch whose guards neither what is stored nor an earlier one of the batch moves on; the
+    others are told of the conflict."""
+    moved = set(stored)
     fitting = []
     for request in batch:
-        if any((guard.stream_id, guard.version + 1) in stored for guard in request.guards):
+        if any((guard.stream_id, guard.version + 1) in moved for guard in request.guards):
             request.error = StreamConflictError(request.events[0].topic)
             continue
         fitting.append(request)
         # Those behind in the same batch are recorded after it, so they must see what it changes.
-        stored.update((event.originator_id, event.originator_version) for event in request.events)
-    return fitting
-
-
-def apart(batch: Sequence[Append]) -> list[Append]:
-    """Those of the batch whose guards no earlier one of the batch moves on; the others are told of the
-    conflict."""
-    written: set[tuple[object, int]] = set()
-    fitting = []
-    for request in batch:
-        if any((guard.stream_id, guard.version + 1) in written for guard in request.guards):
-            request.error = StreamConflictError(request.events[0].topic)
-            continue
-        fitting.append(request)
-        written.update((event.originator_id, event.originator_version) for event in request.events)
+        moved.update((event.originator_id, event.originator_version) for event in request.events)
     return fitting
 
 

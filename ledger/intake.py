@@ -13,7 +13,6 @@ from domain.report_content import ReportContent
 from domain.study_type import StudyType, study_types_of
 from domain.submission import (
     StoredDocument,
-    Submission,
     SubmissionAccepted,
     SubmissionQuarantined,
     SubmissionReceived,
@@ -107,14 +106,12 @@ def _accept(
     source = Source(envelope.laboratory_id, submission_id)
     places = [] if isinstance(read, Problem) else first_places(ledger, source, read)
     (known, _), (sender, sender_version), sight = _look(ledger, source, places)
-    if known is not None and _is_repeat(ledger, submission_id, known, envelope):
-        problem = Problem(*known.problem) if known.problem else None
-        first = next(iter(ledger.read(submission_id)))
-        is_erased = known.received is None or ledger.keys.find_all([known.received.document.key_id]) == {
-            known.received.document.key_id: None
-        }
-        repeat = Accepted(submission_id, known.accepted, problem, is_repeat=True)
-        return repeat, None if is_erased else first.leaf
+    if known is not None and known.received is not None:
+        commitment = content_commitment(ledger, submission_id, known.received, envelope.content)
+        if submission.is_repeat(known, content_commitment=commitment):
+            problem = Problem(*known.problem) if known.problem else None
+            repeat = Accepted(submission_id, known.accepted, problem, is_repeat=True)
+            return repeat, next(ledger.read(submission_id)).leaf if commitment else None
     # What stood for the envelope was looked at before: it may have been revoked since.
     laboratory.require_trust(sender, envelope.key_id)
     sending = Sending(laboratory=sender, on=datetime.now(UTC).date(), sent_as=envelope.sent_as)
@@ -185,15 +182,13 @@ def decide(
     return [], SubmissionQuarantined(code=read.code, field=read.field)
 
 
-def _is_repeat(ledger: Ledger, submission_id: UUID, known: Submission, envelope: Envelope) -> bool:
-    """Whether this envelope has arrived before."""
-    if known.received is None:
-        return False
-    secret = ledger.keys.find_all([known.received.document.key_id])[known.received.document.key_id]
-    commitment = None
-    if secret is not None:
-        commitment = sealing.commit(secret, about=submission_id, plaintext=envelope.content).hex()
-    return submission.is_repeat(known, content_commitment=commitment)
+def content_commitment(
+    ledger: Ledger, submission_id: UUID, received: SubmissionReceived, content: bytes
+) -> str | None:
+    """What SubmissionReceived would say of this content; None if the submission's key was erased."""
+    key_id = received.document.key_id
+    secret = ledger.keys.find_all([key_id])[key_id]
+    return sealing.commit(secret, about=submission_id, plaintext=content).hex() if secret else None
 
 
 def _received(

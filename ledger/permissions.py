@@ -33,11 +33,6 @@ class Permissions:
         return (self.consent_guards[ConsentKind.NOTIFICATIONS], self.patient_guard)
 
 
-def permissions_of(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> Permissions:
-    (found,) = permissions_of_all(ledger, [patient_id], organisation_id)
-    return found
-
-
 def permissions_of_all(
     ledger: Ledger, patient_ids: Sequence[PatientId], organisation_id: OrganisationId
 ) -> list[Permissions]:
