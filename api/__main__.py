@@ -19,8 +19,8 @@ from api.embedded_postgres import EmbeddedPostgresError
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
 from api.node import Node, database, node, secrets_of
+from api.portal.report_view import as_json
 from api.process import prepare
-from api.report_view import as_json
 from api.retention import retention
 from api.serving import serve_alone, serve_together
 from api.settings import Settings

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
@@ -11,32 +12,26 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from api import (
-    enrolment,
-    entrance,
-    match_pages,
-    messages,
-    misfiled_pages,
-    operations,
-    quarantine_pages,
-    receipts,
-    results,
-    staff_entrance,
-    submissions,
-)
+from api import messages, operations, receipts, submissions
 from api.node import DATABASE_AWAY, Node
 from api.pages import FONTS, STATIC
+from api.portal import consents, entrance, hub, organisations, policy, profile, results
+from api.portal.sign_in import Door
+from api.portal.web import SECURITY_HEADERS, Visit, locale_of
 from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
 from api.refusals import Refusals
 from api.security_headers import SecurityHeaders
-from api.sign_in import Door
-from api.staff import StaffDoor
-from api.web import SECURITY_HEADERS, Visit, locale_of
+from api.staff import entrance as staff_entrance
+from api.staff import matches, misfiled, quarantine
+from api.staff.door import StaffDoor
 from api.workers import working
 
 log = structlog.get_logger()
+_MACHINES = (submissions, messages, receipts, operations)
+_PORTAL = (entrance, hub, profile, policy, organisations, consents, results)
+_STAFF = (staff_entrance, quarantine, matches, misfiled)
 # Paths that speak JSON; everything else is a page for people.
-_MACHINES = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 
 def create_app(node: Node, *, works: bool = True) -> FastAPI:
@@ -62,8 +57,7 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
     app.state.refusals = refusals
     app.state.door = Door(node.ledger, node.settings)
     app.state.staff_door = StaffDoor(node.ledger, node.settings)
-    pages = (entrance, enrolment, results, staff_entrance, quarantine_pages, match_pages, misfiled_pages)
-    for module in (submissions, messages, receipts, operations, *pages):
+    for module in (*_MACHINES, *_PORTAL, *_STAFF):
         app.include_router(module.router)
     app.mount("/static/fonts", StaticFiles(directory=FONTS))
     app.mount("/static", StaticFiles(directory=STATIC))
@@ -112,11 +106,13 @@ def _route(request: Request) -> str:
 
 def _told(request: Request, code: str, field: str | None, *, retry_after: int | None = None) -> Response:
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    if request.url.path.startswith(_MACHINES):
+    if request.url.path.startswith(_MACHINE_PATHS):
         status = explain(code).status
         return JSONResponse(problem_document(code, field), status, headers=headers, media_type=MEDIA_TYPE)
     if code == "sign-in-needed":
         return RedirectResponse("/sign-in?notice=session-ended", 303)
+    if code == "step-up-needed":
+        return RedirectResponse(f"/step-up?to={quote(request.url.path)}", 303)
     if code == "staff-sign-in-needed":
         return RedirectResponse("/staff/sign-in?notice=session-ended", 303)
     return _problem_page(request, code, headers)

@@ -2,7 +2,7 @@
 
 import gettext as gnu_gettext
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -18,11 +18,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from domain.reading import ReadingPurpose
-from domain.report_content import ObservationStatus, ReportStatus
-from domain.study_type import StudyType
-from domain.submission import ReleaseReason
-
 Locale = Literal["ru", "en"]
 
 LOCALES: Final[tuple[Locale, ...]] = ("ru", "en")
@@ -33,102 +28,6 @@ TEMPLATES: Final = _PORTAL / "templates"
 STATIC: Final = _PORTAL / "static"
 # The stylesheet asks for /static/fonts/PT_Sans-Web-Regular.ttf and -Bold.ttf: mount this folder there.
 FONTS: Final = Path(str(files("fontpkg_pt_sans"))) / "files"
-
-_SEVERITIES = ("low", "high", "critical-low", "critical-high", "critical", "abnormal", "normal")
-_STEPS = ("phone", "profile", "policy", "organisation", "consents", "email")
-_CONSENTS = ("personal-data", "results-transfer", "notifications")
-_EXPLAINED = tuple(status for status in ReportStatus if status is not ReportStatus.FINAL)
-
-# Words that a route chooses at run time. The sets are closed, so that a test can hold both catalogues
-# to them: an id of a family is "<family>.<member>", as in "notice.policy-linked".
-FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "nav": ("reports", "services", "consents", "access", "notifications", "settings", "help"),
-        "notice": (
-            "registered",
-            "signed-out",
-            "session-ended",
-            "code-sent",
-            "phone-confirmed",
-            "profile-saved",
-            "policy-linked",
-            "organisation-added",
-            "consent-granted",
-            "consent-withdrawn",
-            "consent-not-read",
-            "policy-code-sent",
-        ),
-        "report.status": tuple(ReportStatus),
-        "report.explained": _EXPLAINED,
-        "observation.status": tuple(ObservationStatus),
-        "section": tuple(StudyType),
-        "flag": _SEVERITIES,
-        "services.step": _STEPS,
-        "services.hint": _STEPS,
-        "organisation.kind": ("clinic", "laboratory", "hospital"),
-        "organisation.status": ("active", "pending", "confirmed", "refused"),
-        "consents.title": _CONSENTS,
-        "consents.purpose": _CONSENTS,
-        "consents.effect": _CONSENTS,
-        "consents.state": ("granted", "withdrawn", "none"),
-        "access.role": ("patient", "laboratory", "staff", "operator", "auditor", "system"),
-        "access.action": ("viewed", "listed", "access-log-viewed", "compared"),
-        "access.purpose": ("own-cabinet", "audit", "operation"),
-        "notification.channel": ("email", "sms", "push"),
-        "notification.state": (
-            "requested",
-            "attempted",
-            "waiting",
-            "handed-over",
-            "unknown",
-            "failed",
-            "suppressed",
-        ),
-        "mail.subject": ("ready", "withdrawn"),
-        "mail.text": ("ready", "withdrawn"),
-        "notification.about": ("withdrawn",),
-        "notification.reason": (
-            "consent-missing",
-            "consent-withdrawn",
-            "email-missing",
-            "address-refused",
-            "channel-unavailable",
-            "digest",
-            "version-late",
-        ),
-        "sms": ("code", "already-registered"),
-        "language": ("ru", "en"),
-        "staff.section": ("quarantine", "matches", "misfiled"),
-        "staff.section.text": ("quarantine", "matches", "misfiled"),
-        "staff.notice": (
-            "signed-out",
-            "session-ended",
-            "enrolled",
-            "recorded",
-            "stays",
-            "stays-otherwise",
-            "released",
-            "matched",
-            "confirmed-organisation-not-linked",
-            "confirmed-consent-missing",
-            "confirmed-waits",
-            "declined",
-            "taken",
-            "taken-before",
-        ),
-        "staff.actor": ("patient", "laboratory", "staff", "operator", "auditor", "system"),
-        "staff.purpose": tuple(ReadingPurpose),
-        "quarantine.filter": ("lab", "reason"),
-        "quarantine.any": ("lab", "reason"),
-        "quarantine.form": ("utf-8", "windows-1251", "hexadecimal"),
-        "release": tuple(ReleaseReason),
-        "match.by": ("number", "name"),
-        "match.sex": ("same", "unknown"),
-        "match.numbers": ("contradict", "lead-to-patient", "check-digit-failed", "unknown"),
-        "match.field": ("family", "given", "birth_date", "sex", "enp", "snils", "laboratory"),
-        "match.agreement": ("same", "differs", "unknown"),
-    },
-)
 
 
 class UntranslatedError(LookupError):
@@ -149,14 +48,26 @@ class _NoFallback(gnu_gettext.NullTranslations):
 @cache
 def _catalogue(locale: Locale) -> gnu_gettext.GNUTranslations:
     # Compiled in memory: the stdlib then chooses the plural form, and no .mo can be older than its .po.
-    with (_PORTAL / "locale" / locale / "LC_MESSAGES" / "portal.po").open("rb") as source:
-        catalogue = read_po(source, locale=locale, abort_invalid=True)
-    compiled = BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    words = gnu_gettext.GNUTranslations(compiled)
+    words = None
+    for part in sorted(catalogue_files(locale)):
+        with part.open("rb") as source:
+            catalogue = read_po(source, locale=locale, abort_invalid=True)
+        compiled = BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        further = gnu_gettext.GNUTranslations(compiled)
+        if words is None:
+            words = further
+        else:
+            words.add_fallback(further)
+    assert words is not None
     words.add_fallback(_NoFallback())
     return words
+
+
+def catalogue_files(locale: Locale) -> Iterable[Path]:
+    """The parts of a catalogue, one a section of the pages. A word stands in one of them only."""
+    return (_PORTAL / "locale" / locale).glob("*.po")
 
 
 def phrase(message_id: str, *, locale: Locale, **values: object) -> str:

@@ -4,7 +4,7 @@ task and two streams for each request, which costs as much as the rest of the wa
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.web import SECURITY_HEADERS
+from api.portal.web import SECURITY_HEADERS
 
 # The docs page has scripts of its own; it shows no data and sets no cookie.
 _DOCS = ("/docs", "/static-offline-docs")

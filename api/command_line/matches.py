@@ -13,7 +13,7 @@ from api.command_line.console import opened_node, refuse
 from api.laboratories import OPERATOR
 from api.node import Node
 from api.problems import explain
-from api.side_by_side import Compared, compared, said_by_numbers
+from api.staff.side_by_side import Compared, compared, said_by_numbers
 from domain.numbers import LaboratoryNumber, laboratory_numbers, numbers_of
 from domain.patient import LaboratoryPatientIdUnknownError
 from domain.proposal import MatchContradictedError, MatchNotProposedError

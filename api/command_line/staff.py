@@ -13,7 +13,7 @@ from rich.console import Console
 from api.laboratories import OPERATOR
 from api.node import node
 from api.settings import Settings
-from api.staff import Link, StaffDoor
+from api.staff.door import Link, StaffDoor
 from domain.staff import (
     Role,
     StaffHandleMalformedError,

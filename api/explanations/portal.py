@@ -39,6 +39,13 @@ PORTAL: dict[str, Explanation] = {
         "Войдите по телефону, паролю и коду из SMS.",
         "Sign in by phone, password and the code from the SMS.",
     ),
+    "step-up-needed": say(
+        403,
+        "Для этого действия нужно ещё раз подтвердить, что это вы.",
+        "This act needs another proof that it is you.",
+        "Подтвердите вход ещё раз и повторите действие.",
+        "Prove once more who you are, and repeat the act.",
+    ),
     "cross-site": say(
         403,
         "Запрос пришёл с другого сайта или устарел.",

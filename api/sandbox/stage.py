@@ -12,12 +12,12 @@ from api.consent_documents import current
 from api.envelope_keys import private_jwk, public_jwk
 from api.laboratories import OPERATOR, Sender
 from api.node import Node
+from api.portal.sign_in import Door, hash_password
 from api.sandbox.hl7_writer import APPLICATION, FACILITY
 from api.sandbox.people import Person
 from api.sandbox.reports import LABORATORY, series
 from api.sandbox.writers import WRITERS
 from api.settings import Settings
-from api.sign_in import Door, hash_password
 from domain import consent, linkage
 from domain.consent import ConsentKind
 from domain.laboratory import LaboratoryRegistered, LaboratorySenderAdded

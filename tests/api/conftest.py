@@ -10,10 +10,11 @@ import httpx2
 import psycopg
 import pytest
 
-from api import laboratories, staff
+from api import laboratories
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
 from api.settings import Settings
+from api.staff import door as staff_door
 from domain.laboratory import LaboratoryRegistered
 from ledger.custody import Custody
 from tests.api.cast import Laboratory, Portal, serving
@@ -110,7 +111,7 @@ def laboratory(opened: Node) -> Laboratory:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time at which the server takes the codes of staff."""
     found = Clock()
-    monkeypatch.setattr(staff, "time", found)
+    monkeypatch.setattr(staff_door, "time", found)
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from api.laboratories import OPERATOR
-from api.staff import STEP_SECONDS, StaffDoor, authenticator
+from api.staff.door import STEP_SECONDS, StaffDoor, authenticator
 from domain.staff import Role
 from tests.api.cast import Portal, browser
 

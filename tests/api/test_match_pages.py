@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from api import match_pages, staff_web
 from api.laboratories import OPERATOR
+from api.staff import matches as match_pages
+from api.staff import web as staff_web
 from domain.numbers import LaboratoryNumber
 from domain.patient import LaboratoryPatientIdLinked
 from domain.proposal import MatchConfirmed, MatchDeclined

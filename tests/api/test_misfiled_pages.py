@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from api import staff_web
 from api.laboratories import OPERATOR
+from api.staff import web as staff_web
 from domain.reading import ReportRead
 from domain.report import ReportMatched, ReportReceived, ReportRekeyed, ReportUnmatched
 from domain.staff import StaffMemberAdmitted

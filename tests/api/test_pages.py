@@ -22,14 +22,15 @@ from jinja2 import Environment, UndefinedError, nodes
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from api import pages
+from api.page_words import FAMILIES
 from api.pages import (
-    FAMILIES,
     FONTS,
     LOCALES,
     STATIC,
     TEMPLATES,
     Locale,
     UntranslatedError,
+    catalogue_files,
     date_text,
     datetime_text,
     decimal_text,
@@ -223,8 +224,12 @@ class Form(HTMLParser):
 
 def catalogue(locale: Locale) -> dict[str, tuple[str, ...]]:
     """Every id with its forms; more than one where the words depend on a number."""
-    with (TEMPLATES.parent / "locale" / locale / "LC_MESSAGES" / "portal.po").open("rb") as source:
-        messages = [message for message in read_po(source, locale=locale, abort_invalid=True) if message.id]
+    messages = []
+    for part in catalogue_files(locale):
+        with part.open("rb") as source:
+            messages += [one for one in read_po(source, locale=locale, abort_invalid=True) if one.id]
+    ids = [str(message.id) for message in messages]
+    assert len(ids) == len(set(ids)), "a word stands in two parts"
     assert not any(message.fuzzy for message in messages)
     return {
         message.id if isinstance(message.id, str) else message.id[0]: (

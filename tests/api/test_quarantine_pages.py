@@ -7,10 +7,12 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from api import formats, quarantine_pages, staff_web
-from api.bytes_view import SHOWN_BYTES, shown
+from api import formats
 from api.fhir.reading import read_fhir
 from api.laboratories import OPERATOR
+from api.staff import quarantine as quarantine_pages
+from api.staff import web as staff_web
+from api.staff.bytes_view import SHOWN_BYTES, shown
 from domain.reading import SubmissionRead
 from domain.report import ReportReceived
 from domain.staff import StaffMemberAdmitted

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from api.fhir.reading import read_fhir
-from api.report_view import as_json, shown_observations
+from api.portal.report_view import as_json, shown_observations
 from domain.report_content import ReportContent
 from domain.versions import completed
 from projections.summary import summarise

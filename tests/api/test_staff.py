@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from api.laboratories import OPERATOR
-from api.staff import WRONG_CODES_A_DAY
+from api.staff.door import WRONG_CODES_A_DAY
 from domain.staff import Role, StaffMemberAdmitted, StaffMemberDismissed, StaffMemberEnrolled
 from domain.staff_session import StaffSessionClosed, StaffSessionOpened, StaffSignInRefused
 from tests.api.cast import ANNA, browser, code_of

@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.pages import phrase
+from api.portal.report_view import patient_name, shown_observations, text_of
+from api.portal.web import Person, Visit
 from api.problems import ProblemError
-from api.report_view import patient_name, shown_observations, text_of
-from api.web import Person, Visit
 from domain.admission import section_of
 from domain.laboratory import Laboratory
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
@@ -37,7 +37,7 @@ _ACTIONS = {
 
 @router.get("/reports")
 def reports_page(person: Person) -> Response:
-    patient_id = person.signed_in().patient_id
+    patient_id = person.patient_id
     rows = [row for row in cabinet.reports_of(person.ledger, patient_id) if row.summary is not None]
     reading = ReportsListed(patient_id=patient_id, count=len(rows), purpose=OWN)
     commands.record_reading(person.ledger, reading, person.by())
@@ -73,7 +73,7 @@ def _listed(row: ReportRow, names: dict[UUID, str], laboratory: Laboratory) -> d
 
 @router.get("/reports/{report_id}")
 def report_page(person: Person, report_id: UUID) -> Response:
-    patient_id = person.signed_in().patient_id
+    patient_id = person.patient_id
     found = cabinet.report_of(person.ledger, patient_id, report_id)
     if found is None:
         raise ProblemError("not-found")
@@ -133,7 +133,7 @@ def _leaf(person: Visit, recorded: RecordedEvent) -> dict[str, Any] | None:
 
 @router.get("/access")
 def access_page(person: Person) -> Response:
-    patient_id = person.signed_in().patient_id
+    patient_id = person.patient_id
     commands.record_reading(person.ledger, AccessLogRead(patient_id=patient_id, purpose=OWN), person.by())
     titles = _titles(person, patient_id)
     patient = commands.load_patient(person.ledger, patient_id)
@@ -157,7 +157,7 @@ def access_page(person: Person) -> Response:
 
 @router.get("/notifications")
 def notifications_page(person: Person) -> Response:
-    patient_id = person.signed_in().patient_id
+    patient_id = person.patient_id
     titles = _titles(person, patient_id)
     return person.page(
         "notifications.html",

@@ -14,11 +14,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
-from api.bytes_view import SHOWN_BYTES, shown
 from api.formats import content_of, read_received
+from api.portal.web import Form, go, told
 from api.problems import ProblemError, explain
-from api.staff_web import StaffVisit, acts, reads
-from api.web import Form, go, told
+from api.staff.bytes_view import SHOWN_BYTES, shown
+from api.staff.web import StaffVisit, acts, reads
 from domain.staff import Role
 from domain.submission import NotInQuarantineError, ReleaseReason
 from ledger import onboarding, quarantine

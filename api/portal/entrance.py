@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from orjson import dumps, loads
 
+from api.portal.sign_in import CODE_MINUTES, SESSION_HOURS, Action, hash_password, phone_of
+from api.portal.web import Actor, Form, Person, Visit, cookie_name, go, set_cookie, told
 from api.problems import ProblemError, explain
-from api.sign_in import CODE_MINUTES, SESSION_HOURS, Action, hash_password, phone_of
-from api.web import Actor, Form, Person, Visit, cookie_name, go, set_cookie, told
 from domain.values import PatientId
 from ledger import commands
 from ledger.recorder import MarkTakenError

@@ -34,6 +34,8 @@ PASSWORD_LOCK_MINUTES = 15
 PASSWORD_MIN, PASSWORD_MAX = 15, 200
 SESSION_IDLE_MINUTES = 30
 SESSION_HOURS = 12
+# A sensitive act asks for a factor again when the last proof is older.
+STEP_UP_MINUTES = 10
 
 Action = Literal["register", "sign-in", "policy"]
 
@@ -45,11 +47,13 @@ NOBODYS_HASH = HASHER.hash(secrets.token_hex(16))
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open session of a patient; `csrf` is the token of its forms."""
+    """An open session of a patient; `csrf` is the token of its forms. `is_fresh`: they proved who they are
+    within the last minutes."""
 
     session_id: UUID
     patient_id: PatientId
     csrf: str
+    is_fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +269,8 @@ class Door:
                 "UPDATE access.sessions SET seen_at = now() WHERE token_digest = %s"
                 " AND seen_at > now() - make_interval(mins => %s)"
                 " AND created_at > now() - make_interval(hours => %s)"
-                " RETURNING session_id, patient_id, csrf",
-                (_token_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS),
+                " RETURNING session_id, patient_id, csrf, proved_at > now() - make_interval(mins => %s)",
+                (_token_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS, STEP_UP_MINUTES),
             ).fetchone()
         return Session(*row) if row else None
 

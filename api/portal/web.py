@@ -9,15 +9,17 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.pages import Locale, render
+from api.portal.sign_in import Door, Session
 from api.problems import ProblemError, explain
 from api.settings import Settings
-from api.sign_in import Door, Session
+from domain.values import PatientId
 from ledger.codec import Circumstances
 from ledger.commands import by_patient
 from ledger.store import Ledger
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self';"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; font-src 'self';"
+    " img-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
 SECURITY_HEADERS = {
@@ -52,6 +54,16 @@ class Visit:
         if self.session is None:
             raise ProblemError("sign-in-needed")
         return self.session
+
+    def require_step_up(self) -> None:
+        """Before a sensitive act: they proved who they are a moment ago, or must do it again."""
+        if not self.signed_in().is_fresh:
+            raise ProblemError("step-up-needed")
+
+    @property
+    def patient_id(self) -> PatientId:
+        """Whose cabinet is looked at."""
+        return self.signed_in().patient_id
 
     def by(self) -> Circumstances:
         """The patient acts for themselves in this session."""

@@ -5,10 +5,10 @@ from base64 import b32encode
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.portal.web import Form, cookie_name, go, set_cookie, told
 from api.problems import ProblemError, explain
-from api.staff import SESSION_HOURS, authenticator
-from api.staff_web import SESSION_COOKIE, Member, MemberActs, StaffVisit
-from api.web import Form, cookie_name, go, set_cookie, told
+from api.staff.door import SESSION_HOURS, authenticator
+from api.staff.web import SESSION_COOKIE, Member, MemberActs, StaffVisit
 
 router = APIRouter(include_in_schema=False, prefix="/staff")
 _LINK_COOKIE = "staff-enrolment"

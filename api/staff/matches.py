@@ -12,10 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from api.portal.web import Form, go
 from api.problems import ProblemError
-from api.side_by_side import Compared, compared, said_by_numbers
-from api.staff_web import StaffVisit, acts, reads
-from api.web import Form, go
+from api.staff.side_by_side import Compared, compared, said_by_numbers
+from api.staff.web import StaffVisit, acts, reads
 from domain.proposal import MatchContradictedError, MatchNotProposedError
 from domain.staff import Role
 from domain.values import PatientId

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.twofactor import InvalidToken
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from psycopg import Connection
 
+from api.portal.sign_in import HASHER, HASHING, NOBODYS_HASH, PASSWORD_MAX, hash_password
 from api.problems import ProblemError
 from api.settings import Settings
-from api.sign_in import HASHER, HASHING, NOBODYS_HASH, PASSWORD_MAX, hash_password
 from domain.staff import Role, StaffMember, StaffMemberUnknownError, admitted
 from domain.values import StaffMemberId
 from ledger import sealing, staff

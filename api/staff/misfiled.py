@@ -11,9 +11,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
+from api.portal.web import Form, go, told
 from api.problems import ProblemError, explain
-from api.staff_web import StaffVisit, acts, reads
-from api.web import Form, go, told
+from api.staff.web import StaffVisit, acts, reads
 from domain.report import ReportHasNoPatientError, ReportUnmatched
 from domain.staff import Role
 from ledger import misfiling

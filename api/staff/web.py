@@ -13,9 +13,9 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
 from api.pages import Locale
+from api.portal.web import cookie_name, locale_of, page_response, posted
 from api.problems import ProblemError
-from api.staff import StaffDoor, StaffSession
-from api.web import cookie_name, locale_of, page_response, posted
+from api.staff.door import StaffDoor, StaffSession
 from domain.staff import Role
 from ledger.codec import Circumstances
 from ledger.staff import by_member
