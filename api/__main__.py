@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api import laboratories
-from api.command_line import ingest, lab, match, misfiled, quarantine, sandbox, staff
+from api.command_line import ingest, lab, match, misfiled, quarantine, registry, sandbox, staff, study_request
+from api.command_line.decisions import redecide
 from api.embedded_postgres import EmbeddedPostgresError
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
@@ -44,8 +45,11 @@ cli.add_typer(quarantine, name="quarantine")
 cli.add_typer(match, name="match")
 cli.add_typer(misfiled, name="misfiled")
 cli.command()(retention)
+cli.command()(redecide)
 cli.add_typer(staff, name="staff")
+cli.add_typer(registry, name="registry")
 cli.add_typer(sandbox, name="sandbox")
+cli.add_typer(study_request, name="study-request")
 out = Console()
 err = Console(stderr=True)
 _MISCONFIGURED = (
@@ -84,6 +88,8 @@ def serve(
 
     def ready() -> None:
         err.print(f"Letopis: {settings.public_url}")
+        if not settings.operator_address:
+            err.print("LETOPIS_OPERATOR_ADDRESS is not set: consents must name it (152-ФЗ, art. 9(4))")
 
     if processes == 1:
         serve_alone(settings, ready=ready)
@@ -243,12 +249,19 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: to see that it works.")] = False,
     events: Annotated[list[int] | None, typer.Option(help="Sizes to measure at, such as 1000000.")] = None,
     intake: Annotated[bool, typer.Option("--intake", help="Only what comes in by HTTP.")] = False,
+    organisations: Annotated[
+        bool, typer.Option("--organisations", help="Only the search for organisations.")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
+    from api import bench_organisations  # noqa: PLC0415 - as above
 
-    figures = benchmark.run(events=events or [], quick=quick, out=out, intake_only=intake)
+    if organisations:
+        figures = bench_organisations.run(quick=quick, out=out)
+    else:
+        figures = benchmark.run(events=events or [], quick=quick, out=out, intake_only=intake)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
 

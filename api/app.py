@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from urllib.parse import quote
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,22 +15,92 @@ from starlette.exceptions import HTTPException
 
 from api import messages, operations, receipts, submissions
 from api.node import DATABASE_AWAY, Node
+from api.oidc import RelyingParty, load_providers
 from api.pages import FONTS, STATIC
-from api.portal import consents, entrance, hub, organisations, policy, profile, results
+from api.portal import (
+    account,
+    account_factors,
+    appeals,
+    consents,
+    diagnosis,
+    entrance,
+    expected,
+    external,
+    guardians,
+    hub,
+    identity,
+    organisations,
+    passkey_ways,
+    passwords,
+    phone,
+    policy,
+    profile,
+    receiving,
+    recovery,
+    recovery_proofs,
+    results,
+    second_device,
+    second_factor,
+    step_up,
+    studies,
+    wards,
+)
 from api.portal.sign_in import Door
-from api.portal.web import SECURITY_HEADERS, Visit, locale_of
+from api.portal.web import SECURITY_HEADERS, Visit, locale_of, page_of
 from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
 from api.refusals import Refusals
 from api.security_headers import SecurityHeaders
+from api.staff import appeals as staff_appeals
+from api.staff import cards, guardianships, matches, misfiled, quarantine, takeovers
 from api.staff import entrance as staff_entrance
-from api.staff import matches, misfiled, quarantine
+from api.staff import identity as staff_identity
+from api.staff import obligations as staff_obligations
 from api.staff.door import StaffDoor
+from api.unforeseen import Unforeseen
 from api.workers import working
 
 log = structlog.get_logger()
 _MACHINES = (submissions, messages, receipts, operations)
-_PORTAL = (entrance, hub, profile, policy, organisations, consents, results)
-_STAFF = (staff_entrance, quarantine, matches, misfiled)
+_PORTAL = (
+    diagnosis,
+    external,
+    identity,
+    appeals,
+    entrance,
+    hub,
+    profile,
+    policy,
+    organisations,
+    consents,
+    guardians,
+    wards,
+    results,
+    step_up,
+    second_factor,
+    passkey_ways,
+    account,
+    account_factors,
+    passwords,
+    phone,
+    recovery,
+    recovery_proofs,
+    second_device,
+    receiving,
+    studies,
+    expected,
+)
+_STAFF = (
+    staff_entrance,
+    guardianships,
+    takeovers,
+    staff_appeals,
+    quarantine,
+    matches,
+    misfiled,
+    cards,
+    staff_identity,
+    staff_obligations,
+)
 # Paths that speak JSON; everything else is a page for people.
 _MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
@@ -56,11 +127,16 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
     app.state.node = node
     app.state.refusals = refusals
     app.state.door = Door(node.ledger, node.settings)
+    app.state.providers = {
+        one.name: RelyingParty(one, f"{node.settings.public_url}/external/{one.name}/callback")
+        for one in load_providers(node.settings.oidc_providers)
+    }
     app.state.staff_door = StaffDoor(node.ledger, node.settings)
     for module in (*_MACHINES, *_PORTAL, *_STAFF):
         app.include_router(module.router)
     app.mount("/static/fonts", StaticFiles(directory=FONTS))
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_middleware(Unforeseen, answer=_unforeseen)
     app.add_middleware(SecurityHeaders, is_https=node.settings.is_https)
     _explain_errors(app)
     return app
@@ -92,11 +168,17 @@ def _explain_errors(app: FastAPI) -> None:
             log.warning("request.database-away", error=type(error).__name__)
             return _told(request, "not-ready", None, retry_after=5)
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        # The message may quote data, so only the kind of the error is logged.
-        log.error("request.failed", error=type(error).__name__, route=_route(request))
-        return _told(request, "internal", None)
+    @app.exception_handler(psycopg.DataError)
+    async def unfit(request: Request, error: Exception) -> Response:
+        # What no field of the database can hold, like the character NUL, is nothing that a form of ours sends.
+        log.warning("request.unfit", error=type(error).__name__, route=_route(request))
+        return _told(request, "request-malformed", None)
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    # The message may quote data, so only the kind of the error is logged.
+    log.error("request.failed", error=type(error).__name__, route=_route(request))
+    return _told(request, "internal", None)
 
 
 def _route(request: Request) -> str:
@@ -112,7 +194,7 @@ def _told(request: Request, code: str, field: str | None, *, retry_after: int | 
     if code == "sign-in-needed":
         return RedirectResponse("/sign-in?notice=session-ended", 303)
     if code == "step-up-needed":
-        return RedirectResponse(f"/step-up?to={quote(request.url.path)}", 303)
+        return RedirectResponse(f"/step-up?to={quote(page_of(request))}", 303)
     if code == "staff-sign-in-needed":
         return RedirectResponse("/staff/sign-in?notice=session-ended", 303)
     return _problem_page(request, code, headers)

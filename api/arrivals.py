@@ -8,6 +8,7 @@ from api.client_certificates import Address, address_of
 from api.node import Node
 from api.problems import ProblemError
 from api.refusals import Gate, Refusals
+from api.settings import Settings
 
 # A body of the largest size comes in this time over a line of 1 Mbit/s.
 BODY_SECONDS = 180.0
@@ -33,13 +34,18 @@ def peer_of(request: Request) -> Address | None:
     return address_of(request.client.host if request.client else None)
 
 
+def asker(request: Request, settings: Settings) -> Address | None:
+    """The address of who asks. Our proxies say for whom they speak; others may say what they like."""
+    peer = peer_of(request)
+    if peer not in settings.client_cert_from:
+        return peer
+    forwarded = request.headers.getlist("x-forwarded-for")
+    # The last one is the proxy's own word; those before it are the sender's.
+    return (address_of(forwarded[-1].rpartition(",")[2].strip()) if forwarded else None) or peer
+
+
 def gate_of(request: Request) -> Gate:
-    """The limit for refusals of this sender. Our proxy says for whom it speaks; others may say what they like."""
+    """The limit for refusals of this sender."""
     node: Node = request.app.state.node
     refusals: Refusals = request.app.state.refusals
-    peer = peer_of(request)
-    if peer in node.settings.client_cert_from:
-        forwarded = request.headers.getlist("x-forwarded-for")
-        # The last one is the proxy's own word; those before it are the sender's.
-        peer = (address_of(forwarded[-1].rpartition(",")[2].strip()) if forwarded else None) or peer
-    return refusals.gate(peer)
+    return refusals.gate(asker(request, node.settings))

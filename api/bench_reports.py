@@ -11,11 +11,13 @@ from uuid import uuid4
 from api import laboratories
 from api.consent_documents import current
 from api.node import Node
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET
+from domain.identity import Proof
 from domain.laboratory import LaboratoryRegistered
 from domain.patient import ProfileStated
 from domain.values import CheckDigitError, LaboratoryId, OrganisationId, PatientId, enp, snils
-from ledger import commands
+from ledger import commands, consents, identity
+from ledger.linkage import link_organisation
 
 OBSERVATIONS = 25
 REPORTS_IN_A_BATCH = 50
@@ -78,10 +80,11 @@ def _settled(opened: Node, number: int, laboratory_id: LaboratoryId) -> str:
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, f"{number}@bench.example", by)
     commands.link_policy(ledger, patient_id, policy, by)
-    commands.link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)
-    for kind in ConsentKind:
+    identity.confirm(ledger, patient_id, laboratories.OPERATOR, proof=Proof.IN_PERSON)
+    link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)
+    for kind in OF_CABINET:
         document = current(kind, "ru").document
-        commands.grant_consent(ledger, patient_id, agreed=document, current=document, by=by)
+        consents.grant_consent(ledger, patient_id, agreed=document, current=document, by=by)
     return policy
 
 

@@ -23,13 +23,15 @@ from rich.console import Console
 
 from api import laboratories
 from api.app import create_app
-from api.demo_characters import Character, addressed, character
+from api.demo_characters import IDENTITY_FIELDS, Character, addressed, character, scan
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
 from api.settings import Settings
+from domain.identity import OWN_SCANS, Proof
 from domain.laboratory import LaboratoryRegistered
 from domain.values import PatientId
-from ledger import commands
+from ledger import commands, identity
+from ledger.staff import by_member
 from projections import PROJECTIONS, audit, delivery, rebuild, transparency, verify
 from projections.follow import Follower, wait_for
 
@@ -80,6 +82,7 @@ def run(folder: Path, *, port: int, once: bool, out: Console) -> bool:
 
 def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
     out.print("[bold]Letopis[/bold]: the main job, on real input")
+    was_there = folder.exists()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     started = monotonic()
     mail = stack.enter_context(MailPeer(folder / "mail"))
@@ -88,13 +91,16 @@ def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
         home=folder,
         host="127.0.0.1",
         port=port,
-        public_url=f"http://127.0.0.1:{port}",
+        public_url=f"http://localhost:{port}",
+        operator_address="101000, Москва, ул. Примерная, д. 1",
         smtp_host="127.0.0.1",
         smtp_port=mail.port,
         sms_gateway_url=sms.url,
         sms_gateway_token="demo",
     )
     opened = stack.enter_context(node(settings))
+    if was_there:
+        _renew_views(opened)
     stack.enter_context(_serving(opened))
     ms = (monotonic() - started) * 1000
     out.print(
@@ -107,6 +113,13 @@ def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
     machine = stack.enter_context(httpx2.Client(base_url=settings.public_url))
     sender = _laboratory(opened)
     return Story(opened, mail, sms, sender, character(), browser, machine)
+
+
+def _renew_views(opened: Node) -> None:
+    """An earlier version of the program may have left its rows in the folder."""
+    with opened.as_owner() as owner:
+        for view in PROJECTIONS:
+            rebuild.rebuild(owner, view)
 
 
 def _laboratory(opened: Node) -> laboratories.Sender:
@@ -139,6 +152,7 @@ def _profile(story: Story) -> None:
         sex="female",
         snils=who.snils,
         email=who.email,
+        **IDENTITY_FIELDS,
     )
     _expect(str(page.url).split("?")[0].endswith("/services"), "the profile is saved")
 
@@ -147,6 +161,24 @@ def _policy(story: Story) -> None:
     _post(story, "/services/policy", number=story.who.enp)
     page = _post(story, "/services/policy/code", code=_code(story))
     _expect(page.url.query == b"notice=policy-linked", "the policy is linked")
+
+
+def _identity(story: Story) -> None:
+    """Scans, the check, and the decision of the demo's operator, who looked at the profile."""
+    ledger = story.opened.ledger
+    for kind in OWN_SCANS:
+        files = {"scan": ("scan.png", scan(), "image/png")}
+        page = _post(story, "/services/identity/scans", kind=kind, files=files)
+        _expect(page.url.query == b"notice=scan-added", "the scan is kept")
+    page = _post(story, "/services/identity")
+    _expect(page.url.query == b"notice=identity-sent", "the profile waits to be checked")
+    owner = ledger.find("phone", story.who.phone)
+    assert owner is not None
+    patient_id, by = PatientId(owner), by_member("demo-operator")
+    number = identity.show(ledger, patient_id, by).patient.profile_number
+    identity.confirm(ledger, patient_id, by, proof=Proof.OPERATOR, profile_number=number)
+    page = story.browser.get("/services/identity")
+    _expect("Личность подтверждена" in page.text, "the identity is confirmed")
 
 
 def _organisation(story: Story) -> None:
@@ -160,7 +192,7 @@ def _organisation(story: Story) -> None:
 
 def _consents(story: Story) -> None:
     for kind in ("personal-data", "results-transfer", "notifications"):
-        page = story.browser.get("/consents")
+        page = story.browser.get(f"/consents/{kind}")
         version = re.search(
             rf'action="/consents/{kind}/grant".*?name="version" value="(\d+)"', page.text, re.DOTALL
         )
@@ -252,6 +284,7 @@ STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
     ("a patient registers and confirms the phone by SMS", _register),
     ("fills in the profile", _profile),
     ("links the OMS policy, confirmed by SMS", _policy),
+    ("uploads scans; an operator confirms the identity", _identity),
     ("links a medical organisation", _organisation),
     ("grants three consents", _consents),
     ("a laboratory submits a signed and encrypted FHIR R4 bundle", _submit),
@@ -267,13 +300,13 @@ STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
 # Help for the steps
 
 
-def _post(story: Story, path: str, **form: str) -> httpx2.Response:
+def _post(story: Story, path: str, files: Any = None, **form: str) -> httpx2.Response:
     """Post a form as its page would: with the token of the session."""
     page = story.browser.get("/services")
     token = re.search(r'name="csrf" value="([^"]+)"', page.text)
     _expect(token is not None, "the session is open")
     assert token is not None
-    answer = story.browser.post(path, data=form | {"csrf": token[1]})
+    answer = story.browser.post(path, data=form | {"csrf": token[1]}, files=files)
     _expect(answer.status_code < 400, f"{path} answers {answer.status_code}")
     return answer
 

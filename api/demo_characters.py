@@ -4,10 +4,24 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 
 import orjson
+from PIL import Image
 
 from domain.values import CheckDigitError, enp, snils
+
+# What the character states beside names and numbers; the passport was given after the 45th birthday.
+IDENTITY_FIELDS = {
+    "citizenship": "RU",
+    "document_kind": "passport-rf",
+    "document_series": "4525",
+    "document_number": "000001",
+    "document_issued_on": "24.05.2025",
+    "document_issuer_code": "770-001",
+    "inn": "500100732259",
+    "region": "77",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,13 @@ def character() -> Character:
         enp=_fitting(enp, "99" + "".join(secrets.choice("0123456789") for _ in range(13))),
         snils=_fitting(snils, "9" + "".join(secrets.choice("0123456789") for _ in range(8))),
     )
+
+
+def scan() -> bytes:
+    """A picture that stands for the scan of a document."""
+    out = BytesIO()
+    Image.new("RGB", (600, 400), (214, 206, 190)).save(out, "PNG")
+    return out.getvalue()
 
 
 def _fitting(check: Callable[[str], str], digits: str) -> str:

@@ -18,7 +18,7 @@ from api.metrics import NOTIFICATIONS
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
 from api.pages import Locale, phrase, render
 from api.settings import Settings
-from domain import consent, notification
+from domain import notification
 from domain.notification import (
     About,
     Notification,
@@ -29,9 +29,11 @@ from domain.notification import (
     NotificationNotDueError,
     NotificationStatus,
 )
+from domain.permission import notice_barrier
 from ledger import commands
 from ledger.codec import Circumstances
-from ledger.matching import match_held
+from ledger.matching import match_held, release_held
+from ledger.permissions import NOTICES, OF_NOTICES, basis_of, notices_permitted
 from ledger.recorder import Guard, OutcomeUnknownError, StreamConflictError
 from ledger.store import Ledger, Write
 from projections import delivery, matching
@@ -55,11 +57,13 @@ class Notifier:
     ledger: Ledger
     settings: Settings
     held_after: UUID = NOBODY
+    versions_after: UUID = NOBODY
 
     def run(self, stop: Signal) -> None:
         while not stop.is_set():
             try:
                 self.match_held()
+                self.release_held()
                 if not self.step():
                     stop.wait(POLL_SECONDS)
             except (OutcomeUnknownError, OSError) as error:
@@ -89,6 +93,13 @@ class Notifier:
             match_held(self.ledger, report_id, patient_id, matched_by=kind)
         self.held_after = found[-1][0] if found else NOBODY
 
+    def release_held(self) -> None:
+        """Let later versions that were held reach patients who permit them again, a few at a time."""
+        found = matching.held(self.ledger, after=self.versions_after)
+        for report_id in found:
+            release_held(self.ledger, report_id)
+        self.versions_after = found[-1] if found else NOBODY
+
     def _carry_out(self, notification_id: UUID) -> None:
         state, version = self.ledger.load(notification_id, notification.evolve)
         assert state is not None
@@ -107,18 +118,19 @@ class Notifier:
     def _take(
         self, notification_id: UUID, state: Notification, version: int, now: datetime
     ) -> NotificationAttempted | None:
-        """Record the attempt, if the consent still stands at this very position; else say why not."""
-        assert state.consent_id is not None
-        permitted, consent_version = self.ledger.load(state.consent_id, consent.evolve)
-        guard = Guard(state.consent_id, consent_version)
-        if permitted is None or not permitted.in_force:
+        """Record the attempt, if the patient still permits it at this very position; else say why not."""
+        grounds, guards = notices_permitted(self.ledger, state.patient_id, at=now)
+        consent_version = guards[NOTICES].version
+        reason = notice_barrier(grounds, channel=state.channel)
+        if reason is not None:
+            basis = basis_of(guards, OF_NOTICES, at=now)
             refused = notification.suppress(
-                state, reason="consent-withdrawn", consent_version=consent_version
+                state, reason=reason, consent_version=consent_version, basis=basis
             )
-            self._append(notification_id, version, refused, guard)
+            self._append(notification_id, version, refused, *guards.values())
             return None
         taken = notification.attempt(state, now=now, lease_until=now + LEASE, consent_version=consent_version)
-        self._append(notification_id, version, taken, guard)
+        self._append(notification_id, version, taken, *guards.values())
         return taken
 
     def _send(self, notification_id: UUID, state: Notification) -> Outcome:

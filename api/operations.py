@@ -1,5 +1,6 @@
 """What operators and machines ask: is it alive, is it ready, how does it go, what does the log say."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from api.metrics import exposition, gauge
 from api.node import Node
 from api.problems import ProblemError
-from projections import PROJECTIONS, intake, transparency
+from projections import PROJECTIONS, intake, obligations, transparency
 from projections.follow import parked, position_of
 
 router = APIRouter(tags=["operations"])
@@ -39,6 +40,7 @@ def metrics(request: Request) -> Response:
     reached = [((view.name,), position_of(ledger, view.name)) for view in PROJECTIONS]
     waiting = [((view.name,), aside.get(view.name, 0)) for view in PROJECTIONS]
     quarantined = intake.counts(ledger).items()
+    overdue = obligations.count_overdue(ledger, today=datetime.now(UTC).date())
     signed = transparency.latest(ledger)
     size = signed.tree_size if signed else 0
     alarm = "Events that a view could not take: any is an alarm"
@@ -48,6 +50,7 @@ def metrics(request: Request) -> Response:
         gauge("letopis_parked_events", alarm, waiting, ("projection",)),
         gauge("letopis_tree_size", "Size of the last signed checkpoint", [((), size)]),
         gauge("letopis_quarantined", "Submissions in quarantine", quarantined, ("laboratory", "code")),
+        gauge("letopis_obligations_overdue", "What the law asked for by a day that is over", [((), overdue)]),
     )
     return Response(exposition(gauges), media_type=CONTENT_TYPE_LATEST)
 

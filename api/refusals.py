@@ -71,7 +71,7 @@ class Refusals:
 
     def gate(self, peer: Address | None) -> Gate:
         """For what comes from this address; those without one share a bucket."""
-        name = _name(peer)
+        name = name_of_peer(peer)
         return lambda size_bytes: self._take(name, size_bytes)
 
     def summarise(self) -> None:
@@ -117,7 +117,7 @@ class Refusals:
         return found
 
 
-def _name(peer: Address | None) -> str:
+def name_of_peer(peer: Address | None) -> str:
     """A household has a /64 of IPv6 for itself."""
     if isinstance(peer, IPv6Address):
         return str(IPv6Network((peer, 64), strict=False))

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.regions import REGIONS
+
 
 class Settings(BaseSettings):
     """Each field is the environment variable LETOPIS_<FIELD>; DATABASE_URL is read as it is."""
@@ -25,6 +27,9 @@ class Settings(BaseSettings):
     # The address that people and laboratories use; it is also the audience of envelopes.
     public_url: str = "http://127.0.0.1:8080"
     time_zone: str = "Europe/Moscow"
+    # Who processes personal data, as consents and their receipts name it (152-ФЗ, art. 9(4)).
+    operator_name: str = "Оператор системы «Летопись»"
+    operator_address: str = ""
 
     submission_limit_bytes: int = 8_000_000
     # How long a report may wait for its patient, linkage or consent; then its data key is destroyed.
@@ -37,6 +42,13 @@ class Settings(BaseSettings):
     refusals_per_minute_of_one: int = Field(default=200, ge=1)
     refusals_per_minute: int = Field(default=1000, ge=1)
 
+    # Tries of each kind (signing in, registering, asking for codes) from one address in an hour; more get 429.
+    tries_per_hour_of_one_address: int = Field(default=300, ge=1)
+
+    # Identity providers (OpenID Connect) by which patients may sign in: a JSON file, a list of objects with name,
+    # title, issuer, client_id, client_secret, and if it is so scopes, is_strong, is_trusted (see api/oidc.py).
+    oidc_providers: Path | None = None
+
     # The MLLP listener for HL7 v2; off without a port. With a certificate it speaks TLS, and believes the
     # client certificates of these authorities (PEM files). Without TLS: only in a network of your own.
     mllp_port: int | None = None
@@ -44,6 +56,11 @@ class Settings(BaseSettings):
     mllp_certificate: Path | None = None
     mllp_key: Path | None = None
     mllp_client_authorities: Path | None = None
+
+    # Where the service is: codes of regions (api/regions.py) with commas between them. None: everywhere.
+    regions: Annotated[tuple[str, ...], NoDecode] = ()
+    # The clamd that scans of documents are shown to: host:port, or unix: and a path. Without it they are not.
+    virus_scanner: str | None = None
 
     smtp_host: str | None = None
     smtp_port: int = 25
@@ -55,10 +72,22 @@ class Settings(BaseSettings):
     sms_gateway_url: str | None = None
     sms_gateway_token: str = ""
 
-    @field_validator("client_cert_from", mode="before")
+    @field_validator("client_cert_from", "regions", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @field_validator("regions")
+    @classmethod
+    def _are_regions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - REGIONS.keys():
+            raise ValueError(f"no such regions: {', '.join(sorted(unknown))}")
+        return value
+
+    @property
+    def operator(self) -> str:
+        """Who runs this and where to write to them, as people are told."""
+        return ", ".join(filter(None, (self.operator_name, self.operator_address)))
 
     @property
     def is_https(self) -> bool:

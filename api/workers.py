@@ -1,16 +1,15 @@
-"""The workers that go on beside requests: views and checkpoints, notices, and the MLLP listener."""
+"""The workers that go on beside requests: views and checkpoints, notices, the clockwork, the MLLP listener."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from threading import Event as Signal
 from threading import Thread
 
+from api.clockwork import Clockwork, steps_of
 from api.hl7_intake import hl7_listener
 from api.node import Node
 from api.notifier import Notifier
 from api.refusals import Refusals
-from api.retention import Retention
 from projections import PROJECTIONS
 from projections.follow import Follower
 
@@ -35,13 +34,13 @@ def working(node: Node) -> Iterator[None]:
 def _workers(node: Node, stop: Signal) -> list[Thread]:
     follower = Follower(node.ledger, PROJECTIONS)
     notifier = Notifier(node.ledger, node.settings)
+    clockwork = Clockwork(node.ledger, steps_of(node.settings))
     workers = [
         Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
         Thread(target=notifier.run, args=(stop,), name="notifier", daemon=True),
+        Thread(target=clockwork.run, args=(stop,), name="clockwork", daemon=True),
     ]
     settings = node.settings
-    retention = Retention(node.ledger, timedelta(days=settings.waiting_days))
-    workers.append(Thread(target=retention.run, args=(stop,), name="retention", daemon=True))
     if settings.mllp_port is not None:
         address = (settings.mllp_host, settings.mllp_port)
         workers.append(Thread(target=_listen, args=(node, *address, stop), name="mllp", daemon=True))

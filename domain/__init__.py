@@ -1,24 +1,52 @@
 """What is true and what is allowed: every event of the ledger, at a glance. Standard library only."""
 
+from domain.account import AccountEvent
+from domain.appeal import AppealEvent
 from domain.code_map import CodeMapEvent
 from domain.consent import ConsentEvent
+from domain.external_account import ExternalAccountEvent
+from domain.guardianship import GuardianshipEvent
+from domain.identity import IdentityEvent
 from domain.laboratory import LaboratoryEvent
 from domain.linkage import LinkageEvent
+from domain.medical_card import CardEvent
 from domain.notification import NotificationEvent
+from domain.obligation import ObligationEvent
+from domain.organisation_registry import OrganisationRegistryEvent
 from domain.patient import PatientEvent
+from domain.person_registry import PersonRegistryEvent
 from domain.proposal import ProposalEvent
 from domain.reading import ReadingEvent
+from domain.receiving import ReceivingEvent
+from domain.recovery import RecoveryEvent
 from domain.report import ReportEvent
+from domain.sampling import SamplingEvent
 from domain.session import SessionEvent
 from domain.staff import StaffEvent
 from domain.staff_session import StaffSessionEvent
+from domain.study_request import StudyRequestEvent
 from domain.submission import SubmissionEvent
+from domain.takeover import TakeoverEvent
 
 Event = (
     PatientEvent
+    | IdentityEvent
+    | PersonRegistryEvent
+    | GuardianshipEvent
+    | TakeoverEvent
     | SessionEvent
+    | AccountEvent
+    | RecoveryEvent
+    | ExternalAccountEvent
     | LinkageEvent
+    | CardEvent
+    | OrganisationRegistryEvent
     | ConsentEvent
+    | ObligationEvent
+    | ReceivingEvent
+    | SamplingEvent
+    | StudyRequestEvent
+    | AppealEvent
     | LaboratoryEvent
     | CodeMapEvent
     | SubmissionEvent

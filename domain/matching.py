@@ -1,26 +1,22 @@
-"""Matching: by which numbers a laboratory's report recognises a patient, when that is doubted, what lets the
-report reach them, and when a person may be asked whether a name is theirs."""
+"""Matching: by which numbers a laboratory's report recognises a patient, when that is doubted, and when a
+person may be asked whether a name is theirs. What lets it reach them is `permission`."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain import names
-from domain.consent import Consent
-from domain.linkage import Linkage
 from domain.names import NameKeys
-from domain.numbers import Numbers, numbers_of
+from domain.numbers import UNCHECKED, Numbers, numbers_of
 from domain.patient import Patient, ProfileStated
 from domain.report_content import Subject
-from domain.values import OrganisationId, PatientId
+from domain.values import PatientId
 
-# Why a report waits: stable codes.
+# Why a report waits whose patient is not known for certain: stable codes.
 PATIENT_UNKNOWN = "patient-unknown"
 PATIENT_AMBIGUOUS = "patient-ambiguous"
 CHECK_DIGIT_FAILED = "check-digit-failed"
 IDENTITY_CONTRADICTS = "identity-contradicts"
-ORGANISATION_NOT_LINKED = "organisation-not-linked"
-CONSENT_MISSING = "consent-missing"
 
 # By what a report was matched, beside the kinds of checked numbers.
 LABORATORY_PATIENT_ID = "laboratory-patient-id"
@@ -43,42 +39,28 @@ def doubted(patient: Patient | None, subject: Subject, *, matched_by: str) -> st
     """Why a report is not this patient's for certain although a number leads to them; None if it is.
 
     A checked number outweighs a changed name or a wrong date, not both at once: then it is a slip that hit
-    another person's number. A laboratory's own number, which nothing checks, outweighs neither."""
+    another person's number. A laboratory's own number, which nothing checks, outweighs neither; nor does a policy
+    without a check digit, which anybody may state, and which therefore recognises only who is described at all."""
     if patient is None:
         return None
     if contradicts(patient, numbers_of(subject.identifiers)):
         return PATIENT_AMBIGUOUS
     if patient.profile is None:
         return None
-    if matched_by == LABORATORY_PATIENT_ID:
-        return IDENTITY_CONTRADICTS if agreement(patient.profile, subject).is_broken else None
+    if matched_by == LABORATORY_PATIENT_ID or matched_by in UNCHECKED:
+        found = agreement(patient.profile, subject)
+        is_alike = found.is_alike if matched_by in UNCHECKED else not found.is_broken
+        return None if is_alike else IDENTITY_CONTRADICTS
     return IDENTITY_CONTRADICTS if _is_plainly_another(patient.profile, subject) else None
 
 
 def contradicts(patient: Patient, numbers: Numbers) -> bool:
     """Whether a good number is not the patient's, who has another of the kind."""
-    own = {"enp": patient.policy, "snils": patient.profile.snils if patient.profile else None}
+    own = {"enp": patient.enp, "snils": patient.profile.snils if patient.profile else None}
     sent: dict[str, set[str]] = {}
     for kind, number in numbers.good:
         sent.setdefault(kind, set()).add(number)
-    return any(own[kind] is not None and own[kind] not in found for kind, found in sent.items())
-
-
-def barrier(
-    *,
-    organisation_id: OrganisationId,
-    linkage: Linkage | None,
-    personal_data: Consent | None,
-    transfer: Consent | None,
-) -> str | None:
-    """What keeps a recognised patient's report out of the cabinet; None if nothing does."""
-    if linkage is None or not linkage.linked:
-        return ORGANISATION_NOT_LINKED
-    if personal_data is None or not personal_data.in_force:
-        return CONSENT_MISSING
-    if transfer is None or not transfer.permits(organisation_id):
-        return CONSENT_MISSING
-    return None
+    return any(own.get(kind) is not None and own[kind] not in found for kind, found in sent.items())
 
 
 # Comparing persons
@@ -97,6 +79,11 @@ class Agreement:
     def is_broken(self) -> bool:
         """Whether anything differs."""
         return False in (self.family, self.given, self.birth_date, self.sex)
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both say the same family name and birth date, and nothing differs."""
+        return self.family is True and self.birth_date is True and not self.is_broken
 
 
 def agreement(profile: ProfileStated, subject: Subject) -> Agreement:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from domain.permission import Basis
 from domain.values import PatientId
 
 # Events: what happened.
@@ -24,7 +25,7 @@ class About(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRequested:
     """A version of a report is to be announced, or that the report left the cabinet. `consent_id` is the
-    consent that allows it and `consent_version` the place in its stream that was looked at."""
+    consent that allows it and `consent_version` the place in its stream that was looked at; `basis` is all that was."""
 
     patient_id: PatientId
     report_id: UUID
@@ -33,6 +34,7 @@ class NotificationRequested:
     consent_id: UUID
     consent_version: int
     about: About | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class NotificationSuppressed:
     consent_id: UUID | None = None
     consent_version: int | None = None
     about: About | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +195,7 @@ def attempt(
 
 
 def suppress(
-    notification: Notification, *, reason: str, consent_version: int | None
+    notification: Notification, *, reason: str, consent_version: int | None, basis: Basis | None = None
 ) -> NotificationSuppressed:
     """What allowed the notification is gone before it was sent."""
     if notification.status not in OPEN:
@@ -205,6 +208,8 @@ def suppress(
         reason=reason,
         consent_id=notification.consent_id,
         consent_version=consent_version,
+        about=notification.about,
+        basis=basis,
     )
 
 

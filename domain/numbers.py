@@ -1,8 +1,10 @@
-"""Numbers: the policy number and СНИЛС by which a subject is recognised for certain, and the laboratory's own."""
+"""Numbers: the policy number and СНИЛС by which a subject is recognised for certain, older policies and
+temporary certificates, which no check digit guards, and the laboratory's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from domain.policy import PolicyKind, old_policy_text, temporary_policy_text
 from domain.values import CheckDigitError, Identifier, enp, snils
 
 # Identifier systems in which laboratories send the two numbers (requirements.md, 5.3 and 5.4).
@@ -18,6 +20,18 @@ SNILS_SYSTEMS = frozenset(
         "http://fhir.ru/core/sid/snils",
     }
 )
+OLD_POLICY_SYSTEMS = frozenset({"urn:oid:1.2.643.2.69.1.1.1.6.226", "1.2.643.2.69.1.1.1.6.226"})
+TEMPORARY_POLICY_SYSTEMS = frozenset({"urn:oid:1.2.643.2.69.1.1.1.6.227", "1.2.643.2.69.1.1.1.6.227"})
+# Policies of СЭМД without ЕНП: of which of the two kinds one is, its form must tell.
+SEMD_POLICY_SYSTEMS = frozenset({"urn:oid:1.2.643.5.1.13.13.11.1035"})
+# Kinds whose digits nothing checks: like a laboratory's own number they recognise only who is described alike.
+UNCHECKED = frozenset({PolicyKind.OLD.value, PolicyKind.TEMPORARY.value})
+
+_CHECKED: tuple[tuple[str, frozenset[str], Callable[[str], str]], ...] = (
+    ("enp", ENP_SYSTEMS, enp),
+    ("snils", SNILS_SYSTEMS, snils),
+)
+_POLICY_SYSTEMS = ENP_SYSTEMS | OLD_POLICY_SYSTEMS | TEMPORARY_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +44,29 @@ class Numbers:
 
 
 def numbers_of(identifiers: Sequence[Identifier]) -> Numbers:
-    """The policy number and СНИЛС among a subject's identifiers."""
+    """The policy numbers and СНИЛС among a subject's identifiers; the ones with a check digit first."""
     good: dict[tuple[str, str], None] = {}
     failed: dict[str, None] = {}
     for identifier in identifiers:
-        for kind, systems, checked in (("enp", ENP_SYSTEMS, enp), ("snils", SNILS_SYSTEMS, snils)):
+        for kind, systems, checked in _CHECKED:
             if identifier.system in systems:
                 try:
                     good[kind, checked(identifier.value)] = None
                 except CheckDigitError:
                     failed[kind] = None
+    good |= {found: None for identifier in identifiers for found in _unchecked(identifier)}
     return Numbers(tuple(good), tuple(failed))
+
+
+def _unchecked(identifier: Identifier) -> tuple[tuple[str, str], ...]:
+    """The older policy or temporary certificate that an identifier is, if it has the form of one."""
+    temporary = temporary_policy_text(identifier.value)
+    if temporary and identifier.system in TEMPORARY_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS:
+        return ((PolicyKind.TEMPORARY.value, temporary),)
+    old = old_policy_text(identifier.value)
+    if old and identifier.system in OLD_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS:
+        return ((PolicyKind.OLD.value, old),)
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +84,11 @@ class LaboratoryNumber:
 
 
 def laboratory_numbers(identifiers: Sequence[Identifier]) -> tuple[LaboratoryNumber, ...]:
-    """The laboratory's own numbers among a subject's identifiers: whatever is not a policy number or СНИЛС.
+    """The laboratory's own numbers among a subject's identifiers: whatever is no policy and no СНИЛС.
     One without a digit other than 0 is a filler (0000, N/A), and would make one person of many."""
     found: dict[LaboratoryNumber, None] = {}
     for identifier in identifiers:
-        is_own = identifier.system not in ENP_SYSTEMS | SNILS_SYSTEMS
+        is_own = identifier.system not in _POLICY_SYSTEMS | SNILS_SYSTEMS
         if is_own and any(char.isdecimal() and char != "0" for char in identifier.value):
             found[LaboratoryNumber(identifier.system or "", identifier.value.strip())] = None
     return tuple(found)

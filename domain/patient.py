@@ -1,9 +1,12 @@
 """Patient: a person registers, confirms the phone, says who they are, and links the OMS policy."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import assert_never
 
+from domain.identity_document import IdentityDocument
 from domain.numbers import LaboratoryNumber
+from domain.policy import Policy, PolicyKind
 from domain.values import LaboratoryId
 
 # Events: what happened. The stream is the patient's, so no event repeats whose it is.
@@ -12,9 +15,10 @@ from domain.values import LaboratoryId
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientRegistered:
     """A cabinet was opened. Nothing personal is here: the cabinet's history stays readable when what is
-    personal in it is erased."""
+    personal in it is erased. `for_ward`: a guardian speaks for its owner, who has no way in of their own."""
 
     locale: str
+    for_ward: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,8 @@ class PasswordSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileStated:
-    """The patient said who they are, as in the identity document. `birth_date` is YYYY-MM-DD."""
+    """The patient said who they are, as in the identity document. `birth_date` is YYYY-MM-DD, `citizenship` a
+    code of ISO 3166-1 or `stateless`, `region` the code of a subject of the Federation."""
 
     family: str
     given: str
@@ -44,6 +49,10 @@ class ProfileStated:
     birth_date: str
     sex: str
     snils: str
+    citizenship: str | None = None
+    document: IdentityDocument | None = None
+    inn: str | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +64,21 @@ class EmailStated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLinked:
-    """The OMS policy is the patient's; `number` is the checked ЕНП of 16 digits."""
+    """The OMS policy is the patient's; `number` fits its kind. No kind is the single one: ЕНП, 16 digits.
+    `series` is of an old policy, `issued_on` and `valid_until` of a temporary certificate, YYYY-MM-DD."""
 
     number: str
+    kind: PolicyKind | None = None
+    series: str | None = None
+    issued_on: str | None = None
+    valid_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyUnlinked:
-    """The policy is no longer linked."""
+    """The policy is no longer linked; `reason` is "ended" for one whose term was over, else the patient did it."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,37 +118,53 @@ PatientEvent = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """A cabinet's owner. What was never stated, or was erased, is None; `policy` is the linked number.
-    `laboratory_numbers` are by what laboratories know the patient, each with whose it is."""
+    `laboratory_numbers` are by what laboratories know the patient, each with whose it is. `profile_number`
+    counts what was stated of the person: what was confirmed of one statement says nothing of the next."""
 
     locale: str
     phone: str | None = None
     phone_confirmed: bool = False
     profile: ProfileStated | None = None
+    profile_number: int = 0
     email: str | None = None
     policy: str | None = None
+    policy_linked: PolicyLinked | None = None
     laboratory_numbers: frozenset[tuple[LaboratoryId, LaboratoryNumber]] = frozenset()
+    is_ward: bool = False
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """The phone is confirmed, or a guardian speaks for the owner."""
+        return self.phone_confirmed or self.is_ward
+
+    @property
+    def enp(self) -> str | None:
+        """The number of the linked policy, if it is of the single kind."""
+        linked = self.policy_linked
+        is_single = linked is None or policy_of(linked).kind is PolicyKind.SINGLE
+        return self.policy if is_single else None
 
 
 def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
     """Replay one event. Never refuses: the event has already happened."""
     if isinstance(event, PatientRegistered):
-        return Patient(locale=event.locale)
+        return Patient(locale=event.locale, is_ward=event.for_ward)
     assert patient is not None
     match event:
         case PhoneStated():
             return replace(patient, phone=event.phone, phone_confirmed=False)
         case PhoneConfirmed():
-            return replace(patient, phone_confirmed=True)
+            return replace(patient, phone_confirmed=True, is_ward=False)
         case PasswordSet():
             return patient
         case ProfileStated():
-            return replace(patient, profile=event)
+            return replace(patient, profile=event, profile_number=patient.profile_number + 1)
         case EmailStated():
             return replace(patient, email=event.email)
         case PolicyLinked():
-            return replace(patient, policy=event.number)
+            return replace(patient, policy=event.number, policy_linked=event)
         case PolicyUnlinked():
-            return replace(patient, policy=None)
+            return replace(patient, policy=None, policy_linked=None)
         case LaboratoryPatientIdLinked() | LaboratoryPatientIdUnlinked():
             return _with_laboratory_number(patient, event)
         case _:
@@ -176,29 +208,67 @@ def confirm_phone(patient: Patient) -> tuple[PhoneConfirmed, ...]:
     return () if patient.phone_confirmed else (PhoneConfirmed(),)
 
 
+def change_phone(patient: Patient, phone: str) -> tuple[PhoneStated | PhoneConfirmed, ...]:
+    """Another phone, whose code has come back already."""
+    return () if patient.phone == phone else (PhoneStated(phone=phone), PhoneConfirmed())
+
+
 def state_profile(patient: Patient, profile: ProfileStated) -> tuple[ProfileStated, ...]:
-    if not patient.phone_confirmed:
+    if not patient.is_vouched_for:
         raise PhoneNotConfirmedError
     return () if patient.profile == profile else (profile,)
 
 
 def state_email(patient: Patient, email: str) -> tuple[EmailStated, ...]:
-    if not patient.phone_confirmed:
+    if not patient.is_vouched_for:
         raise PhoneNotConfirmedError
     return () if patient.email == email else (EmailStated(email=email),)
 
 
-def link_policy(patient: Patient, number: str) -> tuple[PolicyLinked, ...]:
-    """Link a policy whose number has passed its check digit and whose owner confirmed by code."""
-    if not patient.phone_confirmed:
+def policy_of(linked: PolicyLinked) -> Policy:
+    """The policy as it was linked."""
+    return Policy(
+        kind=linked.kind or PolicyKind.SINGLE,
+        number=linked.number,
+        series=linked.series,
+        issued_on=linked.issued_on,
+        valid_until=linked.valid_until,
+    )
+
+
+def link_policy(patient: Patient, policy: Policy) -> tuple[PolicyLinked, ...]:
+    """Link a policy whose number fits its kind and whose owner confirmed by code."""
+    if not patient.is_vouched_for:
         raise PhoneNotConfirmedError
     if patient.profile is None:
         raise ProfileMissingError
-    if patient.policy == number:
-        return ()
-    if patient.policy is not None:
+    if patient.policy_linked is not None:
+        if policy_of(patient.policy_linked) == policy:
+            return ()
         raise PolicyAlreadyLinkedError
-    return (PolicyLinked(number=number),)
+    return (
+        PolicyLinked(
+            number=policy.number,
+            kind=None if policy.kind is PolicyKind.SINGLE else policy.kind,
+            series=policy.series,
+            issued_on=policy.issued_on,
+            valid_until=policy.valid_until,
+        ),
+    )
+
+
+def unlink_policy(patient: Patient) -> PolicyUnlinked:
+    if patient.policy_linked is None:
+        raise PolicyMissingError
+    return PolicyUnlinked()
+
+
+def end_policy(patient: Patient, today: date) -> tuple[PolicyUnlinked, ...]:
+    """A temporary certificate recognises its owner to the last day of its term, and not after it."""
+    linked = patient.policy_linked
+    if linked is None or linked.valid_until is None or date.fromisoformat(linked.valid_until) >= today:
+        return ()
+    return (PolicyUnlinked(reason="ended"),)
 
 
 def require_policy(patient: Patient) -> str:

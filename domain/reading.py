@@ -15,6 +15,8 @@ class ReadingPurpose(StrEnum):
     OWN_CABINET = "own-cabinet"
     AUDIT = "audit"
     OPERATION = "operation"
+    # A guardian, for a ward.
+    LEGAL_REPRESENTATIVE = "legal-representative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +65,39 @@ class ProposalRead:
     purpose: ReadingPurpose
 
 
-ReadingEvent = ReportRead | ReportsListed | AccessLogRead | SubmissionRead | ProposalRead
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRead:
+    """A patient's profile was shown to somebody who checks identities."""
+
+    patient_id: PatientId
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRead:
+    """A scan of a patient's document was shown."""
+
+    patient_id: PatientId
+    scan_id: UUID
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppealRead:
+    """What a patient's appeal says was shown to the organisation that it is addressed to."""
+
+    patient_id: PatientId
+    appeal_id: UUID
+    purpose: ReadingPurpose
+
+
+ReadingEvent = (
+    ReportRead
+    | ReportsListed
+    | AccessLogRead
+    | SubmissionRead
+    | ProposalRead
+    | IdentityRead
+    | ScanRead
+    | AppealRead
+)

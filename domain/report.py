@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain import versions
 from domain.numbers import laboratory_numbers, numbers_of
+from domain.permission import Basis
 from domain.report_content import ReportContent, ReportStatus, Subject
 from domain.values import LaboratoryId, PatientId
 
@@ -38,10 +39,31 @@ class ReportRevised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportMatched:
-    """The report is this patient's; `matched_by` is the kind of number that recognised them."""
+    """The report is this patient's; `matched_by` is the kind of number that recognised them, `basis` what
+    permitted it."""
 
     patient_id: PatientId
     matched_by: str
+    basis: Basis | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportVersionsHeld:
+    """What the laboratory issues from now on is not permitted to reach the patient, who keeps what stands:
+    `shown_version`. It comes before the version that it holds. `reason` is a stable code."""
+
+    patient_id: PatientId
+    shown_version: int
+    reason: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportVersionsReleased:
+    """Later versions are permitted again: the patient sees the one that stands."""
+
+    patient_id: PatientId
+    basis: Basis
 
 
 class UnmatchReason(StrEnum):
@@ -82,7 +104,14 @@ class ReportDestroyed:
 
 
 ReportEvent = (
-    ReportReceived | ReportRevised | ReportMatched | ReportUnmatched | ReportRekeyed | ReportDestroyed
+    ReportReceived
+    | ReportRevised
+    | ReportMatched
+    | ReportVersionsHeld
+    | ReportVersionsReleased
+    | ReportUnmatched
+    | ReportRekeyed
+    | ReportDestroyed
 )
 
 # State: the versions, which of them stands, and whose the report is.
@@ -91,7 +120,8 @@ ReportEvent = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """`versions` are the contents in order of arrival, `standing` is the place (from 0) of the current one.
-    `not_of` are the patients whom it was taken from; `is_withdrawn` when it is to be nobody's."""
+    `not_of` are the patients whom it was taken from; `is_withdrawn` when it is to be nobody's. `held_at` is the
+    version that the patient keeps while later ones are held."""
 
     laboratory_id: LaboratoryId
     patient_id: PatientId | None
@@ -101,10 +131,21 @@ class Report:
     standing: int = 0
     not_of: frozenset[PatientId] = frozenset()
     is_withdrawn: bool = False
+    held_at: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether later versions do not reach the patient."""
+        return self.held_at is not None
 
     @property
     def current(self) -> ReportContent:
         return self.versions[self.standing]
+
+    @property
+    def shown(self) -> ReportContent:
+        """What the patient has: the current version, or the one that they keep while later ones are held."""
+        return self.current if self.held_at is None else self.versions[self.held_at - 1]
 
     @property
     def current_version(self) -> int:
@@ -127,7 +168,11 @@ def evolve(report: Report | None, event: ReportEvent) -> Report:
         case ReportRevised():
             return _with_version(report, event)
         case ReportMatched():
-            return replace(report, patient_id=event.patient_id)
+            return replace(report, patient_id=event.patient_id, held_at=None)
+        case ReportVersionsHeld():
+            return replace(report, held_at=event.shown_version)
+        case ReportVersionsReleased():
+            return replace(report, held_at=None)
         case ReportUnmatched():
             return _unmatched(report, event)
         case ReportRekeyed() | ReportDestroyed():
@@ -141,6 +186,7 @@ def _unmatched(report: Report, event: ReportUnmatched) -> Report:
     return replace(
         report,
         patient_id=None,
+        held_at=None,
         not_of=report.not_of | ({event.patient_id} if event.patient_id else set()),
         is_withdrawn=report.is_withdrawn or is_withdrawn,
     )
@@ -234,13 +280,34 @@ def is_same_subject(one: Subject, other: Subject) -> bool:
     return is_born_alike and is_named_alike and is_number_alike
 
 
-def match(report: Report, *, patient_id: PatientId, matched_by: str) -> tuple[ReportMatched, ...]:
+def match(
+    report: Report, *, patient_id: PatientId, matched_by: str, basis: Basis | None = None
+) -> tuple[ReportMatched, ...]:
     """A report that waits finds its patient; one that has a patient is left alone, and so is one that was
     taken from this patient, or that its laboratory took back."""
     is_barred = report.is_withdrawn or patient_id in report.not_of
     if report.patient_id is not None or is_barred:
         return ()
-    return (ReportMatched(patient_id=patient_id, matched_by=matched_by),)
+    return (ReportMatched(patient_id=patient_id, matched_by=matched_by, basis=basis),)
+
+
+def flow(
+    report: Report, *, barrier: str | None, basis: Basis
+) -> tuple[ReportVersionsHeld | ReportVersionsReleased, ...]:
+    """Whether what comes next reaches the patient who has the report: held by what stands against it,
+    released when nothing does any more."""
+    if report.patient_id is None or report.is_held == (barrier is not None):
+        return ()
+    if barrier is None:
+        return (ReportVersionsReleased(patient_id=report.patient_id, basis=basis),)
+    return (
+        ReportVersionsHeld(
+            patient_id=report.patient_id,
+            shown_version=report.current_version,
+            reason=barrier,
+            basis=basis,
+        ),
+    )
 
 
 class ReportHasNoPatientError(Exception):

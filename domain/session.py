@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from typing import assert_never
+from uuid import UUID
 
 from domain.values import PatientId
 
@@ -10,15 +11,18 @@ from domain.values import PatientId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOpened:
-    """The person proved who they are by these factors, in order."""
+    """The person proved who they are by these factors, in order. `continues` is the session that this one
+    goes on from: they were signed in, and proved themselves once more."""
 
     patient_id: PatientId
     factors: tuple[str, ...]
+    continues: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionClosed:
-    """The session ended: `reason` is signed-out, expired or replaced."""
+    """The session ended: `reason` is signed-out, expired, replaced, ended-elsewhere (the patient ended it from
+    another one) or factors-changed."""
 
     reason: str
 

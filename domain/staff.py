@@ -6,22 +6,27 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
+from domain.values import OrganisationId
+
 # Events: what happened.
 
 
 class Role(StrEnum):
-    """What a member of staff may do; each section of the staff's pages asks for one."""
+    """What a member of staff may do; each section of the staff's pages asks for one. A registrar works for one
+    organisation, and sees what is addressed to it."""
 
     OPERATOR = "operator"
+    REGISTRAR = "registrar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffMemberAdmitted:
     """Somebody may work here in these roles. The handle is what they are called in history: a working
-    name, not the name of a person."""
+    name, not the name of a person. A registrar works for the organisation."""
 
     handle: str
     roles: tuple[Role, ...]
+    organisation_id: OrganisationId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ StaffEvent = StaffMemberAdmitted | StaffMemberEnrolled | StaffMemberReset | Staf
 class StaffMember:
     handle: str
     roles: frozenset[Role]
+    organisation_id: OrganisationId | None = None
     is_admitted: bool = True
     is_enrolled: bool = False
 
@@ -60,7 +66,9 @@ class StaffMember:
 def evolve(member: StaffMember | None, event: StaffEvent) -> StaffMember:
     """Replay one event. Never refuses."""
     if isinstance(event, StaffMemberAdmitted):
-        return StaffMember(handle=event.handle, roles=frozenset(event.roles))
+        return StaffMember(
+            handle=event.handle, roles=frozenset(event.roles), organisation_id=event.organisation_id
+        )
     assert member is not None
     match event:
         case StaffMemberEnrolled():
@@ -84,6 +92,14 @@ class StaffRoleMissingError(Exception):
     """A member of staff has at least one role."""
 
 
+class StaffOrganisationMissingError(Exception):
+    """A registrar works for an organisation: name it."""
+
+
+class StaffOrganisationNotForRoleError(Exception):
+    """Who works for an organisation is a registrar there and nothing else: others see everybody's things."""
+
+
 class StaffMemberAlreadyAdmittedError(Exception):
     """A member of staff with this handle works here already."""
 
@@ -95,15 +111,27 @@ class StaffMemberUnknownError(Exception):
 _HANDLE = re.compile(r"[a-z][a-z0-9-]{1,31}")
 
 
-def admit(member: StaffMember | None, *, handle: str, roles: Collection[Role]) -> StaffMemberAdmitted:
+def admit(
+    member: StaffMember | None,
+    *,
+    handle: str,
+    roles: Collection[Role],
+    organisation_id: OrganisationId | None = None,
+) -> StaffMemberAdmitted:
     """Who was dismissed may come back, and begins anew."""
     if not _HANDLE.fullmatch(handle):
         raise StaffHandleMalformedError
     if not roles:
         raise StaffRoleMissingError
+    if Role.REGISTRAR in roles and organisation_id is None:
+        raise StaffOrganisationMissingError
+    if organisation_id is not None and set(roles) != {Role.REGISTRAR}:
+        raise StaffOrganisationNotForRoleError
     if member is not None and member.is_admitted:
         raise StaffMemberAlreadyAdmittedError
-    return StaffMemberAdmitted(handle=handle, roles=tuple(sorted(set(roles))))
+    return StaffMemberAdmitted(
+        handle=handle, roles=tuple(sorted(set(roles))), organisation_id=organisation_id
+    )
 
 
 def enrol(member: StaffMember | None, *, factors: tuple[str, ...]) -> tuple[StaffMemberEnrolled, ...]:

@@ -159,3 +159,21 @@ def ogrn(text: str) -> str:
     if int(number[:12]) % 11 % 10 != int(number[12]):
         raise CheckDigitError("ogrn")
     return number
+
+
+def okpo(text: str) -> str:
+    """A checked ОКПО: 8 digits of an organisation, 10 of an entrepreneur, 14 of a part of an organisation
+    (ПР 50.1.024: weights from 1 to 10 and again; where that gives 10, from 3; where it does again, 0).
+
+    >>> okpo("00242766")
+    '00242766'
+    """
+    number = _number_of(text, lengths=(8, 10, 14), field="okpo")
+    for shift in (0, 2):
+        weighted = (int(digit) * ((place + shift) % 10 + 1) for place, digit in enumerate(number[:-1]))
+        control = sum(weighted) % 11
+        if control < 10:
+            break
+    if int(number) == 0 or control % 10 != int(number[-1]):
+        raise CheckDigitError("okpo")
+    return number

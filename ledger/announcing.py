@@ -5,11 +5,13 @@ Either way it is accounted for, in the append that records the version.
 
 from uuid import UUID
 
-from domain.consent import ConsentKind
 from domain.notification import About, Channel, NotificationRequested, NotificationSuppressed
+from domain.permission import Basis, notice_barrier
 from domain.values import PatientId
-from ledger.permissions import Permissions
+from ledger.permissions import NOTICES, Permissions
 from ledger.store import Ledger, Write
+
+VERSION_LATE = "version-late"
 
 
 def announcement(ledger: Ledger, permitted: Permissions, report_id: UUID, report_version: int) -> Write:
@@ -23,14 +25,24 @@ def withdrawal_notice(ledger: Ledger, permitted: Permissions, report_id: UUID, r
     return _notice(ledger, permitted, report_id, report_version, about=About.WITHDRAWN)
 
 
-def not_announced(ledger: Ledger, patient_id: PatientId, report_id: UUID, report_version: int) -> Write:
-    """An older version that was late is no news; that nothing is sent of it is accounted for."""
+def not_announced(
+    ledger: Ledger,
+    patient_id: PatientId,
+    report_id: UUID,
+    report_version: int,
+    *,
+    reason: str = VERSION_LATE,
+    basis: Basis | None = None,
+) -> Write:
+    """That nothing is sent of a version is accounted for: it is older than the one that stands, which is no
+    news, or it is not permitted to reach the patient."""
     suppressed = NotificationSuppressed(
         patient_id=patient_id,
         report_id=report_id,
         report_version=report_version,
         channel=Channel.EMAIL,
-        reason="version-late",
+        reason=reason,
+        basis=basis,
     )
     return Write(_stream(ledger, report_id, report_version, None), 0, (suppressed,))
 
@@ -38,9 +50,9 @@ def not_announced(ledger: Ledger, patient_id: PatientId, report_id: UUID, report
 def _notice(
     ledger: Ledger, permitted: Permissions, report_id: UUID, report_version: int, *, about: About | None
 ) -> Write:
-    guard = permitted.consent_guards[ConsentKind.NOTIFICATIONS]
+    guard = permitted.guards[NOTICES]
     stream_id = _stream(ledger, report_id, report_version, about)
-    reason = _reason_against(permitted)
+    reason = notice_barrier(permitted.grounds, channel=Channel.EMAIL)
     if reason is None:
         requested = NotificationRequested(
             patient_id=permitted.patient_id,
@@ -50,6 +62,7 @@ def _notice(
             consent_id=guard.stream_id,
             consent_version=guard.version,
             about=about,
+            basis=permitted.notice_basis,
         )
         return Write(stream_id, 0, (requested,))
     suppressed = NotificationSuppressed(
@@ -61,19 +74,9 @@ def _notice(
         consent_id=guard.stream_id if guard.version else None,
         consent_version=guard.version or None,
         about=about,
+        basis=permitted.notice_basis,
     )
     return Write(stream_id, 0, (suppressed,))
-
-
-def _reason_against(permitted: Permissions) -> str | None:
-    """Why nothing is sent; None if the patient permits it and can be reached."""
-    consent = permitted.consents[ConsentKind.NOTIFICATIONS]
-    if consent is None:
-        return "consent-missing"
-    if not consent.in_force:
-        return "consent-withdrawn"
-    has_address = permitted.patient is not None and permitted.patient.email is not None
-    return None if has_address else "email-missing"
 
 
 def _stream(ledger: Ledger, report_id: UUID, report_version: int, about: About | None) -> UUID:

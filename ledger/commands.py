@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from domain import Event, consent, laboratory, linkage, patient, session
-from domain.consent import ConsentDocument, ConsentKind
+from domain import Event, patient, session
 from domain.patient import Patient, PatientRegistered, ProfileStated
+from domain.policy import Policy, single_policy
 from domain.reading import ReadingEvent
-from domain.values import OrganisationId, PatientId
+from domain.values import PatientId
 from ledger.codec import Circumstances
 from ledger.recorder import Mark, StreamConflictError
 from ledger.store import Ledger, Position, Write
@@ -98,21 +98,22 @@ def state_profile(
     ledger: Ledger, patient_id: PatientId, profile: ProfileStated, by: Circumstances
 ) -> Position:
     """MarkTakenError with kind `snils` if the СНИЛС is somebody else's."""
-    current = load_patient(ledger, patient_id).profile
-    is_new = current is None or current.snils != profile.snils
-    marks = (ledger.mark("snils", profile.snils, patient_id),) if is_new else ()
-    # A number that was corrected recognises nobody any more.
-    released = (ledger.mark("snils", current.snils, patient_id),) if current and is_new else ()
-    return change(
-        ledger,
-        patient_id,
-        patient.evolve,
-        lambda state: patient.state_profile(_known(state), profile),
-        by,
-        subject=patient_id,
-        marks=marks,
-        released=released,
-    )
+
+    def act() -> Position:
+        state, version = ledger.load(patient_id, patient.evolve)
+        known = _known(state)
+        events = patient.state_profile(known, profile)
+        before = known.profile.snils if known.profile else None
+        # A number that was corrected recognises nobody any more.
+        is_new = bool(events) and before != profile.snils
+        return ledger.append(
+            Write(patient_id, version, events, patient_id),
+            circumstances=by,
+            marks=(ledger.mark("snils", profile.snils, patient_id),) if is_new else (),
+            released=(ledger.mark("snils", before, patient_id),) if is_new and before else (),
+        )
+
+    return decide_again(act)
 
 
 def state_email(ledger: Ledger, patient_id: PatientId, email: str, by: Circumstances) -> Position:
@@ -126,18 +127,20 @@ def state_email(ledger: Ledger, patient_id: PatientId, email: str, by: Circumsta
     )
 
 
-def link_policy(ledger: Ledger, patient_id: PatientId, number: str, by: Circumstances) -> Position:
-    """Link a policy whose number is checked. MarkTakenError with kind `enp` if it is somebody else's."""
-    if load_patient(ledger, patient_id).policy == number:
+def link_policy(ledger: Ledger, patient_id: PatientId, policy: Policy | str, by: Circumstances) -> Position:
+    """Link a policy; a bare number is of the single kind. MarkTakenError if it is somebody else's."""
+    linked = single_policy(policy) if isinstance(policy, str) else policy
+    known = load_patient(ledger, patient_id).policy_linked
+    if known is not None and patient.policy_of(known) == linked:
         return Position(0, ())
     return change(
         ledger,
         patient_id,
         patient.evolve,
-        lambda state: patient.link_policy(_known(state), number),
+        lambda state: patient.link_policy(_known(state), linked),
         by,
         subject=patient_id,
-        marks=(ledger.mark("enp", number, patient_id),),
+        marks=(ledger.mark(linked.kind, linked.mark_text, patient_id),),
     )
 
 
@@ -145,68 +148,6 @@ def _known(state: Patient | None) -> Patient:
     if state is None:
         raise PatientNotFoundError
     return state
-
-
-# Organisations and consents
-
-
-def linkage_stream(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> UUID:
-    return ledger.stream_id("linkage", str(patient_id), str(organisation_id))
-
-
-def link_organisation(
-    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
-) -> Position:
-    """Take results of a registered laboratory. PolicyMissingError without a policy (S36)."""
-    patient.require_policy(load_patient(ledger, patient_id))
-    if ledger.load(organisation_id, laboratory.evolve)[0] is None:
-        raise LaboratoryNotFoundError
-    return change(
-        ledger,
-        linkage_stream(ledger, patient_id, organisation_id),
-        linkage.evolve,
-        lambda state: linkage.link(state, patient_id=patient_id, organisation_id=organisation_id),
-        by,
-    )
-
-
-def unlink_organisation(
-    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
-) -> Position:
-    return change(
-        ledger, linkage_stream(ledger, patient_id, organisation_id), linkage.evolve, linkage.unlink, by
-    )
-
-
-def consent_stream(ledger: Ledger, patient_id: PatientId, kind: ConsentKind) -> UUID:
-    return ledger.stream_id("consent", str(patient_id), kind)
-
-
-def grant_consent(
-    ledger: Ledger,
-    patient_id: PatientId,
-    *,
-    agreed: ConsentDocument,
-    current: ConsentDocument,
-    by: Circumstances,
-) -> Position:
-    return change(
-        ledger,
-        consent_stream(ledger, patient_id, agreed.kind),
-        consent.evolve,
-        lambda state: consent.grant(state, patient_id=patient_id, agreed=agreed, current=current),
-        by,
-    )
-
-
-def withdraw_consent(ledger: Ledger, patient_id: PatientId, kind: ConsentKind, by: Circumstances) -> Position:
-    return change(
-        ledger,
-        consent_stream(ledger, patient_id, kind),
-        consent.evolve,
-        lambda state: (consent.withdraw(state),),
-        by,
-    )
 
 
 # Sessions and readings

@@ -15,7 +15,7 @@ from domain.submission import ReportOutcome, SubmittedReport
 from domain.values import Coding, Concept, LaboratoryId
 from ledger.announcing import announcement, not_announced, withdrawal_notice
 from ledger.codec import to_data
-from ledger.matching import Match, match_of, proposed
+from ledger.matching import Match, barrier_of, match_of, proposed
 from ledger.recorder import Guard, Mark
 from ledger.sight import Sight
 from ledger.store import Ledger, StreamErasedError, Write
@@ -109,7 +109,9 @@ def _first_version(
         withdrawn = report.withdraw(report.evolve(None, events[0])) if content.is_of_another_patient else ()
         write = Write(report_id, 0, (*events, *withdrawn), report_id)
         return Draft(submitted, (write, *proposed(ledger, report_id, match)), match.guards, marks)
-    matched = report.ReportMatched(patient_id=match.patient_id, matched_by=match.matched_by)
+    matched = report.ReportMatched(
+        patient_id=match.patient_id, matched_by=match.matched_by, basis=match.permitted.report_basis
+    )
     announced = announcement(ledger, match.permitted, report_id, 1)
     writes = (Write(report_id, 0, (*events, matched), report_id), announced)
     return Draft(submitted, writes, (*match.guards, *match.permitted.notice_guards), marks)
@@ -133,14 +135,38 @@ def _further_version(
     (revised,) = events
     if revised.content.is_of_another_patient:
         return _taken_back(sight, place, state, submitted, events)
-    write = Write(report_id, place.version, events, report_id)
     if state.patient_id is None:
-        return Draft(submitted, (write,))
-    if isinstance(revised, ReportRevised) and revised.is_late:
-        return Draft(submitted, (write, not_announced(sight.ledger, state.patient_id, report_id, number)))
-    permitted = sight.permitted(state.patient_id)
-    announced = announcement(sight.ledger, permitted, report_id, number)
-    return Draft(submitted, (write, announced), permitted.notice_guards)
+        return Draft(submitted, (Write(report_id, place.version, events, report_id),))
+    return _version_of_patients(sight, place, state, submitted, revised)
+
+
+def _version_of_patients(
+    sight: Sight,
+    place: _Place,
+    state: Report,
+    submitted: SubmittedReport,
+    revised: ReportReceived | ReportRevised,
+) -> Draft:
+    """A version of a report that a patient has: it reaches them if that is permitted by now, else they keep
+    what they have, and nothing is sent of it. It is permitted as a whole: what it says decides, not what the
+    version before said."""
+    assert state.patient_id is not None
+    ledger, report_id, number = sight.ledger, place.report_id, submitted.version
+    barrier = barrier_of(sight, state.patient_id, report.evolve(state, revised).current)
+    permitted = barrier.permitted
+    flow = report.flow(state, barrier=barrier.code, basis=permitted.report_basis)
+    # Held before it and released after it: what was not permitted is in no reader's sight for a moment.
+    events = (revised, *flow) if barrier.code is None else (*flow, revised)
+    write = Write(report_id, place.version, events, report_id)
+    is_late = isinstance(revised, ReportRevised) and revised.is_late
+    if is_late:
+        notice = not_announced(ledger, state.patient_id, report_id, number)
+    elif barrier.code is not None:
+        basis = permitted.report_basis
+        notice = not_announced(ledger, state.patient_id, report_id, number, reason=barrier.code, basis=basis)
+    else:
+        notice = announcement(ledger, permitted, report_id, number)
+    return Draft(submitted, (write, notice), (*barrier.guards, *permitted.notice_guards))
 
 
 def _taken_back(

@@ -50,6 +50,15 @@ _BESIDE: tuple[tuple[str, str, tuple[tuple[str, Element], ...]], ...] = (
         (("kind", TEXTS), ("mark", BYTES), ("subject", UUIDS)),
     ),
     (
+        "moved",
+        (
+            "UPDATE ledger.blind_index b SET subject = m.new_subject FROM unnest(%b::text[], %b::bytea[],"
+            " %b::uuid[], %b::uuid[]) AS m (kind, mark, subject, new_subject)"
+            " WHERE (b.kind, b.mark, b.subject) = (m.kind, m.mark, m.subject)"
+        ),
+        (("kind", TEXTS), ("mark", BYTES), ("subject", UUIDS), ("new_subject", UUIDS)),
+    ),
+    (
         "documents",
         (
             "INSERT INTO ledger.documents (document_id, key_id, sealed)"
@@ -108,6 +117,16 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedMark:
+    """An entry of the blind index that goes over to another subject, so that nobody else can take it between."""
+
+    kind: str
+    mark: bytes
+    subject: UUID
+    new_subject: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Sealed bytes that are stored together with the events that name them. `commitment` is a keyed
     digest of the `size_bytes` bytes that were sealed."""
@@ -157,6 +176,7 @@ class Append:
     prepare: Callable[[], tuple[Sequence[StoredEvent], Sequence[NewKey]]]
     marks: Sequence[Mark] = ()
     released: Sequence[Mark] = ()
+    moved: Sequence[MovedMark] = ()
     documents: Sequence[Document] = ()
     guards: Sequence[Guard] = ()
     numbered: Sequence[Numbered] = ()

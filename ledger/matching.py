@@ -5,12 +5,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain import matching, proposal, report
-from domain.consent import ConsentKind
 from domain.matching import LABORATORY_PATIENT_ID, PERSON
-from domain.numbers import laboratory_numbers, numbers_of
+from domain.numbers import UNCHECKED, laboratory_numbers, numbers_of
 from domain.patient import Patient
 from domain.report import Report
 from domain.report_content import ReportContent, Subject
+from domain.study_type import study_types_of
 from domain.values import LaboratoryId, OrganisationId, PatientId
 from ledger.announcing import announcement
 from ledger.codec import Circumstances
@@ -44,7 +44,7 @@ def match_of(sight: Sight, content: ReportContent) -> Match:
     if held is not None:
         return Match(None, "", held, ())
     patient_id, kind = found[0]
-    barrier = barrier_of(sight, patient_id)
+    barrier = barrier_of(sight, patient_id, content)
     doubt = matching.doubted(barrier.patient, subject, matched_by=kind)
     if doubt is not None:
         proposed_to = patient_id if doubt == matching.IDENTITY_CONTRADICTS else None
@@ -54,10 +54,12 @@ def match_of(sight: Sight, content: ReportContent) -> Match:
 
 
 def owners_of(sight: Sight, subject: Subject) -> list[tuple[PatientId, str]]:
-    """Whom the numbers lead to, each with the kind of number; the checked ones first."""
+    """Whom the numbers lead to, each with the kind of number; the checked ones first. A policy that nothing checks
+    may be somebody's slip: it says nothing where another number leads to somebody."""
     asked = numbers_asked(LaboratoryId(sight.organisation_id), subject)
     found = sight.owners(asked)
-    return [(PatientId(found[number]), number[0]) for number in asked if number in found]
+    led = [(PatientId(found[number]), number[0]) for number in asked if number in found]
+    return [one for one in led if one[1] not in UNCHECKED] or led
 
 
 def numbers_asked(laboratory_id: LaboratoryId, subject: Subject) -> list[tuple[str, str]]:
@@ -87,28 +89,17 @@ class Barrier(NamedTuple):
     @property
     def guards(self) -> tuple[Guard, ...]:
         """What it rests on. The patient's numbers, name and e-mail address are looked at too."""
-        permitted = self.permitted
-        consents = (permitted.consent_guards[kind] for kind in _NEEDED)
-        return (permitted.linkage_guard, permitted.patient_guard, *consents)
+        return self.permitted.report_guards
 
     @property
     def patient(self) -> Patient | None:
         return self.permitted.patient
 
 
-_NEEDED = (ConsentKind.PERSONAL_DATA, ConsentKind.RESULTS_TRANSFER)
-
-
-def barrier_of(sight: Sight, patient_id: PatientId) -> Barrier:
-    """What keeps the organisation's reports out of the patient's cabinet."""
+def barrier_of(sight: Sight, patient_id: PatientId, content: ReportContent) -> Barrier:
+    """What keeps the organisation's report out of the patient's cabinet."""
     permitted = sight.permitted(patient_id)
-    code = matching.barrier(
-        organisation_id=sight.organisation_id,
-        linkage=permitted.linkage,
-        personal_data=permitted.consents[ConsentKind.PERSONAL_DATA],
-        transfer=permitted.consents[ConsentKind.RESULTS_TRANSFER],
-    )
-    return Barrier(code, permitted)
+    return Barrier(permitted.barrier(study_types_of(content)), permitted)
 
 
 # Reports that wait
@@ -135,14 +126,19 @@ def match_held(
             return False
         sight = Sight(ledger, OrganisationId(state.laboratory_id))
         if matched_by == PERSON:
-            match = _confirmed(sight, report_id, state, patient_id)
+            match = confirmed_match(sight, report_id, state, patient_id)
         else:
             match = match_of(sight, state.current)
         if match.proposed_to == patient_id:
             _propose(ledger, report_id, match)
         if match.patient_id != patient_id or match.permitted is None:
             return False
-        matched = report.match(state, patient_id=patient_id, matched_by=match.matched_by)
+        matched = report.match(
+            state,
+            patient_id=patient_id,
+            matched_by=match.matched_by,
+            basis=match.permitted.report_basis,
+        )
         write = announcement(ledger, match.permitted, report_id, state.current_version)
         ledger.append(
             Write(report_id, version, matched),
@@ -155,11 +151,35 @@ def match_held(
     return decide_again(act)
 
 
-def _confirmed(sight: Sight, report_id: UUID, state: Report, patient_id: PatientId) -> Match:
+def release_held(ledger: Ledger, report_id: UUID) -> bool:
+    """Let later versions reach the patient who has the report, if nothing keeps them back any more; whether
+    they do. Nothing is sent of it: that they were held was said when they came."""
+
+    def act() -> bool:
+        try:
+            state, version = ledger.load(report_id, report.evolve)
+        except StreamErasedError:
+            return False
+        if state is None or state.patient_id is None or not state.is_held:
+            return False
+        sight = Sight(ledger, OrganisationId(state.laboratory_id))
+        barrier = barrier_of(sight, state.patient_id, state.current)
+        released = report.flow(state, barrier=barrier.code, basis=barrier.permitted.report_basis)
+        ledger.append(
+            Write(report_id, version, released),
+            circumstances=replace(MATCHER, correlation_id=report_id),
+            guards=barrier.guards,
+        )
+        return bool(released)
+
+    return decide_again(act)
+
+
+def confirmed_match(sight: Sight, report_id: UUID, state: Report, patient_id: PatientId) -> Match:
     """The match that a person has confirmed, unless numbers say by now that it is somebody else's."""
     stream_id = proposal_stream(sight.ledger, report_id, patient_id)
     decided, version = sight.ledger.load(stream_id, proposal.evolve)
-    barrier = barrier_of(sight, patient_id)
+    barrier = barrier_of(sight, patient_id, state.current)
     looked_at = (*barrier.guards, Guard(stream_id, version))
     if decided is None or not decided.is_confirmed or barrier.patient is None:
         return Match(None, PERSON, matching.PATIENT_UNKNOWN, looked_at)
@@ -170,9 +190,10 @@ def _confirmed(sight: Sight, report_id: UUID, state: Report, patient_id: Patient
 
 
 def is_contradicted(sight: Sight, state: Report, patient_id: PatientId, known: Patient) -> bool:
-    """Whether a number in the report is another person's than the patient's."""
+    """Whether a number in the report is another person's than the patient's. One that nothing checks does not
+    contradict what a person sees."""
     subject = state.current.subject
-    owners = {owner for owner, _ in owners_of(sight, subject)}
+    owners = {owner for owner, kind in owners_of(sight, subject) if kind not in UNCHECKED}
     return bool(owners - {patient_id}) or matching.contradicts(known, numbers_of(subject.identifiers))
 
 

@@ -65,7 +65,8 @@ def _undo(ledger: Ledger, report_id: UUID, by: Circumstances) -> UUID:
     match = match_of(sight, state.current)
     if match.permitted is not None and match.patient_id not in {None, *taken_from}:
         owner = match.permitted.patient_id
-        goes_on.append(ReportMatched(patient_id=owner, matched_by=match.matched_by))
+        basis = match.permitted.report_basis
+        goes_on.append(ReportMatched(patient_id=owner, matched_by=match.matched_by, basis=basis))
         writes.append(announcement(ledger, match.permitted, successor_id, state.current_version))
         guards += [*match.guards, *match.permitted.notice_guards]
     ledger.append(

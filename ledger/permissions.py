@@ -1,72 +1,147 @@
-"""What a patient permits, looked at by one query: who they are, what they linked, what they consented to."""
+"""What a patient permits, looked at by one query: who they are, what they linked, consented to and chose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
-from domain import consent, linkage, patient
-from domain.consent import Consent, ConsentKind
-from domain.linkage import Linkage
+from domain import consent, identity, linkage, patient, permission, receiving
+from domain.consent import ConsentKind
 from domain.patient import Patient
+from domain.permission import Basis, Grounds, LookedAt
+from domain.study_type import StudyType
 from domain.values import OrganisationId, PatientId
-from ledger.commands import consent_stream, linkage_stream
+from ledger.consents import consent_stream
+from ledger.identity import identity_stream
+from ledger.linkage import linkage_stream
+from ledger.receiving import receiving_stream
 from ledger.recorder import Guard
 from ledger.states import Evolve
 from ledger.store import Ledger
 
+# By what each stream is called in a basis, in the order in which they are asked for.
+PATIENT, IDENTITY, LINKAGE, RECEIVING = "patient", "identity", "linkage", "receiving"
+PERSONAL_DATA = f"consent/{ConsentKind.PERSONAL_DATA}"
+TRANSFER = f"consent/{ConsentKind.RESULTS_TRANSFER}"
+NOTICES = f"consent/{ConsentKind.NOTIFICATIONS}"
+# How each is folded, and which of the grounds it is.
+FOLDS: Mapping[str, tuple[Evolve, str]] = MappingProxyType(
+    {
+        PATIENT: (patient.evolve, "patient"),
+        IDENTITY: (identity.evolve, "identity"),
+        LINKAGE: (linkage.evolve, "linkage"),
+        PERSONAL_DATA: (consent.evolve, "personal_data"),
+        TRANSFER: (consent.evolve, "transfer"),
+        NOTICES: (consent.evolve, "notices"),
+        RECEIVING: (receiving.evolve, "receiving"),
+    }
+)
+# What a report's way to the patient rests on, and what a notice does.
+OF_REPORTS = (PATIENT, IDENTITY, LINKAGE, PERSONAL_DATA, TRANSFER, RECEIVING)
+OF_NOTICES = (PATIENT, PERSONAL_DATA, NOTICES, RECEIVING)
+
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The patient, their linkage with one organisation and their consents; `guards` are what each rests on."""
+    """What a patient permits an organisation; `guards` are the streams that it rests on, by what they are."""
 
     patient_id: PatientId
-    patient: Patient | None
-    linkage: Linkage | None
-    consents: Mapping[ConsentKind, Consent | None]
-    patient_guard: Guard
-    linkage_guard: Guard
-    consent_guards: Mapping[ConsentKind, Guard]
+    organisation_id: OrganisationId
+    grounds: Grounds
+    guards: Mapping[str, Guard]
 
     @property
-    def notice_guards(self) -> tuple[Guard, Guard]:
-        """What a notice rests on: the consent to notices, and the address."""
-        return (self.consent_guards[ConsentKind.NOTIFICATIONS], self.patient_guard)
+    def patient(self) -> Patient | None:
+        return self.grounds.patient
+
+    def barrier(self, study_types: frozenset[StudyType]) -> str | None:
+        """What keeps a report of these types from the patient, if anything does."""
+        return permission.barrier(self.grounds, organisation_id=self.organisation_id, study_types=study_types)
+
+    @property
+    def report_guards(self) -> tuple[Guard, ...]:
+        return tuple(self.guards[what] for what in OF_REPORTS)
+
+    @property
+    def report_basis(self) -> Basis:
+        return basis_of(self.guards, OF_REPORTS, at=self.grounds.at)
+
+    @property
+    def notice_guards(self) -> tuple[Guard, ...]:
+        return tuple(self.guards[what] for what in OF_NOTICES)
+
+    @property
+    def notice_basis(self) -> Basis:
+        return basis_of(self.guards, OF_NOTICES, at=self.grounds.at)
 
 
 def permissions_of_all(
-    ledger: Ledger, patient_ids: Sequence[PatientId], organisation_id: OrganisationId
+    ledger: Ledger,
+    patient_ids: Sequence[PatientId],
+    organisation_id: OrganisationId,
+    *,
+    at: datetime,
 ) -> list[Permissions]:
-    """Of several patients, by one query for all."""
-    kinds = list(ConsentKind)
+    """Of several patients, by one query for all, as it stands at the time."""
     asked = [
-        one for patient_id in patient_ids for one in _streams(ledger, patient_id, organisation_id, kinds)
+        (stream_id, FOLDS[what][0])
+        for patient_id in patient_ids
+        for what, stream_id in streams_of(ledger, patient_id, organisation_id).items()
     ]
     folded = ledger.load_all(*asked)
-    size = 2 + len(kinds)
     found = []
     for place, patient_id in enumerate(patient_ids):
-        streams = [stream_id for stream_id, _ in asked[place * size : (place + 1) * size]]
-        states = folded[place * size : (place + 1) * size]
-        guards = [Guard(stream_id, version) for stream_id, (_, version) in zip(streams, states, strict=True)]
-        found.append(
-            Permissions(
-                patient_id=patient_id,
-                patient=states[0][0],
-                linkage=states[1][0],
-                consents=dict(zip(kinds, (state for state, _ in states[2:]), strict=True)),
-                patient_guard=guards[0],
-                linkage_guard=guards[1],
-                consent_guards=dict(zip(kinds, guards[2:], strict=True)),
-            )
-        )
+        part = slice(place * len(FOLDS), (place + 1) * len(FOLDS))
+        states: dict[str, Any] = {}
+        guards: dict[str, Guard] = {}
+        for what, (stream_id, _), (state, version) in zip(FOLDS, asked[part], folded[part], strict=True):
+            states[FOLDS[what][1]] = state
+            guards[what] = Guard(stream_id, version)
+        found.append(Permissions(patient_id, organisation_id, Grounds(at=at, **states), guards))
     return found
 
 
-def _streams(
-    ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, kinds: Sequence[ConsentKind]
-) -> list[tuple[UUID, Evolve]]:
-    return [
-        (patient_id, patient.evolve),
-        (linkage_stream(ledger, patient_id, organisation_id), linkage.evolve),
-        *((consent_stream(ledger, patient_id, kind), consent.evolve) for kind in kinds),
-    ]
+def notices_permitted(
+    ledger: Ledger, patient_id: PatientId, *, at: datetime
+) -> tuple[Grounds, Mapping[str, Guard]]:
+    """What a patient permits of notices, whoever they are about, and the streams that it rests on."""
+    streams = _own_streams(ledger, patient_id)
+    folded = ledger.load_all(*((streams[what], FOLDS[what][0]) for what in OF_NOTICES))
+    states: dict[str, Any] = {}
+    guards: dict[str, Guard] = {}
+    for what, (state, version) in zip(OF_NOTICES, folded, strict=True):
+        states[FOLDS[what][1]] = state
+        guards[what] = Guard(streams[what], version)
+    return Grounds(at=at, **states), guards
+
+
+def basis_of(guards: Mapping[str, Guard], rests_on: Iterable[str], *, at: datetime) -> Basis:
+    """A stream that is not there was looked at too: that nothing is in it counts."""
+    return Basis(
+        at=at,
+        looked_at=tuple(
+            LookedAt(what=what, stream_id=guards[what].stream_id, version=guards[what].version)
+            for what in rests_on
+        ),
+    )
+
+
+def streams_of(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> dict[str, UUID]:
+    """The streams by what they are, in the order of FOLDS."""
+    streams = _own_streams(ledger, patient_id)
+    streams[LINKAGE] = linkage_stream(ledger, patient_id, organisation_id)
+    return {what: streams[what] for what in FOLDS}
+
+
+def _own_streams(ledger: Ledger, patient_id: PatientId) -> dict[str, UUID]:
+    """Those that are of no organisation."""
+    return {
+        PATIENT: patient_id,
+        IDENTITY: identity_stream(ledger, patient_id),
+        PERSONAL_DATA: consent_stream(ledger, patient_id, ConsentKind.PERSONAL_DATA),
+        TRANSFER: consent_stream(ledger, patient_id, ConsentKind.RESULTS_TRANSFER),
+        NOTICES: consent_stream(ledger, patient_id, ConsentKind.NOTIFICATIONS),
+        RECEIVING: receiving_stream(ledger, patient_id),
+    }

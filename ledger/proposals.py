@@ -90,7 +90,7 @@ def show(ledger: Ledger, report_id: UUID, patient_id: PatientId, by: Circumstanc
     )
     ledger.append(Write(uuid4(), 0, (shown,)), circumstances=by)
     agreed = matching.agreement(profile, subject)
-    return SideBySide(subject, profile, pair.patient.policy, agreed, contradicted)
+    return SideBySide(subject, profile, pair.patient.enp, agreed, contradicted)
 
 
 def confirm(
@@ -106,7 +106,7 @@ def confirm(
     pair = _load(ledger, report_id, patient_id, is_waiting=False)
     if pair.report.patient_id == patient_id:
         return Confirmed(is_matched=True, barrier=None)
-    barrier = barrier_of(_sight(ledger, pair), patient_id)
+    barrier = barrier_of(_sight(ledger, pair), patient_id, pair.report.current)
     return Confirmed(is_matched=False, barrier=barrier.code)
 
 

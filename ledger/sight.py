@@ -5,6 +5,7 @@ It may be old by the time of the append; expected versions and guards say so the
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from domain import report
@@ -23,6 +24,8 @@ class Sight:
     def __init__(self, ledger: Ledger, organisation_id: OrganisationId) -> None:
         self.ledger = ledger
         self.organisation_id = organisation_id
+        # One time for the whole decision: what terms are compared with.
+        self.at = datetime.now(UTC)
         self._reports: dict[UUID, Folded | None] = {}
         self._owners: dict[Number, UUID | None] = {}
         self._permitted: dict[PatientId, Permissions] = {}
@@ -37,8 +40,7 @@ class Sight:
         patients = [PatientId(owner) for owner in dict.fromkeys(owners.values())]
         unknown = [one for one in patients if one not in self._permitted]
         if unknown:
-            for permitted in permissions_of_all(self.ledger, unknown, self.organisation_id):
-                self._permitted[permitted.patient_id] = permitted
+            self._look_at(unknown)
 
     def report(self, report_id: UUID) -> tuple[Report | None, int]:
         """The report and its stream's version; StreamErasedError if its content was erased."""
@@ -59,7 +61,9 @@ class Sight:
 
     def permitted(self, patient_id: PatientId) -> Permissions:
         if patient_id not in self._permitted:
-            (self._permitted[patient_id],) = permissions_of_all(
-                self.ledger, [patient_id], self.organisation_id
-            )
+            self._look_at([patient_id])
         return self._permitted[patient_id]
+
+    def _look_at(self, patient_ids: Sequence[PatientId]) -> None:
+        for permitted in permissions_of_all(self.ledger, patient_ids, self.organisation_id, at=self.at):
+            self._permitted[permitted.patient_id] = permitted

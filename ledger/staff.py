@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from domain import staff, staff_session
 from domain.staff import Role, StaffMember
-from domain.values import StaffMemberId
+from domain.values import OrganisationId, StaffMemberId
 from ledger.codec import Circumstances
 from ledger.commands import change
 from ledger.store import Ledger, Position, Write
@@ -38,13 +38,20 @@ def by_member(handle: str, *, session_id: UUID | None = None) -> Circumstances:
 # Members
 
 
-def admit(ledger: Ledger, handle: str, roles: Collection[Role], by: Circumstances) -> StaffMemberId:
+def admit(
+    ledger: Ledger,
+    handle: str,
+    roles: Collection[Role],
+    by: Circumstances,
+    *,
+    organisation_id: OrganisationId | None = None,
+) -> StaffMemberId:
     member_id = member_id_of(ledger, handle)
     change(
         ledger,
         member_id,
         staff.evolve,
-        lambda state: (staff.admit(state, handle=handle, roles=roles),),
+        lambda state: (staff.admit(state, handle=handle, roles=roles, organisation_id=organisation_id),),
         by,
     )
     return member_id

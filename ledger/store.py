@@ -1,6 +1,7 @@
 """The ledger: append with an expected version, read a stream, read everything by position."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -16,12 +17,12 @@ from psycopg_pool import ConnectionPool
 from domain import Event
 from domain.report import ReportDestroyed, ReportRekeyed
 from domain.submission import SubmissionReceived
-from domain.values import Purpose
+from domain.values import PatientId, Purpose
 from ledger import leaf, sealing
 from ledger.arrays import BIGINTS, UUIDS, column
 from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
 from ledger.custody import Custody
-from ledger.insertion import Append, Erasure, Numbered
+from ledger.insertion import Append, Erasure, MovedMark, Numbered
 from ledger.keys import DataKeys, MintedKeys, NewKey
 from ledger.recorder import Document, Guard, LedgerRecorder, Mark
 from ledger.states import Evolve, Folded, States
@@ -110,6 +111,16 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def of_patient(self, patient_id: PatientId) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A transaction that sees this patient's rows of the views and nobody else's, whatever is asked."""
+        with self.pool.connection() as connection, connection.transaction():
+            connection.execute(
+                "SELECT set_config('letopis.patient', %s, true), set_config('role', 'letopis_patient', true)",
+                (str(patient_id),),
+            )
+            yield connection
+
     # Writing
 
     def append(
@@ -118,15 +129,17 @@ class Ledger:
         circumstances: Circumstances,
         marks: Sequence[Mark] = (),
         released: Sequence[Mark] = (),
+        moved: Sequence[MovedMark] = (),
         documents: Sequence[Document] = (),
         keys: MintedKeys | None = None,
         guards: Sequence[Guard] = (),
         erased: Sequence[Erasure] = (),
     ) -> Position:
         """Store the events of all writes together, or none of them. `marks` are entered in the blind
-        index and `released` taken out of it; `documents` and the new `keys` that sealed them are stored
-        beside; `guards` are further streams that the decision looked at: they must not have moved on; the
-        keys of `erased` are destroyed. A submission that is received gets its laboratory's next number.
+        index, `released` taken out of it and `moved` to another subject; `documents` and the new `keys`
+        that sealed them are stored beside; `guards` are further streams that the decision looked at: they
+        must not have moved on; the keys of `erased` are destroyed. A submission that is received gets its
+        laboratory's next number.
 
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
         or, with the last, nobody knows."""
@@ -159,6 +172,7 @@ class Ledger:
                 prepare,
                 marks=marks,
                 released=released,
+                moved=moved,
                 documents=documents,
                 guards=guards,
                 numbered=_numbered(writes),
@@ -178,9 +192,11 @@ class Ledger:
             frozenset(w.stream_id for w in writes if w.expected_version == 0 and w.subject == w.stream_id)
         )
 
-    def seal_document(self, subject: UUID, content: bytes, keys: MintedKeys) -> Document:
-        """Sealed bytes to be stored with an append, under the subject's key for results."""
-        key = self.keys.key_of(subject, Purpose.RESULTS, keys)
+    def seal_document(
+        self, subject: UUID, content: bytes, keys: MintedKeys, *, purpose: Purpose = Purpose.RESULTS
+    ) -> Document:
+        """Sealed bytes to be stored with an append, under the subject's key for the purpose."""
+        key = self.keys.key_of(subject, purpose, keys)
         document_id = uuid4()
         sealed, commitment = sealing.seal(
             key.secret,
@@ -192,11 +208,15 @@ class Ledger:
 
     # Reading
 
-    def load(self, stream_id: UUID, evolve: Callable[[S | None, Any], S]) -> tuple[S | None, int]:
-        """The state that a stream folds into, and its version: None and 0 for a stream that is not.
+    def load(
+        self, stream_id: UUID, evolve: Callable[[S | None, Any], S], *, until: int | None = None
+    ) -> tuple[S | None, int]:
+        """The state that a stream folds into, and its version: None and 0 for a stream that is not. With `until`
+        as it was when the stream was as long as that.
 
         What was erased is left out; a stream whose beginning was erased has no state any more."""
-        return _fold(self.read(stream_id), evolve)
+        events = self.read(stream_id)
+        return _fold((one for one in events if until is None or one.version <= until), evolve)
 
     def load_all(self, *asked: tuple[UUID, Evolve]) -> list[Folded]:
         """As `load`, of several streams by one query: a decision that looks at five asks once. States of

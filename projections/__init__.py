@@ -1,14 +1,34 @@
 """What readers need, derived from the ledger; can be thrown away and rebuilt."""
 
+from projections.appeals import APPEALS
 from projections.audit import AUDIT
 from projections.cabinet import CABINET
 from projections.delivery import DELIVERY
+from projections.guardianship import GUARDIANSHIP
+from projections.identity import IDENTITY
 from projections.intake import INTAKE
 from projections.matching import MATCHING
+from projections.obligations import OBLIGATIONS
+from projections.organisations import ORGANISATIONS
 from projections.projection import Projection
+from projections.study_requests import STUDY_REQUESTS
 from projections.terminology import TERMINOLOGY
 from projections.transparency import TRANSPARENCY
 
-PROJECTIONS: tuple[Projection, ...] = (CABINET, AUDIT, DELIVERY, INTAKE, MATCHING, TERMINOLOGY, TRANSPARENCY)
+PROJECTIONS: tuple[Projection, ...] = (
+    CABINET,
+    AUDIT,
+    DELIVERY,
+    INTAKE,
+    MATCHING,
+    IDENTITY,
+    GUARDIANSHIP,
+    ORGANISATIONS,
+    OBLIGATIONS,
+    TERMINOLOGY,
+    APPEALS,
+    STUDY_REQUESTS,
+    TRANSPARENCY,
+)
 
 __all__ = ["PROJECTIONS", "Projection"]

@@ -6,13 +6,32 @@ One row an event, by pseudonyms only: an auditor reads it without any key.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import orjson
 
+from domain import Event
+from domain.appeal import AppealSubmitted
 from domain.consent import ConsentGranted, ConsentWithdrawn
-from domain.linkage import OrganisationLinked, OrganisationUnlinked
+from domain.guardianship import (
+    GuardianshipConfirmed,
+    GuardianshipEnded,
+    GuardianshipRefused,
+    GuardianshipRequested,
+    SectionsHidden,
+    SectionsShown,
+)
+from domain.identity import (
+    IdentityConfirmed,
+    IdentityEvent,
+    IdentityRefused,
+    ProfileSuspended,
+    ScanAdded,
+    ScanRemoved,
+)
+from domain.linkage import LinkageEvent
+from domain.medical_card import CardClaimed, CardConfirmed, CardNumberRead, CardRefused
 from domain.notification import (
     NotificationAttempted,
     NotificationFailed,
@@ -22,26 +41,46 @@ from domain.notification import (
 )
 from domain.patient import PatientEvent
 from domain.proposal import MatchConfirmed, MatchDeclined, MatchProposed
-from domain.reading import AccessLogRead, ProposalRead, ReportRead, ReportsListed, SubmissionRead
+from domain.reading import (
+    AccessLogRead,
+    AppealRead,
+    IdentityRead,
+    ProposalRead,
+    ReportRead,
+    ReportsListed,
+    ScanRead,
+    SubmissionRead,
+)
+from domain.receiving import (
+    AutomaticTransferTurnedOff,
+    AutomaticTransferTurnedOn,
+    ReceivingSettingsChanged,
+)
 from domain.report import (
     ReportDestroyed,
+    ReportEvent,
     ReportMatched,
     ReportReceived,
     ReportRekeyed,
     ReportRevised,
     ReportUnmatched,
+    ReportVersionsHeld,
+    ReportVersionsReleased,
 )
 from domain.session import SessionClosed, SessionOpened, SignInRefused
 from domain.staff import StaffMemberAdmitted, StaffMemberEnrolled
 from domain.staff_session import StaffSessionClosed, StaffSessionOpened, StaffSignInRefused
+from domain.study_request import StudyRequested, StudyRequestFulfilled
 from domain.submission import (
     SubmissionQuarantined,
     SubmissionReceived,
     SubmissionRefused,
     SubmissionReleased,
 )
+from domain.takeover import CabinetClaimed, CabinetClaimRefused, CabinetHandedOver
 from domain.values import PatientId
-from ledger.codec import Erased, RecordedEvent, name_of
+from ledger.codec import NAMES, Erased, RecordedEvent, Unreadable, name_of
+from ledger.event_types import EVENT_TYPES
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
 
@@ -61,6 +100,10 @@ class Entry:
     detail: dict[str, Any]
 
 
+# What is sealed and is not among these is in a stream of its own, as of an appeal or a study request.
+_OF_PATIENT, _OF_REPORT = (
+    frozenset(NAMES[kind] for kind in get_args(events)) for events in (PatientEvent, ReportEvent)
+)
 # Whose data, which report, and what else may be known without a key.
 About = tuple[UUID | None, UUID | None, dict[str, Any]]
 
@@ -98,8 +141,8 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
     match event:
         case Erased():
             # What the trail says of a sealed event never came out of the seal: it stays the same.
-            is_report = event.name.startswith("Report")
-            return (None, recorded.stream_id, {}) if is_report else (recorded.stream_id, None, {})
+            patient_id = recorded.stream_id if event.name in _OF_PATIENT else None
+            return patient_id, recorded.stream_id if event.name in _OF_REPORT else None, {}
         case ReportReceived() | ReportRevised():
             return None, recorded.stream_id, {}
         case ReportMatched():
@@ -107,6 +150,9 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
         case ReportUnmatched() | ReportDestroyed():
             patient_id = event.patient_id if isinstance(event, ReportUnmatched) else None
             return patient_id, recorded.stream_id, {"reason": event.reason}
+        case ReportVersionsHeld() | ReportVersionsReleased():
+            reason = {"reason": event.reason} if isinstance(event, ReportVersionsHeld) else {}
+            return event.patient_id, recorded.stream_id, reason
         case ReportRekeyed():
             return None, recorded.stream_id, {"successor": str(event.successor_id)}
         case ReportRead() | ProposalRead():
@@ -114,8 +160,12 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return event.patient_id, event.report_id, detail
         case ReportsListed():
             return event.patient_id, None, {"purpose": event.purpose, "count": event.count}
-        case AccessLogRead():
+        case AccessLogRead() | AppealRead() | CardNumberRead() | IdentityRead() | ScanRead():
             return event.patient_id, None, {"purpose": event.purpose}
+        case _ if isinstance(event, IdentityEvent):
+            return event.patient_id, None, _about_identity(event)
+        case AppealSubmitted():
+            return event.patient_id, None, {"organisation": str(event.organisation_id)}
         case MatchProposed():
             return event.patient_id, event.report_id, {"reason": event.reason}
         case MatchConfirmed() | MatchDeclined():
@@ -125,7 +175,15 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return event.patient_id, None, {"consent": document.kind, "document": document.version}
         case ConsentWithdrawn():
             return event.patient_id, None, {"consent": event.kind}
-        case OrganisationLinked() | OrganisationUnlinked():
+        case AutomaticTransferTurnedOff() | AutomaticTransferTurnedOn() | StudyRequested():
+            return event.patient_id, None, {"organisation": str(event.organisation_id)}
+        case ReceivingSettingsChanged():
+            return event.patient_id, None, {}
+        case StudyRequestFulfilled():
+            return None, event.report_id, {"found_by": event.found_by}
+        case CardClaimed() | CardConfirmed() | CardRefused():
+            return event.patient_id, None, {"laboratory": str(event.laboratory_id)}
+        case _ if isinstance(event, LinkageEvent):
             return event.patient_id, None, {"organisation": str(event.organisation_id)}
         case NotificationRequested() | NotificationSuppressed():
             detail = {
@@ -148,7 +206,21 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return _about_access_and_intake(event)
 
 
-def _about_access_and_intake(event: object) -> About:  # noqa: C901 - as above
+def _about_identity(event: IdentityEvent) -> dict[str, Any]:
+    match event:
+        case IdentityConfirmed():
+            return {"proof": event.proof}
+        case IdentityRefused():
+            return {"reason": event.reason, "field": event.field}
+        case ProfileSuspended():
+            return {"reason": event.reason}
+        case ScanAdded() | ScanRemoved():
+            return {"scan": str(event.scan_id)}
+        case _:
+            return {}
+
+
+def _about_access_and_intake(event: Event | Unreadable) -> About:  # noqa: C901 - as above
     """As `_about`, of who came in and of what laboratories sent."""
     match event:
         case SessionOpened():
@@ -158,7 +230,8 @@ def _about_access_and_intake(event: object) -> About:  # noqa: C901 - as above
         case SessionClosed() | StaffSessionClosed():
             return None, None, {"reason": event.reason}
         case StaffMemberAdmitted():
-            return None, None, {"handle": event.handle, "roles": list(event.roles)}
+            works_for = {"organisation": str(event.organisation_id)} if event.organisation_id else {}
+            return None, None, {"handle": event.handle, "roles": list(event.roles)} | works_for
         case StaffMemberEnrolled():
             return None, None, {"factors": list(event.factors)}
         case StaffSessionOpened():
@@ -174,22 +247,71 @@ def _about_access_and_intake(event: object) -> About:  # noqa: C901 - as above
         case SubmissionRead():
             return None, None, {"submission": str(event.submission_id), "purpose": event.purpose}
         case _:
-            return None, None, {}
+            return _about_guardians(event)
+
+
+def _about_guardians(event: Event | Unreadable) -> About:
+    """As `_about`, of guardians and wards: whose data it is, and who the other is."""
+    match event:
+        case GuardianshipConfirmed():
+            return event.ward_id, None, {"guardian": str(event.guardian_id)}
+        case GuardianshipEnded():
+            return event.ward_id, None, {"guardian": str(event.guardian_id), "reason": event.reason}
+        case SectionsHidden() | SectionsShown():
+            detail = {"guardian": str(event.guardian_id), "keeper": event.keeper}
+            return event.ward_id, None, detail | {"sections": list(event.sections)}
+        case GuardianshipRequested():
+            return event.guardian_id, None, {"kind": event.kind}
+        case GuardianshipRefused():
+            return event.guardian_id, None, {"reason": event.reason}
+        case CabinetClaimed():
+            return event.claimant_id, None, {}
+        case CabinetHandedOver():
+            return event.ward_id, None, {"claimant": str(event.claimant_id)}
+        case CabinetClaimRefused():
+            return event.claimant_id, None, {"reason": event.reason}
+        case _:
+            return _about_account(event)
+
+
+def _about_account(event: Event | Unreadable) -> About:
+    """As `_about`, of what people sign in with, and of what only says whose it is. Of what is sealed it says nothing:
+    whose that is stands in the event beside it."""
+    is_clear = EVENT_TYPES[name_of(event)].purpose is None
+    return getattr(event, "patient_id", None) if is_clear else None, None, {}
 
 
 # Queries.
 
-READINGS = ("ReportRead", "ReportsListed", "AccessLogRead", "ProposalRead")
+READINGS = (
+    "ReportRead",
+    "ReportsListed",
+    "AccessLogRead",
+    "ProposalRead",
+    "AppealRead",
+    "CardNumberRead",
+    "IdentityRead",
+    "ScanRead",
+)
 _COLUMNS = "position, event_id, recorded_at, name, actor, on_behalf_of, patient_id, report_id, detail"
 
 
 def readings_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> list[Entry]:
     """Who read the patient's data, latest first."""
-    with ledger.pool.connection() as connection:
+    return _latest(ledger, patient_id, READINGS, limit)
+
+
+def sign_ins_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 20) -> list[Entry]:
+    """When the patient came in, and when somebody was refused who tried to be them; latest first."""
+    return _latest(ledger, patient_id, ("SessionOpened", "SignInRefused"), limit)
+
+
+def _latest(ledger: Ledger, patient_id: PatientId, names: Sequence[str], limit: int) -> list[Entry]:
+    with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
             f"SELECT {_COLUMNS} FROM audit.entries WHERE patient_id = %s AND name = ANY(%s)"
             " ORDER BY position DESC LIMIT %s",
-            (patient_id, list(READINGS), limit),
+            (patient_id, list(names), limit),
         ).fetchall()
     return [Entry(*row) for row in found]
 

@@ -5,7 +5,7 @@ key of the event it came from; the report itself is read from the ledger, where 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,17 +21,15 @@ from domain.report import (
     ReportMatched,
     ReportReceived,
     ReportRekeyed,
-    ReportRevised,
     ReportUnmatched,
 )
-from domain.report_content import ReportContent
 from domain.values import PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
-from ledger.keys import KeyErasedError
 from ledger.store import Ledger
+from projections.cabinet_versions import OF_VERSIONS, about, sealed_summary, versions_changed
 from projections.projection import Projection, Rows
-from projections.summary import Summary, summarise
+from projections.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
         rows, [e for e in events if isinstance(e.event, OrganisationLinked | OrganisationUnlinked)]
     )
     _reports_received(rows, kinds[ReportReceived], ledger)
-    for recorded in kinds[ReportRevised]:
-        _report_revised(rows, recorded, ledger)
+    versions_changed(rows, [e for e in events if isinstance(e.event, OF_VERSIONS)], ledger)
     _reports_given(rows, [e for e in events if isinstance(e.event, ReportMatched | ReportUnmatched)])
     _reports_ended(rows, kinds[ReportRekeyed] + kinds[ReportDestroyed])
     _reports_read(rows, kinds[ReportRead], kinds[ReportUnmatched])
@@ -129,44 +126,7 @@ def _reports_received(rows: Rows, events: list[RecordedEvent], ledger: Ledger) -
             [recorded.recorded_at for recorded, _ in received],
             [recorded.position for recorded, _ in received],
             [recorded.key_id for recorded, _ in received],
-            [_sealed_summary(recorded, event.content, secrets) for recorded, event in received],
-        ),
-    )
-
-
-def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger) -> None:
-    event = recorded.event
-    assert isinstance(event, ReportRevised) and recorded.key_id is not None
-    secrets = ledger.keys.find_all([recorded.key_id])
-    number = rows.execute(
-        "INSERT INTO versions SELECT %s, max(version) + 1, %s, %s, %s FROM versions WHERE report_id = %s"
-        " RETURNING version",
-        (
-            recorded.stream_id,
-            event.content.status,
-            recorded.recorded_at,
-            recorded.position,
-            recorded.stream_id,
-        ),
-    ).fetchone()
-    if event.is_late:
-        # What stands goes on standing; only what its status means may have changed.
-        rows.execute(
-            "UPDATE reports SET status = coalesce(%s, status) WHERE report_id = %s",
-            (event.status, recorded.stream_id),
-        )
-        return
-    rows.execute(
-        "UPDATE reports SET version = %s, status = %s, received_at = %s, position = %s, key_id = %s,"
-        " summary = %s WHERE report_id = %s",
-        (
-            number[0] if number else 0,
-            event.status or event.content.status,
-            recorded.recorded_at,
-            recorded.position,
-            recorded.key_id,
-            _sealed_summary(recorded, event.content, secrets),
-            recorded.stream_id,
+            [sealed_summary(recorded, event.content, secrets) for recorded, event in received],
         ),
     )
 
@@ -193,7 +153,7 @@ def _reports_ended(rows: Rows, events: list[RecordedEvent]) -> None:
     """What has no key any more has no row either."""
     if events:
         ended = [recorded.stream_id for recorded in events]
-        for table in ("reports", "versions"):
+        for table in ("reports", "versions", "held_versions"):
             rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%s)".encode(), (ended,))
 
 
@@ -215,27 +175,12 @@ def _reports_read(rows: Rows, events: list[RecordedEvent], taken: list[RecordedE
         )
 
 
-def _sealed_summary(
-    recorded: RecordedEvent, content: ReportContent, secrets: Mapping[UUID, bytes | None]
-) -> bytes:
-    assert recorded.key_id is not None
-    secret = secrets[recorded.key_id]
-    if secret is None:
-        raise KeyErasedError(recorded.key_id)
-    plaintext = orjson.dumps(summarise(content))
-    return sealing.seal_row(secret, about=_about(recorded.stream_id), plaintext=plaintext)
-
-
-def _about(report_id: UUID) -> bytes:
-    return b"cabinet.reports.summary/" + report_id.bytes
-
-
 # Queries. Schema names are written out: a rebuild has the other schema on its search path.
 
 
 def reports_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 100) -> list[ReportRow]:
     """The patient's reports, new ones first, then by time of receipt."""
-    with ledger.pool.connection() as connection:
+    with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
             "SELECT report_id, laboratory_id, version, status, received_at, version_read < version,"
             " key_id, summary FROM cabinet.reports WHERE patient_id = %s"
@@ -248,7 +193,7 @@ def reports_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 100) -> li
 
 def report_of(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> tuple[ReportRow, int] | None:
     """One report of this patient, and the position of its current version; None if it is not theirs."""
-    with ledger.pool.connection() as connection:
+    with ledger.of_patient(patient_id) as connection:
         row = connection.execute(
             "SELECT report_id, laboratory_id, version, status, received_at, version_read < version,"
             " key_id, summary, position FROM cabinet.reports WHERE patient_id = %s AND report_id = %s",
@@ -259,14 +204,26 @@ def report_of(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> tuple[R
     return _report_row(row, ledger.keys.find_all([row[6]])[row[6]]), row[8]
 
 
-def versions_of(ledger: Ledger, report_id: UUID) -> list[VersionRow]:
-    with ledger.pool.connection() as connection:
+def versions_of(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> list[VersionRow]:
+    """The versions that the patient may see: what is held is not among them."""
+    with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
-            "SELECT version, status, received_at, position FROM cabinet.versions"
-            " WHERE report_id = %s ORDER BY version",
+            "SELECT v.version, v.status, v.received_at, v.position FROM cabinet.versions v"
+            " LEFT JOIN cabinet.held_versions h USING (report_id)"
+            " WHERE v.report_id = %s AND (h.last_version IS NULL OR v.version <= h.last_version)"
+            " ORDER BY v.version",
             (report_id,),
         ).fetchall()
     return [VersionRow(*row) for row in found]
+
+
+def held_reason(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> str | None:
+    """Why a later version of the report is held; None if none is."""
+    with ledger.of_patient(patient_id) as connection:
+        row = connection.execute(
+            "SELECT reason FROM cabinet.held_versions WHERE report_id = %s", (report_id,)
+        ).fetchone()
+    return row[0] if row else None
 
 
 def laboratories(ledger: Ledger, *, search: str = "", limit: int = 20) -> list[LaboratoryRow]:
@@ -283,7 +240,7 @@ def laboratories(ledger: Ledger, *, search: str = "", limit: int = 20) -> list[L
 
 def linked_laboratories(ledger: Ledger, patient_id: PatientId) -> list[tuple[LaboratoryRow, datetime]]:
     """The laboratories that the patient has linked, and since when."""
-    with ledger.pool.connection() as connection:
+    with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
             "SELECT l.laboratory_id, l.handle, l.name, l.inn, k.changed_at FROM cabinet.linkages k"
             " JOIN cabinet.laboratories l ON l.laboratory_id = k.organisation_id"
@@ -318,7 +275,7 @@ def waiting(
 def _report_row(row: tuple[Any, ...], secret: bytes | None) -> ReportRow:
     summary = None
     if secret is not None:
-        plaintext = sealing.unseal_row(secret, about=_about(row[0]), sealed=bytes(row[7]))
+        plaintext = sealing.unseal_row(secret, about=about(row[0]), sealed=bytes(row[7]))
         summary = Summary(**orjson.loads(plaintext))
     report_id, laboratory_id, version, status, received_at, is_new = row[:6]
     return ReportRow(report_id, laboratory_id, version, status, received_at, is_new, summary)
@@ -335,6 +292,7 @@ CABINET = Projection(
         "linkages": "patient_id, organisation_id",
         "reports": "report_id",
         "versions": "report_id, version",
+        "held_versions": "report_id",
     },
     apply=apply,
     names=frozenset(
@@ -348,6 +306,8 @@ CABINET = Projection(
             "ReportUnmatched",
             "ReportRekeyed",
             "ReportDestroyed",
+            "ReportVersionsHeld",
+            "ReportVersionsReleased",
             "ReportRead",
         }
     ),

@@ -115,7 +115,7 @@ def due(ledger: Ledger, *, now: datetime, limit: int = 100) -> list[Notification
 
 
 def notifications_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> list[NotificationRow]:
-    with ledger.pool.connection() as connection:
+    with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
             f"SELECT {_COLUMNS} FROM delivery.notifications WHERE patient_id = %s"
             " ORDER BY requested_at DESC LIMIT %s",

@@ -26,6 +26,8 @@ from domain.report import (
     ReportRekeyed,
     ReportRevised,
     ReportUnmatched,
+    ReportVersionsHeld,
+    ReportVersionsReleased,
     UnmatchReason,
 )
 from domain.values import PatientId
@@ -73,6 +75,7 @@ class _Batch:
     revised: dict[UUID, RecordedEvent] = field(default_factory=dict)
     profiles: dict[UUID, ProfileStated] = field(default_factory=dict)
     decisions: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
+    held: dict[UUID, bool] = field(default_factory=dict)
 
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
@@ -80,9 +83,11 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     batch = _Batch()
     for recorded in events:
         _take(batch, recorded)
+        _take_hold(batch, recorded)
     _profiles_stated(rows, batch.profiles, ledger)
     _reports_wait(rows, batch, ledger)
     _decided(rows, batch.decisions)
+    _versions_held(rows, batch.held)
 
 
 def _take(batch: _Batch, recorded: RecordedEvent) -> None:
@@ -106,6 +111,14 @@ def _take(batch: _Batch, recorded: RecordedEvent) -> None:
         case _:
             # What was erased says nothing any more.
             return
+
+
+def _take_hold(batch: _Batch, recorded: RecordedEvent) -> None:
+    """What is taken from its patient holds nothing back any more."""
+    if isinstance(recorded.event, ReportVersionsHeld):
+        batch.held[recorded.stream_id] = True
+    elif isinstance(recorded.event, ReportVersionsReleased | ReportUnmatched):
+        batch.held[recorded.stream_id] = False
 
 
 def _take_version(batch: _Batch, recorded: RecordedEvent) -> None:
@@ -194,6 +207,15 @@ def _decided(rows: Rows, decisions: Mapping[tuple[UUID, UUID], str]) -> None:
         )
 
 
+def _versions_held(rows: Rows, held: Mapping[UUID, bool]) -> None:
+    if released := [report_id for report_id, is_held in held.items() if not is_held]:
+        rows.execute("DELETE FROM held_versions WHERE report_id = ANY(%s)", (released,))
+    if kept := [report_id for report_id, is_held in held.items() if is_held]:
+        rows.execute(
+            "INSERT INTO held_versions SELECT unnest(%s::uuid[]) ON CONFLICT (report_id) DO NOTHING", (kept,)
+        )
+
+
 def _digests(
     ledger: Ledger, name: NameKeys, birth_date: str | None, sex: str | None
 ) -> Iterable[tuple[bool, bytes, bytes | None]]:
@@ -218,7 +240,7 @@ WITH alike AS (
         AND (p.sex_key IS NULL OR n.sex_key IS NULL OR p.sex_key = n.sex_key)
     WHERE NOT EXISTS (
         SELECT FROM matching.report_numbers m JOIN ledger.blind_index b USING (kind, mark)
-        WHERE m.report_id = n.report_id)
+        WHERE m.report_id = n.report_id AND m.kind NOT IN ('old-policy', 'temporary-policy'))
     GROUP BY n.report_id, p.patient_id
 ), proposed AS (
     SELECT report_id, patient_id, false AS by_number, is_sex_same FROM alike
@@ -232,7 +254,8 @@ WITH alike AS (
 SELECT r.position, r.report_id, r.laboratory_id, l.handle, p.patient_id, p.by_number, p.is_sex_same,
     r.is_number_failed,
     EXISTS (SELECT FROM matching.report_numbers m JOIN ledger.blind_index b USING (kind, mark)
-        WHERE m.report_id = r.report_id AND b.subject <> p.patient_id)
+        WHERE m.report_id = r.report_id AND b.subject <> p.patient_id
+        AND m.kind NOT IN ('old-policy', 'temporary-policy'))
     OR EXISTS (SELECT FROM matching.report_numbers m JOIN ledger.blind_index b USING (kind)
         WHERE m.report_id = r.report_id AND b.subject = p.patient_id AND b.mark <> m.mark
         AND m.kind IN ('enp', 'snils'))
@@ -289,6 +312,29 @@ def recognised(ledger: Ledger, *, after: UUID, limit: int = 50) -> list[tuple[UU
     return [(report_id, PatientId(patient_id), kind) for (report_id, patient_id, _), kind in reasons.items()]
 
 
+def waiting_for(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> list[UUID]:
+    """The reports that wait although a number or a person's word leads to this patient."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT m.report_id FROM ledger.blind_index b JOIN matching.report_numbers m USING (kind, mark)"
+            " WHERE b.subject = %(patient)s"
+            " UNION SELECT report_id FROM matching.decisions JOIN matching.reports USING (report_id)"
+            " WHERE patient_id = %(patient)s AND status = 'confirmed' ORDER BY 1 LIMIT %(limit)s",
+            {"patient": patient_id, "limit": limit},
+        ).fetchall()
+    return [row[0] for row in found]
+
+
+def held(ledger: Ledger, *, after: UUID, limit: int = 50) -> list[UUID]:
+    """The next reports of which later versions are held, round by round."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT report_id FROM matching.held_versions WHERE report_id > %s ORDER BY report_id LIMIT %s",
+            (after, limit),
+        ).fetchall()
+    return [row[0] for row in found]
+
+
 MATCHING = Projection(
     name="matching",
     tables={
@@ -297,6 +343,7 @@ MATCHING = Projection(
         "report_names": "report_id, is_whole, key",
         "patient_names": "patient_id, is_whole, key",
         "decisions": "report_id, patient_id",
+        "held_versions": "report_id",
     },
     apply=apply,
     names=frozenset(
@@ -308,6 +355,8 @@ MATCHING = Projection(
             "ReportUnmatched",
             "ReportRekeyed",
             "ReportDestroyed",
+            "ReportVersionsHeld",
+            "ReportVersionsReleased",
             "MatchProposed",
             "MatchConfirmed",
             "MatchDeclined",

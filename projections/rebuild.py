@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier
 from ledger.store import Ledger
 from projections.follow import position_of, take
 from projections.projection import Projection
+from projections.rights import copy_rights
 
 BATCH = 2000
 SEEN = Callable[[int], None]
@@ -96,12 +97,7 @@ def _beside(owner: Ledger, view: Projection) -> Iterator[str]:
                 )
             )
         connection.execute(SQL("INSERT INTO {} (position) VALUES (0)").format(Identifier(name, "tracking")))
-        for grant in (
-            "GRANT USAGE ON SCHEMA {} TO letopis_app, letopis_auditor",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO letopis_app",
-            "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO letopis_auditor",
-        ):
-            connection.execute(SQL(grant).format(schema))
+        copy_rights(connection, view.name, name)
     try:
         yield name
     finally:

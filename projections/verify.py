@@ -33,6 +33,8 @@ ORDER BY e.notification_id
 Row = tuple[int, str, int, str, bytes, int | None, str | None]
 # The id of an event that waits for its leaf index is compared with nothing: its form is looked at.
 _STRICT = leaf.pattern()
+# The events that name a stored document, and what each is called in a finding.
+_WITH_DOCUMENT = {"SubmissionReceived": "a submission", "ScanAdded": "a scan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,19 +201,20 @@ class _Reading:
             raise fault("the leaf index belongs to another event")
 
     def _read_documents(self, rows: Sequence[Row]) -> None:
-        """Every submission's document is there and is the one that the event names."""
+        """Every submission's document, and every scan, is there and is the one that the event names."""
         named: dict[str, tuple[tuple[str, str], int, int | None]] = {}
         submitted: list[tuple[str, str, int, int | None]] = []
         for position, stream_id, _, name, state, leaf_index, _ in rows:
-            if name == "SubmissionReceived":
+            if name in _WITH_DOCUMENT:
                 try:
                     event = orjson.loads(state.rpartition(b"\n")[2])
                     document = event["document"]
                     said = (document["key_id"], document["sealed_sha256"])
                     named[document["document_id"]] = (said, position, leaf_index)
-                    submitted.append((stream_id, event["laboratory_id"], position, leaf_index))
+                    if name == "SubmissionReceived":
+                        submitted.append((stream_id, event["laboratory_id"], position, leaf_index))
                 except (ValueError, KeyError, TypeError):
-                    what = "a submission names no document"
+                    what = f"{_WITH_DOCUMENT[name]} names no document"
                     raise _FoundError(what, leaf_index=leaf_index, position=position) from None
         if not named:
             return

@@ -6,21 +6,38 @@ from uuid import UUID
 
 from domain import (
     Event,
+    account,
+    appeal,
     code_map,
     consent,
+    external_account,
+    guardianship,
+    identity,
+    identity_document,
     laboratory,
     linkage,
+    medical_card,
     notification,
+    obligation,
+    organisation_registry,
     patient,
+    permission,
+    person_registry,
     proposal,
     reading,
+    receiving,
+    recovery,
     report,
     report_content,
+    sampling,
     session,
     staff,
     staff_session,
+    study_request,
+    takeover,
 )
 from domain.organisation import Format, OrganisationKind
+from domain.policy import PolicyKind
 from domain.study_type import StudyType
 from domain.submission import (
     RefusalsSummarised,
@@ -53,7 +70,10 @@ CLINIC = OrganisationId(INVITRO)
 REPORT = UUID("d0000000-0000-8000-8000-000000000001")
 OTHER_REPORT = UUID("d0000000-0000-8000-8000-000000000002")
 SUBMISSION = UUID("e0000000-0000-8000-8000-000000000001")
+APPEAL = UUID("f1000000-0000-8000-8000-000000000001")
 NOTICE = UUID("f0000000-0000-8000-8000-000000000001")
+AUTHENTICATOR = UUID("a1000000-0000-4000-8000-000000000001")
+EARLIER_SESSION = UUID("a2000000-0000-4000-8000-000000000001")
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 12, 5, 0, 250000, tzinfo=UTC)
 ENP = "9911111111111112"
@@ -179,6 +199,24 @@ STUDY_TYPES = laboratory.LaboratoryStudyTypesAllowed(
 DEPARTMENT = laboratory.DepartmentAdded(code="УЗИ-1", name="Отделение УЗИ", section=StudyType.INSTRUMENTAL)
 RECEIVED = report.ReportReceived(laboratory_id=INVITRO, submission_id=SUBMISSION, content=CONTENT)
 MATCHED = report.ReportMatched(patient_id=ANNA, matched_by="enp")
+OBLIGATION = obligation.ObligationArose(
+    patient_id=ANNA,
+    duty=obligation.Duty.DESTROY_DATA,
+    ground=obligation.Ground.WITHDRAWAL,
+    due=date(2026, 12, 23),
+    consent_id=UUID("e0000000-0000-8000-8000-00000000000c"),
+    consent_version=4,
+)
+BASIS = permission.Basis(
+    at=LATER,
+    looked_at=(
+        permission.LookedAt(
+            what="consent/results-transfer",
+            stream_id=UUID("e0000000-0000-8000-8000-00000000000c"),
+            version=3,
+        ),
+    ),
+)
 UNMATCHED = report.ReportUnmatched(patient_id=ANNA, reason=report.UnmatchReason.WITHDRAWN_BY_LABORATORY)
 HELD = replace(RECEIVED, content=MINIMAL_CONTENT)
 REVISED = report.ReportRevised(laboratory_id=INVITRO, submission_id=SUBMISSION, content=FINAL_CONTENT)
@@ -214,8 +252,67 @@ SUPPRESSED = notification.NotificationSuppressed(
 ATTEMPTED = notification.NotificationAttempted(attempt=1, lease_until=LATER, consent_version=3)
 FAILED = notification.NotificationFailed(attempt=1, reason="mailbox-full", retry_at=LATER)
 UNKNOWN = notification.NotificationOutcomeUnknown(attempt=1, stage="worker-lost", retry_at=LATER)
+APPEALED = appeal.AppealSubmitted(
+    patient_id=ANNA,
+    organisation_id=CLINIC,
+    number="7K3-M9Q-2DX",
+    answer_due=LATER,
+    consent_id=REQUESTED.consent_id,
+    consent_version=3,
+)
+APPEAL_CONTENT = appeal.AppealContentStated(
+    family="Соколова",
+    given="Анна",
+    patronymic="Петровна",
+    birth_date="1984-02-29",
+    policy=ENP,
+    email="anna@example.test",
+    organisation_name="Лаборатория Инвитро",
+    inn="7707083893",
+    okpo="00242766",
+)
 READ = reading.ReportRead(
     patient_id=ANNA, report_id=REPORT, report_version=2, purpose=reading.ReadingPurpose.OWN_CABINET
+)
+
+IDENTITY_DOCUMENT = identity_document.IdentityDocument(
+    kind=identity_document.DocumentKind.PASSPORT_RF,
+    series="4500",
+    number="000001",
+    issued_on=date(2004, 4, 1),
+    issuer_code="770-001",
+)
+SCAN = identity.ScanAdded(
+    patient_id=ANNA,
+    scan_id=UUID("e0000000-0000-4000-8000-000000000011"),
+    kind=identity.ScanKind.IDENTITY_DOCUMENT,
+    media_type="image/png",
+    document=SUBMITTED.document,
+)
+
+GUARDIAN_AND_WARD = {"guardian_id": ANNA, "ward_id": BORIS}
+WARD = guardianship.WardDescribed(
+    family="Соколов",
+    given="Михаил",
+    patronymic="Ильич",
+    birth_date="2019-05-17",
+    sex="male",
+    snils="90000005900",
+    policy=ENP,
+    capacity=guardianship.WardCapacity.MINOR,
+    document=guardianship.GuardianshipDocument.BIRTH_CERTIFICATE,
+    document_number="I-АБ 000001",
+)
+SAMPLING_POINT = sampling.SamplingPointStated(
+    organisation_id=CLINIC,
+    code="П-1",
+    name="Процедурный кабинет",
+    address="Москва, ул. Примерная, 1",
+    time_zone="Europe/Moscow",
+    weekdays=(0, 1, 2, 3, 4),
+    opens="08:00",
+    closes="11:00",
+    slot_minutes=15,
 )
 
 
@@ -240,14 +337,145 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "LaboratoryPatientIdUnlinked": both(
         patient.LaboratoryPatientIdUnlinked(laboratory_id=INVITRO, system="", number="П-0042")
     ),
+    "ScanAdded": both(SCAN),
+    "ScanRemoved": both(identity.ScanRemoved(patient_id=ANNA, scan_id=SCAN.scan_id)),
+    "IdentityCheckRequested": both(identity.IdentityCheckRequested(patient_id=ANNA, profile_number=1)),
+    "IdentityConfirmed": both(
+        identity.IdentityConfirmed(patient_id=ANNA, profile_number=1, proof=identity.Proof.OPERATOR)
+    ),
+    "IdentityRefused": (
+        identity.IdentityRefused(
+            patient_id=ANNA, profile_number=1, reason=identity.Cause.DATA_DIFFER, field="birth_date"
+        ),
+        identity.IdentityRefused(patient_id=ANNA, profile_number=1, reason=identity.Cause.PROOF_FAILED),
+    ),
+    "IdentityExpired": both(identity.IdentityExpired(patient_id=ANNA)),
+    "ProfileSuspended": both(
+        identity.ProfileSuspended(patient_id=ANNA, reason=identity.SuspensionReason.UNPAID_FINES)
+    ),
+    "ProfileRestored": both(identity.ProfileRestored(patient_id=ANNA)),
+    "IdentityRead": both(reading.IdentityRead(patient_id=ANNA, purpose=reading.ReadingPurpose.OPERATION)),
+    "ScanRead": both(
+        reading.ScanRead(patient_id=ANNA, scan_id=SCAN.scan_id, purpose=reading.ReadingPurpose.OPERATION)
+    ),
+    "PersonsImported": both(person_registry.PersonsImported(count=100_000, sha256="ab" * 32)),
+    "GuardianshipRequested": both(
+        guardianship.GuardianshipRequested(guardian_id=ANNA, kind=guardianship.GuardianshipKind.PARENT)
+    ),
+    "WardDescribed": (WARD, replace(WARD, patronymic=None, policy=None)),
+    "GuardianshipConfirmed": both(guardianship.GuardianshipConfirmed(**GUARDIAN_AND_WARD)),
+    "GuardianshipRefused": both(
+        guardianship.GuardianshipRefused(
+            guardian_id=ANNA, reason=guardianship.GuardianshipRefusal.DETAILS_DIFFER
+        )
+    ),
+    "GuardianshipEnded": both(
+        guardianship.GuardianshipEnded(**GUARDIAN_AND_WARD, reason=guardianship.GuardianshipEnd.AGE_REACHED)
+    ),
+    "SectionsHidden": both(
+        guardianship.SectionsHidden(
+            **GUARDIAN_AND_WARD,
+            sections=(StudyType.GENETICS,),
+            keeper=guardianship.SectionKeeper.OPERATOR,
+        )
+    ),
+    "SectionsShown": both(
+        guardianship.SectionsShown(
+            **GUARDIAN_AND_WARD,
+            sections=(StudyType.BLOOD_COUNT, StudyType.BIOCHEMISTRY),
+            keeper=guardianship.SectionKeeper.WARD,
+        )
+    ),
+    "CabinetClaimed": both(takeover.CabinetClaimed(claimant_id=ANNA)),
+    "ClaimantDescribed": both(
+        takeover.ClaimantDescribed(snils=SNILS, birth_date="2008-05-17", document_number="4500 000001")
+    ),
+    "CabinetHandedOver": both(takeover.CabinetHandedOver(claimant_id=ANNA, ward_id=BORIS)),
+    "CabinetClaimRefused": both(
+        takeover.CabinetClaimRefused(claimant_id=ANNA, reason=takeover.ClaimRefusal.DETAILS_DIFFER)
+    ),
     "SessionOpened": (
         session.SessionOpened(patient_id=ANNA, factors=("password", "phone-code")),
         session.SessionOpened(patient_id=ANNA, factors=()),
     ),
     "SessionClosed": both(session.SessionClosed(reason="signed-out")),
+    "AuthenticatorAdded": both(
+        account.AuthenticatorAdded(
+            patient_id=ANNA, authenticator_id=AUTHENTICATOR, kind=account.AuthenticatorKind.PASSKEY
+        )
+    ),
+    "AuthenticatorNamed": both(
+        account.AuthenticatorNamed(authenticator_id=AUTHENTICATOR, label="Телефон Анны")
+    ),
+    "AuthenticatorRemoved": both(
+        account.AuthenticatorRemoved(patient_id=ANNA, authenticator_id=AUTHENTICATOR)
+    ),
+    "AuthenticatorSuspected": both(
+        account.AuthenticatorSuspected(patient_id=ANNA, authenticator_id=AUTHENTICATOR)
+    ),
+    "RecoveryCodesIssued": both(account.RecoveryCodesIssued(patient_id=ANNA, count=10)),
+    "RecoveryCodeUsed": both(account.RecoveryCodeUsed(patient_id=ANNA)),
+    "SmsCodesTurnedOff": both(account.SmsCodesTurnedOff(patient_id=ANNA)),
+    "SmsCodesTurnedOn": both(account.SmsCodesTurnedOn(patient_id=ANNA)),
     "SignInRefused": both(session.SignInRefused(patient_id=ANNA, reason="password-wrong")),
+    "PasswordRecoveryRequested": both(recovery.PasswordRecoveryRequested(patient_id=ANNA, opens_at=LATER)),
+    "PasswordRecoveryCancelled": both(recovery.PasswordRecoveryCancelled(patient_id=ANNA)),
+    "PasswordRecovered": (
+        recovery.PasswordRecovered(patient_id=ANNA, proofs=("sms-code", "totp")),
+        recovery.PasswordRecovered(patient_id=ANNA, proofs=()),
+    ),
+    "ExternalAccountLinked": both(
+        external_account.ExternalAccountLinked(patient_id=ANNA, provider="esia", account="1000299654")
+    ),
+    "ExternalAccountUnlinked": both(
+        external_account.ExternalAccountUnlinked(patient_id=ANNA, provider="esia")
+    ),
     "OrganisationLinked": both(linkage.OrganisationLinked(patient_id=ANNA, organisation_id=CLINIC)),
     "OrganisationUnlinked": both(linkage.OrganisationUnlinked(patient_id=ANNA, organisation_id=CLINIC)),
+    "OrganisationAwaited": (
+        linkage.OrganisationAwaited(
+            patient_id=ANNA,
+            organisation_id=CLINIC,
+            oid="1.2.643.5.1.13.13.12.2.77.1",
+            inn="7707083893",
+            ogrn="1027700132195",
+            department="04",
+            registry="9f" * 32,
+        ),
+        linkage.OrganisationAwaited(
+            patient_id=ANNA,
+            organisation_id=CLINIC,
+            oid="1.2.643.5.1.13.13.12.2.77.1",
+            inn="7707083893",
+            ogrn="1027700132195",
+        ),
+    ),
+    "OrganisationConnected": both(
+        linkage.OrganisationConnected(patient_id=ANNA, organisation_id=CLINIC, laboratory_id=INVITRO)
+    ),
+    "CardClaimed": both(medical_card.CardClaimed(patient_id=ANNA, laboratory_id=INVITRO)),
+    "CardNumberStated": both(medical_card.CardNumberStated(number="П-0042")),
+    "CardConfirmed": both(medical_card.CardConfirmed(patient_id=ANNA, laboratory_id=INVITRO)),
+    "CardRefused": both(
+        medical_card.CardRefused(
+            patient_id=ANNA, laboratory_id=INVITRO, reason=medical_card.CardRefusal.OTHER_PERSON
+        )
+    ),
+    "CardNumberRead": both(
+        medical_card.CardNumberRead(
+            patient_id=ANNA, laboratory_id=INVITRO, purpose=reading.ReadingPurpose.OPERATION
+        )
+    ),
+    "OrganisationRegistryImported": both(
+        organisation_registry.OrganisationRegistryImported(
+            sha256="9f" * 32, rows=100_000, refused=3, as_of=date(2026, 11, 1)
+        )
+    ),
+    "CollectionPointsImported": both(
+        organisation_registry.CollectionPointsImported(
+            sha256="7a" * 32, rows=200, refused=0, as_of=date(2026, 11, 1)
+        )
+    ),
     "ConsentGranted": (
         consent.ConsentGranted(patient_id=ANNA, document=DOCUMENT, organisations=(CLINIC,)),
         consent.ConsentGranted(patient_id=ANNA, document=DOCUMENT),
@@ -255,6 +483,90 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "ConsentWithdrawn": both(
         consent.ConsentWithdrawn(patient_id=ANNA, kind=consent.ConsentKind.RESULTS_TRANSFER)
     ),
+    "ReceivingSettingsChanged": (
+        receiving.ReceivingSettingsChanged(
+            patient_id=ANNA,
+            channels=(receiving.DeliveryChannel.EMAIL, receiving.DeliveryChannel.SMS),
+            periodicity=receiving.Periodicity.DAILY,
+            document_format=receiving.DocumentFormat.XML,
+            check_list=receiving.CheckList.WEEKLY,
+            declined_study_types=(StudyType.GENETICS,),
+            declines_others=True,
+            has_no_notices=True,
+        ),
+        receiving.ReceivingSettingsChanged(
+            patient_id=ANNA,
+            channels=(),
+            periodicity=receiving.Periodicity.AS_READY,
+            document_format=receiving.DocumentFormat.PDF,
+            check_list=receiving.CheckList.MONTHLY,
+        ),
+    ),
+    "AutomaticTransferTurnedOff": both(
+        receiving.AutomaticTransferTurnedOff(patient_id=ANNA, organisation_id=CLINIC)
+    ),
+    "AutomaticTransferTurnedOn": both(
+        receiving.AutomaticTransferTurnedOn(patient_id=ANNA, organisation_id=CLINIC)
+    ),
+    "AppealSubmitted": both(APPEALED),
+    "AppealContentStated": (APPEAL_CONTENT, replace(APPEAL_CONTENT, patronymic=None)),
+    "AppealTaken": both(appeal.AppealTaken()),
+    "AppealAnswered": (
+        appeal.AppealAnswered(
+            outcome=appeal.Outcome.REFUSED,
+            reason=appeal.RefusalReason.DATA_DIFFER,
+            field=appeal.AppealField.BIRTH_DATE,
+        ),
+        appeal.AppealAnswered(outcome=appeal.Outcome.ACTIVATED),
+    ),
+    "AppealAnswerExplained": both(appeal.AppealAnswerExplained(text="У нас другая дата рождения.")),
+    "AppealReminded": both(appeal.AppealReminded()),
+    "AppealEscalated": both(appeal.AppealEscalated()),
+    "AppealStatusRequested": both(appeal.AppealStatusRequested(asked_at=LATER)),
+    "AppealRepeated": both(
+        appeal.AppealRepeated(answer_due=LATER, consent_id=REQUESTED.consent_id, consent_version=3)
+    ),
+    "AppealWithdrawn": both(appeal.AppealWithdrawn()),
+    "AppealRead": both(
+        reading.AppealRead(patient_id=ANNA, appeal_id=APPEAL, purpose=reading.ReadingPurpose.OPERATION)
+    ),
+    "ObligationArose": (
+        replace(OBLIGATION, organisation_id=CLINIC),
+        OBLIGATION,
+    ),
+    "ObligationExtended": both(
+        obligation.ObligationExtended(ground=obligation.Ground.BLOCKED_UNTIL_DESTROYED, due=date(2027, 5, 23))
+    ),
+    "ObligationMet": both(obligation.ObligationMet(proof=obligation.Proof.CONSENT_WITHDRAWN)),
+    "ObligationLifted": both(
+        obligation.ObligationLifted(consent_id=OBLIGATION.consent_id, consent_version=5)
+    ),
+    "ConsentExpired": both(
+        consent.ConsentExpired(patient_id=ANNA, kind=consent.ConsentKind.RESULTS_TRANSFER, until=LATER)
+    ),
+    "SamplingPointStated": (
+        replace(SAMPLING_POINT, study_types=(StudyType.BLOOD_COUNT,)),
+        SAMPLING_POINT,
+    ),
+    "SamplingPointClosed": both(sampling.SamplingPointClosed(organisation_id=CLINIC, code="П-1")),
+    "StudyRequested": (
+        study_request.StudyRequested(patient_id=ANNA, organisation_id=CLINIC, is_urgent=True),
+        study_request.StudyRequested(patient_id=ANNA, organisation_id=CLINIC),
+    ),
+    "StudyChosen": both(
+        study_request.StudyChosen(
+            number="7K2QM-0XRTA", code="58410-2", coverage=study_request.Coverage.POLICY
+        )
+    ),
+    "StudyPaid": (
+        study_request.StudyPaid(said_by=study_request.PaymentWord.PATIENT, receipt_number="ФД 4471"),
+        study_request.StudyPaid(said_by=study_request.PaymentWord.ORGANISATION),
+    ),
+    "SamplingScheduled": both(study_request.SamplingScheduled(point="П-1", starts_at=LATER)),
+    "SampleTaken": both(study_request.SampleTaken(taken_at=NOON)),
+    "SampleReachedLaboratory": both(study_request.SampleReachedLaboratory(reached_at=NOON)),
+    "StudyRequestFulfilled": both(study_request.StudyRequestFulfilled(report_id=REPORT, found_by="code")),
+    "StudyRequestCancelled": both(study_request.StudyRequestCancelled(reason="patient")),
     "LaboratoryRegistered": both(REGISTERED),
     "LaboratoryKindStated": both(KIND),
     "LaboratoryOidStated": both(OID),
@@ -314,6 +626,12 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     ),
     "MatchConfirmed": both(proposal.MatchConfirmed(report_id=REPORT, patient_id=ANNA)),
     "MatchDeclined": both(proposal.MatchDeclined(report_id=REPORT, patient_id=ANNA)),
+    "ReportVersionsHeld": both(
+        report.ReportVersionsHeld(
+            patient_id=ANNA, shown_version=1, reason="transfer-consent-missing", basis=BASIS
+        )
+    ),
+    "ReportVersionsReleased": both(report.ReportVersionsReleased(patient_id=ANNA, basis=BASIS)),
     "ReportUnmatched": (UNMATCHED, replace(UNMATCHED, patient_id=None)),
     "ReportRekeyed": both(report.ReportRekeyed(successor_id=UUID(int=2**64 + 7))),
     "ReportDestroyed": both(report.ReportDestroyed(reason=report.DestructionReason.RETENTION_ENDED)),
@@ -352,6 +670,48 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
 
 # Fields that an event's class got after its golden file was written.
 GROWN: dict[str, Event] = {
+    "OrganisationLinked": linkage.OrganisationLinked(
+        patient_id=ANNA,
+        organisation_id=CLINIC,
+        oid="1.2.643.5.1.13.13.12.2.77.1",
+        department="04",
+        registry="9f" * 32,
+    ),
+    "ConsentGranted": consent.ConsentGranted(
+        patient_id=ANNA,
+        document=DOCUMENT,
+        study_types=(StudyType.BIOCHEMISTRY,),
+        until=LATER,
+        factors=("password", "sms"),
+    ),
+    "ConsentWithdrawn": consent.ConsentWithdrawn(
+        patient_id=ANNA, kind=consent.ConsentKind.ELECTRONIC_TRANSFER, organisation_id=CLINIC
+    ),
+    "ReportMatched": replace(MATCHED, basis=BASIS),
+    "NotificationRequested": replace(REQUESTED, basis=BASIS),
+    "NotificationSuppressed": replace(SUPPRESSED, basis=BASIS),
+    "PatientRegistered": patient.PatientRegistered(locale="ru", for_ward=True),
+    "PolicyLinked": patient.PolicyLinked(
+        number="123456789",
+        kind=PolicyKind.TEMPORARY,
+        series="АБ",
+        issued_on="2026-11-01",
+        valid_until="2027-01-12",
+    ),
+    "PolicyUnlinked": patient.PolicyUnlinked(reason="ended"),
+    "StaffMemberAdmitted": staff.StaffMemberAdmitted(
+        handle="maria", roles=(staff.Role.REGISTRAR,), organisation_id=CLINIC
+    ),
+    "ProfileStated": replace(
+        PROFILE,
+        citizenship="RU",
+        document=replace(IDENTITY_DOCUMENT, valid_until=date(2029, 5, 30)),
+        inn="500100732259",
+        region="77",
+    ),
+    "SessionOpened": session.SessionOpened(
+        patient_id=ANNA, factors=("password", "sms-code", "totp"), continues=EARLIER_SESSION
+    ),
     "ReportRevised": report.ReportRevised(
         laboratory_id=INVITRO,
         submission_id=SUBMISSION,

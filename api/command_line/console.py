@@ -1,7 +1,7 @@
 """What the commands share: a node whose views are up to date, and how a refusal is told."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -25,6 +25,16 @@ def words_of(error: Exception) -> str:
 def refuse(words: str) -> NoReturn:
     err.print(words)
     sys.exit(1)
+
+
+def say_if_none(lines: Iterable[str], words: str) -> None:
+    """Print the lines; for a person who looks at an empty list, say so beside what a program would read."""
+    is_none = True
+    for line in lines:
+        is_none = False
+        print(line)
+    if is_none:
+        err.print(words)
 
 
 @contextmanager

@@ -92,8 +92,12 @@ def _line(name: str, answer: Answer) -> dict[str, Any]:
 
 
 def _told(line: dict[str, Any]) -> str:
-    why = f": {line['problem']['code']}" if line["problem"] else ""
-    return f"{line['file']}: {line['outcome']}{why} {' '.join(line['reports'])}".rstrip()
+    said = f"{line['file']}: {line['outcome']} {' '.join(line['reports'])}".rstrip()
+    problem = line["problem"]
+    if problem is None:
+        return said
+    where = f" ({problem['field']})" if problem["field"] else ""
+    return f"{said}\n    {problem['code']}{where}: {problem['detail']} {explain(problem['code']).advice[1]}"
 
 
 def _summary(summary: Counter[str], seconds: float) -> str:

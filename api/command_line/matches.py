@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from api.command_line.console import opened_node, refuse
+from api.command_line.console import opened_node, refuse, say_if_none
 from api.laboratories import OPERATOR
 from api.node import Node
 from api.problems import explain
@@ -51,9 +51,9 @@ def list_proposals(
 ) -> None:
     """What a person has to decide, in the order in which the reports arrived. No name is shown."""
     with _opened() as opened:
-        for found in _proposed(opened):
-            line = _line(found)
-            print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
+        lines = map(_line, _proposed(opened))
+        told = (json.dumps(one, ensure_ascii=False) if as_json_lines else _told(one) for one in lines)
+        say_if_none(told, "Nothing waits for a person's decision.")
 
 
 @match.command()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from api.command_line.console import opened_node, refuse, words_of
+from api.command_line.console import opened_node, refuse, say_if_none, words_of
 from api.formats import content_of, read_received
 from api.laboratories import OPERATOR
 from api.node import Node
@@ -32,9 +32,9 @@ def list_entries(
 ) -> None:
     """What lies in quarantine, in order of arrival, with the reason of each."""
     with opened_node() as opened:
-        for entry in _entries(opened, handle):
-            line = _line(entry)
-            print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
+        lines = map(_line, _entries(opened, handle))
+        told = (json.dumps(one, ensure_ascii=False) if as_json_lines else _told(one) for one in lines)
+        say_if_none(told, "Nothing is in quarantine.")
 
 
 @quarantine.command()

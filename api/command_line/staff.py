@@ -20,8 +20,13 @@ from domain.staff import (
     StaffMember,
     StaffMemberAlreadyAdmittedError,
     StaffMemberUnknownError,
+    StaffOrganisationMissingError,
+    StaffOrganisationNotForRoleError,
     StaffRoleMissingError,
 )
+from domain.values import OrganisationId
+from ledger.commands import LaboratoryNotFoundError
+from ledger.onboarding import laboratory_of_id, load_laboratory
 from ledger.staff import members
 from projections import PROJECTIONS
 from projections.follow import Follower
@@ -29,9 +34,12 @@ from projections.follow import Follower
 staff = typer.Typer(no_args_is_help=True, help="Members of staff and their roles.")
 err = Console(stderr=True)
 _REFUSALS = (
+    LaboratoryNotFoundError,
     StaffHandleMalformedError,
     StaffMemberAlreadyAdmittedError,
     StaffMemberUnknownError,
+    StaffOrganisationMissingError,
+    StaffOrganisationNotForRoleError,
     StaffRoleMissingError,
 )
 _HANDLE = typer.Argument(help="Working name: small letters, digits, dashes. It stays in history for ever.")
@@ -41,10 +49,14 @@ _HANDLE = typer.Argument(help="Working name: small letters, digits, dashes. It s
 def admit(
     handle: Annotated[str, _HANDLE],
     roles: Annotated[list[Role], typer.Option("--role", help="What they may do; again for another role.")],
+    lab: Annotated[
+        str | None, typer.Option(help="Handle of the organisation that a registrar works for.")
+    ] = None,
 ) -> None:
     """Let somebody work here, and print the link by which they set their password and second factor."""
     with _opened() as door:
-        _print_link(door.admit(handle, roles, OPERATOR))
+        organisation_id = OrganisationId(load_laboratory(door.ledger, lab)[0]) if lab is not None else None
+        _print_link(door.admit(handle, roles, OPERATOR, organisation_id=organisation_id))
 
 
 @staff.command()
@@ -72,6 +84,9 @@ def list_members(
         for member in members(door.ledger):
             line = {"handle": member.handle, "state": _state(member), "roles": sorted(member.roles)}
             told = f"{member.handle}  {line['state']}  {', '.join(line['roles'])}"
+            if member.organisation_id is not None:
+                line["laboratory"] = laboratory_of_id(door.ledger, member.organisation_id).handle
+                told += f"  {line['laboratory']}"
             print(json.dumps(line) if as_json_lines else told)
 
 

@@ -124,6 +124,13 @@ PORTAL: dict[str, Explanation] = {
         "Попробуйте через несколько минут.",
         "Try again in a few minutes.",
     ),
+    "field-missing": say(
+        422,
+        "Поле не заполнено.",
+        "The field is empty.",
+        "Заполните его: без него данные не сохранить.",
+        "Fill it in: nothing can be saved without it.",
+    ),
     "name-missing": say(
         422,
         "Поле не заполнено.",

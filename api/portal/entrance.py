@@ -6,15 +6,22 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from orjson import dumps, loads
 
-from api.portal.sign_in import CODE_MINUTES, SESSION_HOURS, Action, hash_password, phone_of
+from api import limits
+from api.passwords import require_good
+from api.portal.letting_in import ask_for_second_factor, let_in
+from api.portal.passwords import with_suggestion
+from api.portal.refusing import form_page
+from api.portal.sign_in import CODE_MINUTES, Action, hash_password, phone_of
 from api.portal.web import Actor, Form, Person, Visit, cookie_name, go, set_cookie, told
 from api.problems import ProblemError, explain
 from domain.values import PatientId
 from ledger import commands
+from ledger.account import load_account
 from ledger.recorder import MarkTakenError
 
 router = APIRouter(include_in_schema=False)
 CHALLENGE_SECONDS = CODE_MINUTES * 60
+_FACTORS = ("password", "sms-code")
 
 
 @router.get("/")
@@ -30,8 +37,14 @@ def register_page(person: Person) -> Response:
 @router.post("/register")
 def register(person: Person, form: Form) -> Response:
     """Ask for a code. Whether the phone has a cabinet is told to its owner only, by SMS."""
+    suggested = with_suggestion(form)
+    if suggested is not None:
+        return person.page("register.html", errors={}, values=suggested)
     try:
+        limits.take_from_address(person.request, person.ledger, person.settings, "register")
         phone = phone_of(form.get("phone", ""))
+        limits.take(person.ledger, "register", phone)
+        require_good(form.get("password", ""), about=(phone,))
         pending = {"phone": phone, "password_hash": hash_password(form.get("password", ""))}
         is_free = person.ledger.find("phone", phone) is None
         challenge_id = person.door.challenge(
@@ -51,6 +64,7 @@ def register_code_page(person: Person) -> Response:
 @router.post("/register/code")
 def register_code(person: Person, form: Form) -> Response:
     try:
+        limits.take_from_address(person.request, person.ledger, person.settings, "code")
         passed = person.door.pass_code("register", person.challenge_id(), form.get("code", ""))
         pending = loads(passed.pending)
         patient_id = PatientId(uuid4())
@@ -63,7 +77,7 @@ def register_code(person: Person, form: Form) -> Response:
         return _code_page(person, "register", "/register/code", ProblemError("code-expired", "code"))
     except ProblemError as error:
         return _code_page(person, "register", "/register/code", error)
-    return _let_in(person, patient_id, "/services", notice="phone-confirmed")
+    return let_in(person, patient_id, "/services", factors=_FACTORS, notice="phone-confirmed")
 
 
 @router.get("/sign-in")
@@ -74,8 +88,12 @@ def sign_in_page(person: Person) -> Response:
 @router.post("/sign-in")
 def sign_in(person: Person, form: Form) -> Response:
     try:
+        limits.take_from_address(person.request, person.ledger, person.settings, "sign-in")
         phone = phone_of(form.get("phone", ""))
+        limits.take(person.ledger, "sign-in", phone)
         patient_id = person.door.check_password(phone, form.get("password", ""))
+        if load_account(person.ledger, patient_id).second_factors() != ("sms-code",):
+            return ask_for_second_factor(person, patient_id)
         challenge_id = person.door.challenge(
             "sign-in", phone, locale=person.locale, subject=patient_id, pending=dumps({"phone": phone})
         )
@@ -92,11 +110,15 @@ def sign_in_code_page(person: Person) -> Response:
 @router.post("/sign-in/code")
 def sign_in_code(person: Person, form: Form) -> Response:
     try:
+        limits.take_from_address(person.request, person.ledger, person.settings, "code")
         passed = person.door.pass_code("sign-in", person.challenge_id(), form.get("code", ""))
+        assert passed.subject is not None
+        # Turned off since the code was sent, by a session that is open elsewhere.
+        if not load_account(person.ledger, PatientId(passed.subject)).takes_sms:
+            raise ProblemError("code-expired", "code")
     except ProblemError as error:
         return _code_page(person, "sign-in", "/sign-in/code", error)
-    assert passed.subject is not None
-    return _let_in(person, PatientId(passed.subject), "/reports")
+    return let_in(person, PatientId(passed.subject), "/reports", factors=_FACTORS)
 
 
 @router.post("/register/code/resend")
@@ -114,15 +136,6 @@ def sign_out(person: Actor) -> Response:
     person.door.close_session(person.signed_in(), reason="signed-out")
     response = go("/sign-in", notice="signed-out")
     response.delete_cookie(cookie_name(person.settings, "session"), path="/")
-    return response
-
-
-def _let_in(person: Visit, patient_id: PatientId, path: str, *, notice: str | None = None) -> Response:
-    """A new session id at each sign-in, whatever the browser had before."""
-    token = person.door.open_session(patient_id, factors=("password", "sms-code"))
-    response = go(path, notice=notice)
-    set_cookie(response, person.settings, "session", token, seconds=SESSION_HOURS * 3600)
-    response.delete_cookie(cookie_name(person.settings, "challenge"), path="/")
     return response
 
 
@@ -172,5 +185,4 @@ def _resend(person: Visit, action: Action, path: str) -> Response:
 
 def _again(person: Visit, template: str, error: ProblemError, *, values: dict[str, str]) -> Response:
     """The form once more, with what was wrong."""
-    status = explain(error.code).status
-    return person.page(template, status=status, errors=told(error, person.locale), values=values)
+    return form_page(person, template, error, values=values)

@@ -1,38 +1,96 @@
-"""The page of what a patient has set up, and what is next (S18-S43)."""
+"""«Мои услуги» → «Медицинские услуги»: what a patient has set up, what is next, and the way to every section.
+
+All states come from the diagnosis, so the hub never says another thing than «Почему услуга недоступна».
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from api.portal.consents import consent_of
+from api.diagnosis import facts_of
 from api.portal.web import Person
-from domain.consent import ConsentKind
-from ledger import commands
-from projections import cabinet
+from domain.diagnosis import Check, Finding, Verdict, diagnose
 
 router = APIRouter(include_in_schema=False)
+CONSENTS = (Check.CONSENT_PERSONAL_DATA, Check.CONSENT_TRANSFER, Check.CONSENT_NOTICES)
+# The steps in the order in which one needs the other (S18-S43, S54-S56).
+STEPS: Mapping[str, tuple[str, tuple[Check, ...]]] = MappingProxyType(
+    {
+        "phone": ("/account/phone", (Check.PHONE,)),
+        "profile": ("/services/profile", (Check.PROFILE, Check.REGION, Check.DOCUMENT)),
+        "identity": ("/services/identity", (Check.IDENTITY, Check.SUSPENSION)),
+        "policy": ("/services/policy", (Check.POLICY,)),
+        "organisation": ("/services/organisations", (Check.ORGANISATION,)),
+        "receiving": ("/services/receiving", (Check.RECEIVING,)),
+        "consents": ("/consents", CONSENTS),
+        "email": ("/services/profile", (Check.CONTACTS,)),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the medical services; its words are `hub.section.<name>`, its state that of its checks."""
+
+    name: str
+    href: str
+    checks: tuple[Check, ...] = ()
+
+
+SECTIONS = (
+    Section("receiving", "/services/receiving", (Check.RECEIVING,)),
+    Section("organisations", "/services/organisations", (Check.ORGANISATION,)),
+    Section("studies", "/services/studies"),
+    Section("expected", "/services/expected"),
+    Section("policy", "/services/policy", (Check.POLICY,)),
+    Section("identity", "/services/identity", (Check.IDENTITY, Check.SUSPENSION, Check.DOCUMENT)),
+    Section("consents", "/consents", CONSENTS),
+    Section("notices", "/consents#notifications", (Check.CONSENT_NOTICES, Check.CONTACTS)),
+    Section("appeals", "/services/appeals", (Check.APPEAL,)),
+    Section("wards", "/wards"),
+)
+_WORST = (Verdict.YOURS, Verdict.OURS, Verdict.ORGANISATION)
 
 
 @router.get("/services")
 def services_page(person: Person) -> Response:
-    """The checklist of S18-S43: what is done, what is next."""
-    patient_id = person.patient_id
-    patient = commands.load_patient(person.ledger, patient_id)
-    consents = [consent_of(person, kind) for kind in ConsentKind]
-    done = {
-        "phone": patient.phone_confirmed,
-        "profile": patient.profile is not None,
-        "policy": patient.policy is not None,
-        "organisation": bool(cabinet.linked_laboratories(person.ledger, patient_id)),
-        "consents": all(state is not None and state.in_force for state in consents),
-        "email": patient.email is not None,
-    }
-    links = {
-        "phone": "/services",
-        "profile": "/services/profile",
-        "policy": "/services/policy",
-        "organisation": "/services/organisations",
-        "consents": "/consents",
-        "email": "/services/profile",
-    }
-    steps = [{"key": key, "done": done[key], "href": links[key]} for key in done]
-    return person.page("services.html", steps=steps)
+    person.signed_in()
+    facts = facts_of(person.ledger, person.settings, person.patient_id, counts_waiting=False)
+    findings = diagnose(facts)
+    return person.page(
+        "services.html",
+        steps=[
+            {"key": key, "done": is_done(findings, checks), "href": href}
+            for key, (href, checks) in STEPS.items()
+            if person.may_open(href)
+        ],
+        sections=[
+            {"name": one.name, "href": one.href, "verdict": verdict_of(findings, one.checks)}
+            for one in SECTIONS
+            if person.may_open(one.href)
+        ],
+        region=_region(findings) if person.may_open(STEPS["profile"][0]) else None,
+    )
+
+
+def is_done(findings: Sequence[Finding], checks: tuple[Check, ...]) -> bool:
+    """Whether the patient has nothing left to do here; what others owe is not their step."""
+    return not any(one.check in checks and one.verdict is Verdict.YOURS for one in findings)
+
+
+def verdict_of(findings: Sequence[Finding], checks: tuple[Check, ...]) -> str | None:
+    """The worst of what the checks found; None where nothing is checked."""
+    found = {one.verdict for one in findings if one.check in checks}
+    if not found:
+        return None
+    return next((verdict for verdict in _WORST if verdict in found), Verdict.OK).value
+
+
+def _region(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Whether the service works where the patient lives (S112)."""
+    (found,) = (one for one in findings if one.check is Check.REGION)
+    return {"code": found.code, "verdict": found.verdict.value}

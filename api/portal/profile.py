@@ -1,111 +1,143 @@
-"""The profile: who a patient says they are, every wrong field named at once (S82-S90)."""
+"""The profile: who a patient says they are, every wrong field named at once (S82-S91)."""
 
-import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
-from api.portal.web import Actor, Form, Person, go, told
-from api.problems import ProblemError
-from domain.patient import ProfileStated
-from domain.values import CheckDigitError, snils
+from api import limits
+from api.citizenships import citizenships
+from api.portal.web import Actor, Form, Person, Visit, go, told
+from api.problems import ProblemError, explain
+from api.profile_rules import Read, read_profile
+from api.regions import REGIONS
+from domain.identity_document import DocumentKind
+from domain.patient import Patient
 from ledger import commands
+from ledger.identity import look
 from ledger.recorder import MarkTakenError
 
 router = APIRouter(include_in_schema=False)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-OLDEST = date(1900, 1, 1)
 
 
 @router.get("/services/profile")
 def profile_page(person: Person) -> Response:
     patient = commands.load_patient(person.ledger, person.patient_id)
-    values = {"email": patient.email or ""}
-    if patient.profile is not None:
-        profile = patient.profile
-        values |= {
-            "family": profile.family,
-            "given": profile.given,
-            "patronymic": profile.patronymic or "",
-            "birth_date": f"{date.fromisoformat(profile.birth_date):%d.%m.%Y}",
-            "sex": profile.sex,
-            "snils": profile.snils,
-        }
-    return person.page("profile.html", errors={}, values=values)
+    return _page(person, values_of(patient))
 
 
 @router.post("/services/profile")
 def save_profile(person: Actor, form: Form) -> Response:
     """Every field is checked, and every wrong one is named at once (S82-S90)."""
-    errors: dict[str, dict[str, str]] = {}
-    read: dict[str, Any] = {}
-    for field, check in _PROFILE_FIELDS.items():
-        try:
-            read[field] = check(form.get(field, "").strip())
-        except ProblemError as error:
-            errors |= told(error, person.locale)
-    if errors:
-        return person.page("profile.html", status=422, errors=errors, values=form)
-    patient_id, email = person.patient_id, read.pop("email")
+    read = _read(form)
+    if read.errors or read.profile is None:
+        return _page(person, form, errors=_told(person, read), status=422)
     try:
-        commands.state_profile(person.ledger, patient_id, ProfileStated(**read), person.by())
-        if email:
-            commands.state_email(person.ledger, patient_id, email, person.by())
+        known = commands.load_patient(person.ledger, person.patient_id).profile
+        if known is None or known.snils != read.profile.snils:
+            limits.take(person.ledger, "number", str(person.patient_id))
+        commands.state_profile(person.ledger, person.patient_id, read.profile, person.by())
+        if read.email:
+            commands.state_email(person.ledger, person.patient_id, read.email, person.by())
     except MarkTakenError:
         errors = told(ProblemError("snils-taken", "snils"), person.locale)
-        return person.page("profile.html", status=409, errors=errors, values=form)
+        return _page(person, form, errors=errors, status=409)
+    except ProblemError as error:
+        errors = told(ProblemError(error.code, "snils"), person.locale)
+        return _page(person, form, errors=errors, status=explain(error.code).status)
     return go("/services", notice="profile-saved")
 
 
-def _named(field: str, *, is_optional: bool = False) -> Any:
-    def check(text: str) -> str | None:
-        name = " ".join(text.split())
-        if not name and not is_optional:
-            raise ProblemError("name-missing", field)
-        if len(name) > 100:
-            raise ProblemError("name-missing", field)
-        return name or None
-
-    return check
-
-
-def _birth_date(text: str) -> str:
-    try:
-        found = datetime.strptime(text, "%d.%m.%Y").date()  # noqa: DTZ007 - a date has no zone
-    except ValueError:
-        raise ProblemError("birth-date-malformed", "birth_date") from None
-    if not OLDEST <= found <= date.today():  # noqa: DTZ011 - a day more or less is no matter here
-        raise ProblemError("birth-date-malformed", "birth_date")
-    return found.isoformat()
+@router.post("/services/profile/check")
+def check_field(person: Actor, form: Form) -> JSONResponse:
+    """One field of the form (`check` names it) by the rules of the whole: nothing is kept. `text` is how it would
+    be written."""
+    read, name = _read(form), form.get("check", "")
+    error = _told(person, read).get(name)
+    return JSONResponse(
+        {"error": error, "text": None if error else read.texts.get(name)},
+        headers={"Cache-Control": "no-store"},
+    )
 
 
-def _sex(text: str) -> str:
-    if text not in ("male", "female"):
-        raise ProblemError("sex-missing", "sex")
-    return text
+def _read(form: dict[str, str]) -> Read:
+    return read_profile(form, today=datetime.now(UTC).date())
 
 
-def _snils(text: str) -> str:
-    try:
-        return snils(text)
-    except CheckDigitError:
-        raise ProblemError("snils-check-failed", "snils") from None
+def _told(person: Visit, read: Read) -> dict[str, Any]:
+    """What is wrong, in the order of the form."""
+    errors: dict[str, Any] = {}
+    for name in (*FIELDS, *read.errors):
+        if name in read.errors and name not in errors:
+            errors |= told(read.errors[name], person.locale)
+    return errors
 
 
-def _email(text: str) -> str | None:
-    if text and (len(text) > 254 or not _EMAIL.fullmatch(text)):
-        raise ProblemError("email-malformed", "email")
-    return text or None
+FIELDS = (
+    "family",
+    "given",
+    "patronymic",
+    "birth_date",
+    "sex",
+    "citizenship",
+    "document_kind",
+    "document_series",
+    "document_number",
+    "document_issued_on",
+    "document_issuer_code",
+    "document_valid_until",
+    "snils",
+    "inn",
+    "region",
+    "email",
+)
 
 
-_PROFILE_FIELDS = {
-    "family": _named("family"),
-    "given": _named("given"),
-    "patronymic": _named("patronymic", is_optional=True),
-    "birth_date": _birth_date,
-    "sex": _sex,
-    "snils": _snils,
-    "email": _email,
-}
+def values_of(patient: Patient) -> dict[str, str]:
+    """The fields of the form as they were stated."""
+    values = {"email": patient.email or ""}
+    profile = patient.profile
+    if profile is None:
+        return values
+    document = profile.document
+    if document is not None:
+        values |= {
+            "document_kind": document.kind,
+            "document_series": document.series or "",
+            "document_number": document.number,
+            "document_issued_on": _day(document.issued_on),
+            "document_issuer_code": document.issuer_code or "",
+            "document_valid_until": _day(document.valid_until),
+        }
+    return values | {
+        "family": profile.family,
+        "given": profile.given,
+        "patronymic": profile.patronymic or "",
+        "birth_date": _day(date.fromisoformat(profile.birth_date)),
+        "sex": profile.sex,
+        "citizenship": profile.citizenship or "",
+        "snils": profile.snils,
+        "inn": profile.inn or "",
+        "region": profile.region or "",
+    }
+
+
+def _day(day: date | None) -> str:
+    return f"{day:%d.%m.%Y}" if day else ""
+
+
+def _page(
+    person: Visit, values: dict[str, str], *, errors: dict[str, Any] | None = None, status: int = 200
+) -> Response:
+    known = look(person.ledger, person.patient_id)
+    return person.page(
+        "profile.html",
+        status=status,
+        errors=errors or {},
+        values=values,
+        citizenships=citizenships(person.locale),
+        document_kinds=tuple(DocumentKind),
+        regions=tuple(REGIONS.items()),
+        is_confirmed=known.so_far.is_believed(known.patient),
+    )

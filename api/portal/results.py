@@ -10,36 +10,50 @@ from fastapi.responses import Response
 
 from api.pages import phrase
 from api.portal.report_view import patient_name, shown_observations, text_of
+from api.portal.seen_reports import purpose_of, seen_report, seen_reports
 from api.portal.web import Person, Visit
 from api.problems import ProblemError
 from domain.admission import section_of
 from domain.laboratory import Laboratory
+from domain.permission import BARRIERS
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
 from domain.report import ReportReceived, ReportRevised
 from domain.report_content import ReportContent
 from domain.values import PatientId
-from ledger import code_maps, commands, onboarding
+from ledger import code_maps, commands, guardianship, onboarding
 from ledger.codec import RecordedEvent
 from projections import audit, cabinet, delivery, transparency
+from projections import guardianship as guardianships
 from projections.cabinet import ReportRow
 from projections.delivery import NotificationRow
 from projections.summary import summarise, title_of
 
 router = APIRouter(include_in_schema=False)
-OWN = ReadingPurpose.OWN_CABINET
+# Of a notice; what holds a version back from the patient is said together.
+_REASONS = (
+    "consent-missing",
+    "consent-withdrawn",
+    "consent-expired",
+    "not-wanted",
+    "email-missing",
+    "version-late",
+)
 _ACTIONS = {
     "ReportRead": "viewed",
     "ReportsListed": "listed",
     "AccessLogRead": "access-log-viewed",
     "ProposalRead": "compared",
+    "IdentityRead": "identity-viewed",
+    "ScanRead": "scan-viewed",
+    "AppealRead": "appeal-read",
+    "CardNumberRead": "card-viewed",
 }
 
 
 @router.get("/reports")
 def reports_page(person: Person) -> Response:
-    patient_id = person.patient_id
-    rows = [row for row in cabinet.reports_of(person.ledger, patient_id) if row.summary is not None]
-    reading = ReportsListed(patient_id=patient_id, count=len(rows), purpose=OWN)
+    rows = [row for row in seen_reports(person) if row.summary is not None]
+    reading = ReportsListed(patient_id=person.patient_id, count=len(rows), purpose=purpose_of(person))
     commands.record_reading(person.ledger, reading, person.by())
     names = _laboratory_names(person)
     issuers = {row.laboratory_id for row in rows}
@@ -74,7 +88,7 @@ def _listed(row: ReportRow, names: dict[UUID, str], laboratory: Laboratory) -> d
 @router.get("/reports/{report_id}")
 def report_page(person: Person, report_id: UUID) -> Response:
     patient_id = person.patient_id
-    found = cabinet.report_of(person.ledger, patient_id, report_id)
+    found = seen_report(person, report_id)
     if found is None:
         raise ProblemError("not-found")
     row, position = found
@@ -82,7 +96,9 @@ def report_page(person: Person, report_id: UUID) -> Response:
     if not isinstance(recorded.event, ReportReceived | ReportRevised):
         raise ProblemError("not-found")
     content = recorded.event.content
-    reading = ReportRead(patient_id=patient_id, report_id=report_id, report_version=row.version, purpose=OWN)
+    reading = ReportRead(
+        patient_id=patient_id, report_id=report_id, report_version=row.version, purpose=purpose_of(person)
+    )
     commands.record_reading(person.ledger, reading, person.by())
     return person.page(
         "report.html",
@@ -111,9 +127,10 @@ def _report(person: Visit, row: ReportRow, content: ReportContent) -> dict[str, 
         "conclusion": content.conclusion or text_of(content.conclusion_codes),
         "notes": list(content.notes),
         "version": row.version,
+        "held": cabinet.held_reason(person.ledger, person.patient_id, row.report_id),
         "versions": [
             {"version": version.version, "status": version.status, "received_at": version.received_at}
-            for version in cabinet.versions_of(person.ledger, row.report_id)
+            for version in cabinet.versions_of(person.ledger, person.patient_id, row.report_id)
         ],
         "patient": {"name": patient_name(content.subject), "birth_date": content.subject.birth_date},
         "attachments": [
@@ -134,23 +151,28 @@ def _leaf(person: Visit, recorded: RecordedEvent) -> dict[str, Any] | None:
 @router.get("/access")
 def access_page(person: Person) -> Response:
     patient_id = person.patient_id
-    commands.record_reading(person.ledger, AccessLogRead(patient_id=patient_id, purpose=OWN), person.by())
-    titles = _titles(person, patient_id)
+    reading = AccessLogRead(patient_id=patient_id, purpose=purpose_of(person))
+    commands.record_reading(person.ledger, reading, person.by())
+    titles = _titles(person)
     patient = commands.load_patient(person.ledger, patient_id)
     own_name = ""
     if patient.profile is not None:
         own_name = f"{patient.profile.family} {patient.profile.given}"
+    guardians = _guardians(person, patient_id)
     entries = [
         {
             "at": entry.recorded_at,
-            "who": own_name if entry.actor == f"patient:{patient_id}" else entry.actor,
-            "role_id": f"access.role.{entry.actor.partition(':')[0]}",
+            "who": own_name
+            if entry.actor == f"patient:{patient_id}"
+            else guardians.get(entry.actor, entry.actor),
+            "role_id": f"access.role.{_role_of(entry)}",
             "action_id": f"access.action.{_ACTIONS[entry.name]}",
             "what": (titles.get(entry.report_id) if entry.report_id else None) or "—",
             "purpose_id": f"access.purpose.{entry.detail['purpose']}",
             "consent_version": None,
         }
         for entry in audit.readings_of(person.ledger, patient_id)
+        if person.acting is None or entry.report_id is None or entry.report_id in titles
     ]
     return person.page("access.html", entries=entries)
 
@@ -158,7 +180,7 @@ def access_page(person: Person) -> Response:
 @router.get("/notifications")
 def notifications_page(person: Person) -> Response:
     patient_id = person.patient_id
-    titles = _titles(person, patient_id)
+    titles = _titles(person)
     return person.page(
         "notifications.html",
         notifications=[
@@ -170,6 +192,7 @@ def notifications_page(person: Person) -> Response:
                 "reason_id": _reason(row.reason),
             }
             for row in delivery.notifications_of(person.ledger, patient_id)
+            if person.acting is None or row.report_id in titles
         ],
     )
 
@@ -181,17 +204,36 @@ def _subject_of(person: Visit, row: NotificationRow, titles: Mapping[UUID, str |
     return titles.get(row.report_id) or "—"
 
 
-def _titles(person: Visit, patient_id: PatientId) -> dict[UUID, str | None]:
-    """What the patient's reports are called."""
-    rows = cabinet.reports_of(person.ledger, patient_id, limit=1000)
+def _titles(person: Visit) -> dict[UUID, str | None]:
+    """What the reports that the person may see are called."""
+    rows = seen_reports(person, limit=1000)
     return {row.report_id: row.summary.title for row in rows if row.summary is not None}
+
+
+def _role_of(entry: audit.Entry) -> str:
+    is_guardian = entry.detail["purpose"] == ReadingPurpose.LEGAL_REPRESENTATIVE
+    return "guardian" if is_guardian else entry.actor.partition(":")[0]
+
+
+def _guardians(person: Visit, patient_id: PatientId) -> dict[str, str]:
+    """What each who represents the patient, or did, is to them."""
+    found = guardianships.relations_of_ward(person.ledger, patient_id)
+    kinds = {
+        row.guardian_id: guardianship.look(person.ledger, row.guardianship_id).state.kind for row in found
+    }
+    return {
+        f"patient:{guardian_id}": phrase(f"guardianship.kind.{kind}", locale=person.locale)
+        for guardian_id, kind in kinds.items()
+    }
 
 
 def _reason(reason: str | None) -> str | None:
     if reason is None:
         return None
-    if reason in ("consent-missing", "consent-withdrawn", "email-missing", "version-late"):
+    if reason in _REASONS:
         return f"notification.reason.{reason}"
+    if reason in BARRIERS:
+        return "notification.reason.not-permitted"
     is_address = reason.startswith("smtp-5")
     return f"notification.reason.{'address-refused' if is_address else 'channel-unavailable'}"
 

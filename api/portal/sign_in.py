@@ -11,14 +11,17 @@ import re
 import secrets
 from dataclasses import dataclass
 from threading import BoundedSemaphore
+from time import monotonic, sleep
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from psycopg import Connection
 
 from api.outcome import HandedOver
 from api.pages import Locale, phrase
+from api.portal.whence import NOWHERE, Whence, seal_network
 from api.problems import ProblemError
 from api.settings import Settings
 from api.sms import send_sms
@@ -29,19 +32,26 @@ from ledger.store import Ledger
 CODE_MINUTES = 10
 CODE_TRIES = 5
 CODES_A_DAY = 10
+# Of these so many for acts that anybody can begin who knows the number: nobody uses up its owner's.
+STRANGERS_CODES_A_DAY = 5
 PASSWORD_FAILURES = 5
 PASSWORD_LOCK_MINUTES = 15
+# Each further failure doubles the wait up to this; after so many in a row only recovery opens (SP 800-63B: 100).
+PASSWORD_LOCK_MINUTES_MAX = 240
+PASSWORD_FAILURES_MAX = 100
 PASSWORD_MIN, PASSWORD_MAX = 15, 200
 SESSION_IDLE_MINUTES = 30
 SESSION_HOURS = 12
 # A sensitive act asks for a factor again when the last proof is older.
 STEP_UP_MINUTES = 10
 
-Action = Literal["register", "sign-in", "policy"]
+Action = Literal["register", "sign-in", "step-up", "policy", "recovery", "phone"]
+_STRANGERS = ("register", "recovery", "phone")
 
 # OWASP's second choice of parameters; the semaphore keeps a crowd at the door from taking all memory.
 HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1)
 HASHING = BoundedSemaphore(4)
+REFUSAL_SECONDS = 0.5
 NOBODYS_HASH = HASHER.hash(secrets.token_hex(16))
 
 
@@ -54,6 +64,8 @@ class Session:
     patient_id: PatientId
     csrf: str
     is_fresh: bool
+    # Under which guardianship they look into another's cabinet; whether they still may, is asked each time.
+    guardianship_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,12 @@ def phone_of(text: str) -> str:
     if not re.fullmatch("9[0-9]{9}", digits):
         raise ProblemError("phone-malformed", "phone")
     return f"+7{digits}"
+
+
+def hold_back(began: float) -> None:
+    """A refusal is said at one moment, whatever was done before it: what is recorded of a known name takes some
+    milliseconds, by which it could be told from others."""
+    sleep(max(0.0, began + REFUSAL_SECONDS - monotonic()))
 
 
 def hash_password(password: str) -> str:
@@ -104,6 +122,7 @@ class Door:
     def check_password(self, phone: str, password: str) -> PatientId:
         """Whose phone and password these are. The answer to a wrong one takes as long and says as
         much whether or not the phone has a cabinet."""
+        began = monotonic()
         found = self.ledger.find("phone", phone)
         row = self._count_try(found) if found else None
         with HASHING:
@@ -115,6 +134,7 @@ class Door:
         if found is None or not is_right:
             if found is not None:
                 commands.refuse_sign_in(self.ledger, PatientId(found), reason="password-wrong")
+            hold_back(began)
             raise ProblemError("sign-in-refused", "form")
         with self.ledger.pool.connection() as connection:
             connection.execute(
@@ -127,13 +147,20 @@ class Door:
         """The password's hash, if another try is allowed; the try is counted first."""
         with self.ledger.pool.connection() as connection:
             return connection.execute(
-                "UPDATE access.credentials SET"
-                " failures = CASE WHEN locked_until <= now() THEN 1 ELSE failures + 1 END,"
-                " locked_until = CASE WHEN locked_until <= now() THEN NULL WHEN failures + 1 >= %s"
-                " THEN now() + make_interval(mins => %s) END"
-                " WHERE patient_id = %s AND (locked_until IS NULL OR locked_until <= now())"
+                "UPDATE access.credentials SET failures = failures + 1,"
+                " locked_until = CASE WHEN failures + 1 >= %(free)s"
+                " THEN now() + make_interval(mins => least(%(most)s,"
+                " %(first)s * power(2, least(failures + 1 - %(free)s, 10)))::int) END"
+                " WHERE patient_id = %(patient_id)s AND failures < %(last)s"
+                " AND (locked_until IS NULL OR locked_until <= now())"
                 " RETURNING password_hash",
-                (PASSWORD_FAILURES, PASSWORD_LOCK_MINUTES, patient_id),
+                {
+                    "free": PASSWORD_FAILURES,
+                    "first": PASSWORD_LOCK_MINUTES,
+                    "most": PASSWORD_LOCK_MINUTES_MAX,
+                    "last": PASSWORD_FAILURES_MAX,
+                    "patient_id": patient_id,
+                },
             ).fetchone()
 
     # Codes by SMS
@@ -147,21 +174,16 @@ class Door:
         subject: UUID | None = None,
         pending: bytes = b"",
         is_possible: bool = True,
+        otherwise: str = "sms.already-registered",
     ) -> UUID:
         """Send a code to the phone; the id of the challenge. With `is_possible` False the code that is
-        sent opens nothing: the phone's owner is told why, and nobody else learns anything."""
+        sent opens nothing: the phone's owner is told why (`otherwise`), and nobody else learns anything."""
         challenge_id, code = uuid4(), f"{secrets.randbelow(10**6):06d}"
         with self.ledger.pool.connection() as connection, connection.transaction():
             mark = sealing.mark(self.ledger.custody.index_key, "phone", phone)
             # One phone's challenges are counted one after another.
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (mark.hex(),))
-            sent = connection.execute(
-                "SELECT count(*) FROM access.challenges WHERE phone_mark = %s"
-                " AND created_at > now() - interval '1 day'",
-                (mark,),
-            ).fetchone()
-            if sent and sent[0] >= CODES_A_DAY:
-                raise ProblemError("codes-too-many", "phone", retry_after=3600)
+            is_silent = _is_used_up(connection, action, mark)
             # A new code ends the earlier ones of the same act.
             connection.execute(
                 "UPDATE access.challenges SET tries_left = 0 WHERE phone_mark = %s AND action = %s",
@@ -176,14 +198,17 @@ class Door:
                     action,
                     mark,
                     subject,
-                    self._digest(challenge_id, code) if is_possible else secrets.token_bytes(32),
+                    self._digest(challenge_id, code)
+                    if is_possible and not is_silent
+                    else secrets.token_bytes(32),
                     self._seal(challenge_id, pending),
                     CODE_TRIES,
                     CODE_MINUTES,
                 ),
             )
-        text = phrase("sms.code" if is_possible else "sms.already-registered", locale=locale, code=code)
-        self._send(phone, text, reference=str(challenge_id))
+        text = phrase("sms.code" if is_possible else otherwise, locale=locale, code=code)
+        if not is_silent:
+            self._send(phone, text, reference=str(challenge_id))
         return challenge_id
 
     def pass_code(self, action: Action, challenge_id: UUID, code: str) -> Passed:
@@ -250,15 +275,33 @@ class Door:
 
     # Sessions
 
-    def open_session(self, patient_id: PatientId, *, factors: tuple[str, ...]) -> str:
-        """The secret token of a new session: kept by the browser, never by us."""
+    def open_session(
+        self,
+        patient_id: PatientId,
+        *,
+        factors: tuple[str, ...],
+        whence: Whence = NOWHERE,
+        is_fresh: bool = True,
+    ) -> str:
+        """The secret token of a new session: kept by the browser, never by us. Without `is_fresh` it does not
+        count as a proof for sensitive acts."""
         token = secrets.token_urlsafe(32)
         session_id = commands.open_session(self.ledger, patient_id, factors=factors)
         with self.ledger.pool.connection() as connection:
             connection.execute(
-                "INSERT INTO access.sessions (token_digest, session_id, patient_id, csrf)"
-                " VALUES (%s, %s, %s, %s)",
-                (_token_digest(token), session_id, patient_id, secrets.token_urlsafe(32)),
+                "INSERT INTO access.sessions (token_digest, session_id, patient_id, csrf, factors, device,"
+                " network_sealed, proved_at) VALUES (%s, %s, %s, %s, %s, %s, %s,"
+                " CASE WHEN %s THEN now() ELSE '-infinity' END)",
+                (
+                    token_digest(token),
+                    session_id,
+                    patient_id,
+                    secrets.token_urlsafe(32),
+                    list(factors),
+                    whence.device,
+                    seal_network(self.ledger, session_id, whence.network),
+                    is_fresh,
+                ),
             )
         return token
 
@@ -269,8 +312,9 @@ class Door:
                 "UPDATE access.sessions SET seen_at = now() WHERE token_digest = %s"
                 " AND seen_at > now() - make_interval(mins => %s)"
                 " AND created_at > now() - make_interval(hours => %s)"
-                " RETURNING session_id, patient_id, csrf, proved_at > now() - make_interval(mins => %s)",
-                (_token_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS, STEP_UP_MINUTES),
+                " RETURNING session_id, patient_id, csrf, proved_at > now() - make_interval(mins => %s),"
+                " guardianship_id",
+                (token_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS, STEP_UP_MINUTES),
             ).fetchone()
         return Session(*row) if row else None
 
@@ -281,5 +325,20 @@ class Door:
             connection.execute("DELETE FROM access.sessions WHERE session_id = %s", (session.session_id,))
 
 
-def _token_digest(token: str) -> bytes:
+def _is_used_up(connection: Connection[Any], action: Action, mark: bytes) -> bool:
+    """Whether this phone gets no more codes today. A stranger is told so of their own only: how many the owner
+    was sent is not their business, so beyond those they are answered as if one were sent."""
+    row = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE action = ANY(%s)) FROM access.challenges"
+        " WHERE phone_mark = %s AND created_at > now() - interval '1 day'",
+        (list(_STRANGERS), mark),
+    ).fetchone()
+    assert row is not None
+    is_over, is_stranger = bool(row[0] >= CODES_A_DAY), action in _STRANGERS
+    if row[1] >= STRANGERS_CODES_A_DAY if is_stranger else is_over:
+        raise ProblemError("codes-too-many", "phone", retry_after=3600)
+    return is_over
+
+
+def token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()

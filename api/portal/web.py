@@ -1,6 +1,7 @@
 """What every page needs: who asks, in which language, from where; and how an answer leaves."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -9,13 +10,20 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.pages import Locale, render
+from api.portal import ward_access
+from api.portal.alerts import alerts_of
 from api.portal.sign_in import Door, Session
+from api.portal.ward_access import Place
 from api.problems import ProblemError, explain
 from api.settings import Settings
 from domain.values import PatientId
+from ledger import guardianship
 from ledger.codec import Circumstances
 from ledger.commands import by_patient
+from ledger.guardianship import Acting
 from ledger.store import Ledger
+from projections import Projection
+from projections.follow import NotFollowedError, wait_for
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; font-src 'self';"
@@ -29,18 +37,22 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_NAV = ("reports", "services", "consents", "access", "notifications")
+FOLLOW_SECONDS = 1.0
+FORM_BYTES_MAX = 200_000
+_NAV = ("reports", "services", "consents", "access", "notifications", "account")
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request of a person: the door they came by, their language, and their session if they
-    are signed in."""
+    are signed in. `guest`: they look into a ward's cabinet; `acting`: and this page is the ward's."""
 
     request: Request
     door: Door
     locale: Locale
     session: Session | None
+    guest: Acting | None = None
+    acting: Acting | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -63,12 +75,33 @@ class Visit:
     @property
     def patient_id(self) -> PatientId:
         """Whose cabinet is looked at."""
-        return self.signed_in().patient_id
+        return self.acting.ward_id if self.acting else self.signed_in().patient_id
+
+    def may_open(self, path: str) -> bool:
+        """Whether the page is there in the cabinet that is looked at: nobody is sent where they can't go."""
+        return self.acting is None or ward_access.place_of(path.partition("#")[0]) in (Place.SEEN, Place.KEPT)
 
     def by(self) -> Circumstances:
-        """The patient acts for themselves in this session."""
+        """The patient acts in this session: for themselves, or for a ward."""
         session = self.signed_in()
+        if self.acting is not None:
+            return guardianship.by_guardian(
+                session.patient_id, self.acting.ward_id, session_id=session.session_id
+            )
         return by_patient(session.patient_id, session_id=session.session_id)
+
+    def follow(self, *views: Projection) -> None:
+        """So that the next page shows what was done. If nobody follows now, it shows it later."""
+        with suppress(NotFollowedError):
+            wait_for(self.ledger, self.ledger.last_position(), views, seconds=FOLLOW_SECONDS)
+
+    @property
+    def csrf(self) -> str:
+        """The token of the forms. It names the cabinet too: what was filled in while looking into one must not
+        act on another, which was entered in the next tab."""
+        if self.session is None:
+            return ""
+        return f"{self.session.csrf}.{self.guest.guardianship_id.hex}" if self.guest else self.session.csrf
 
     def challenge_id(self) -> UUID:
         """The challenge that waits for a code, as the browser remembers it."""
@@ -84,14 +117,18 @@ class Visit:
             template,
             locale=self.locale,
             status=status,
-            csrf=self.session.csrf if self.session else "",
+            csrf=self.csrf,
+            ward=_ward(self.guest),
             nav=[
                 {"href": f"/{name}", "label_id": f"nav.{name}", "current": path.startswith(f"/{name}")}
                 for name in _NAV
                 if self.session
             ],
             signed_in=self.session is not None,
+            providers=[one.provider for one in self.request.app.state.providers.values()],
             notice=self._notice(),
+            alerts=alerts_of(self.ledger, self.session.patient_id) if self.session else [],
+            operator=self.settings.operator,
             **context,
         )
 
@@ -100,23 +137,59 @@ class Visit:
         name = self.request.query_params.get("notice", "")
         if name not in _NOTICES:
             return None
-        kind = "warning" if name in ("session-ended", "consent-not-read") else "success"
+        kind = "warning" if name in ("session-ended", "recovery-ended", "identity-refused") else "success"
         return {"kind": kind, "text_id": f"notice.{name}"}
 
 
 _NOTICES = frozenset(
     {
+        "guardianship-requested",
+        "guardianship-given-up",
+        "ward-left",
+        "sections-permitted",
+        "cabinet-claimed",
         "signed-out",
+        "authenticator-added",
+        "authenticator-removed",
+        "sms-turned-off",
+        "sms-turned-on",
+        "recovery-code-used",
+        "session-was-ended",
+        "other-sessions-ended",
         "session-ended",
         "code-sent",
         "phone-confirmed",
         "profile-saved",
+        "identity-sent",
+        "identity-refused",
+        "scan-added",
+        "scan-removed",
         "policy-code-sent",
         "policy-linked",
+        "policy-unlinked",
+        "receiving-saved",
+        "study-requested",
+        "study-scheduled",
+        "study-paid",
+        "study-cancelled",
+        "password-changed",
+        "phone-changed",
+        "recovery-ended",
+        "recovery-cancelled",
+        "external-linked",
+        "external-confirmed",
+        "external-unlinked",
+        "sign-in-confirmed",
+        "sign-in-refused",
         "organisation-added",
+        "organisation-awaited",
+        "card-claimed",
+        "organisation-unlinked",
+        "appeal-submitted",
+        "appeal-status-asked",
+        "appeal-withdrawn",
         "consent-granted",
         "consent-withdrawn",
-        "consent-not-read",
     }
 )
 
@@ -170,6 +243,14 @@ def locale_of(request: Request) -> Locale:
     return "ru"
 
 
+def page_of(request: Request) -> str:
+    """The page that is asked for; of a form that is posted, the page that holds it, as the browser says."""
+    if request.method == "GET":
+        return request.url.path
+    came_from = urlsplit(request.headers.get("referer", ""))
+    return (came_from.path or "/") if came_from.netloc == request.url.netloc else "/"
+
+
 def require_same_site(request: Request, settings: Settings) -> None:
     """A form of another site must not act here: browsers say where a request comes from."""
     fetch_site = request.headers.get("sec-fetch-site")
@@ -187,12 +268,43 @@ def visit(request: Request) -> Visit:
     """Who asks. A form that is posted must come from our own page and carry the session's token."""
     door: Door = request.app.state.door
     token = request.cookies.get(cookie_name(door.settings, "session"))
-    return Visit(request, door, locale_of(request), door.session(token) if token else None)
+    person = Visit(request, door, locale_of(request), door.session(token) if token else None)
+    return _looking_in(person) if person.session and person.session.guardianship_id else person
+
+
+def _looking_in(person: Visit) -> Visit:
+    """As a guardian, if they may still look into the ward's cabinet: the guardianship itself says so, now."""
+    session = person.signed_in()
+    assert session.guardianship_id is not None
+    place = ward_access.place_of(ward_access.route_of(person.request))
+    found = guardianship.acting(person.ledger, session.guardianship_id, session.patient_id)
+    if found is None:
+        ward_access.leave(person.ledger, session)
+        if place is Place.OWN:
+            return person
+        # Not their own cabinet instead: what they were about to do was meant for the ward.
+        raise ProblemError("guardianship-over")
+    if place is Place.OWN:
+        return replace(person, guest=found)
+    if place is Place.CLOSED or (place is Place.KEPT and not found.sight.may_act):
+        raise ProblemError("not-for-a-ward")
+    return replace(person, guest=found, acting=found)
+
+
+def _ward(guest: Acting | None) -> dict[str, Any] | None:
+    """Whose cabinet it is, for the line at the head of each page."""
+    if guest is None or guest.ward.profile is None:
+        return None
+    return {"name": guest.ward.profile.given, "year": guest.ward.profile.birth_date[:4]}
 
 
 async def posted(request: Request) -> dict[str, str]:
-    """The fields of a posted form, as text; files are not taken here."""
+    """The fields of a posted form, as text; files are not taken here. A form of ours is small, and says how long
+    it is: of a longer one nothing is read, for whoever sends it need not be anybody."""
     require_same_site(request, request.app.state.door.settings)
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > FORM_BYTES_MAX:
+        raise ProblemError("request-malformed")
     form = await request.form(max_files=0, max_fields=50)
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
@@ -202,8 +314,11 @@ def guarded(
 ) -> Visit:
     """A signed-in person's act: the form's token must be the session's."""
     session = person.signed_in()
-    if form.get("csrf") != session.csrf:
-        raise ProblemError("cross-site")
+    given = form.get("csrf", "")
+    if given != person.csrf:
+        # Ours, of another cabinet: it was left or entered since the page was made.
+        is_ours = given.partition(".")[0] == session.csrf
+        raise ProblemError("cabinet-changed" if is_ours else "cross-site")
     return person
 
 

@@ -19,11 +19,13 @@ from api.sandbox.reports import LABORATORY, series
 from api.sandbox.writers import WRITERS
 from api.settings import Settings
 from domain import consent, linkage
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET
+from domain.identity import Proof
 from domain.laboratory import LaboratoryRegistered, LaboratorySenderAdded
 from domain.patient import ProfileStated
 from domain.values import OrganisationId, PatientId
-from ledger import commands, onboarding
+from ledger import commands, consents, identity, onboarding
+from ledger import linkage as linking
 from ledger.custody import create_file
 from ledger.store import Ledger
 
@@ -93,17 +95,18 @@ def _fill_in(ledger: Ledger, patient_id: PatientId, person: Person) -> None:
     )
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, person.email, by)
+    identity.confirm(ledger, patient_id, OPERATOR, proof=Proof.IN_PERSON)
     commands.link_policy(ledger, patient_id, person.enp, by)
 
 
 def _consent(ledger: Ledger, patient_id: PatientId) -> None:
     """To everything that was never asked: a consent that an integrator withdrew stays withdrawn."""
-    for kind in ConsentKind:
-        known, _ = ledger.load(commands.consent_stream(ledger, patient_id, kind), consent.evolve)
+    for kind in OF_CABINET:
+        known, _ = ledger.load(consents.consent_stream(ledger, patient_id, kind), consent.evolve)
         if known is None:
             document = current(kind, "ru").document
             by = commands.by_patient(patient_id)
-            commands.grant_consent(ledger, patient_id, agreed=document, current=document, by=by)
+            consents.grant_consent(ledger, patient_id, agreed=document, current=document, by=by)
 
 
 def link(ledger: Ledger, people: Sequence[Person], organisation_id: OrganisationId) -> None:
@@ -113,9 +116,9 @@ def link(ledger: Ledger, people: Sequence[Person], organisation_id: Organisation
         if found is None:
             continue
         patient_id = PatientId(found)
-        stream = commands.linkage_stream(ledger, patient_id, organisation_id)
+        stream = linking.linkage_stream(ledger, patient_id, organisation_id)
         if ledger.load(stream, linkage.evolve)[0] is None:
-            commands.link_organisation(ledger, patient_id, organisation_id, commands.by_patient(patient_id))
+            linking.link_organisation(ledger, patient_id, organisation_id, commands.by_patient(patient_id))
 
 
 def write_files(opened: Node, sender: Sender, people: Sequence[Person], *, seed: int) -> None:

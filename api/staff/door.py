@@ -10,21 +10,20 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from time import time
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from argon2.exceptions import VerifyMismatchError
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor import InvalidToken
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from psycopg import Connection
 
-from api.portal.sign_in import HASHER, HASHING, NOBODYS_HASH, PASSWORD_MAX, hash_password
+from api.passwords import require_good
+from api.portal.sign_in import HASHER, HASHING, NOBODYS_HASH, PASSWORD_MAX, hash_password, hold_back
 from api.problems import ProblemError
 from api.settings import Settings
+from api.totp import SECRET_BYTES, step_of
 from domain.staff import Role, StaffMember, StaffMemberUnknownError, admitted
-from domain.values import StaffMemberId
+from domain.values import OrganisationId, StaffMemberId
 from ledger import sealing, staff
 from ledger.codec import Circumstances
 from ledger.store import Ledger
@@ -36,8 +35,6 @@ LOCK_MINUTES = 15
 WRONG_CODES_A_DAY = 20
 SESSION_IDLE_MINUTES = 15
 SESSION_HOURS = 8
-STEP_SECONDS = 30
-SECRET_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,6 @@ class Enrolment:
     totp_secret: bytes
 
 
-def authenticator(secret: bytes) -> TOTP:
-    """What common authenticator programs do: six digits, SHA-1, a step of 30 seconds."""
-    return TOTP(secret, 6, SHA1(), STEP_SECONDS)  # noqa: S303 - HMAC-SHA-1, as they all expect
-
-
 @dataclass(frozen=True, slots=True)
 class StaffDoor:
     """Staff's way in, over one ledger."""
@@ -81,8 +73,15 @@ class StaffDoor:
 
     # What an administrator does
 
-    def admit(self, handle: str, roles: Sequence[Role], by: Circumstances) -> Link:
-        return self._link(staff.admit(self.ledger, handle, roles, by))
+    def admit(
+        self,
+        handle: str,
+        roles: Sequence[Role],
+        by: Circumstances,
+        *,
+        organisation_id: OrganisationId | None = None,
+    ) -> Link:
+        return self._link(staff.admit(self.ledger, handle, roles, by, organisation_id=organisation_id))
 
     def reset(self, handle: str, by: Circumstances) -> Link:
         """A new link; what the member signed in with, and their sessions, are gone."""
@@ -142,8 +141,9 @@ class StaffDoor:
     def enrol(self, token: str, *, password: str, code: str) -> str:
         """Set the password and the second factor; the token of the member's first session."""
         found = self.enrolment(token)
+        require_good(password, about=(found.member.handle,))
         password_hash = hash_password(password)
-        step = _step_of(found.totp_secret, code)
+        step = step_of(found.totp_secret, code)
         if step is None:
             raise ProblemError("staff-code-wrong", "code")
         by = staff.by_member(found.member.handle)
@@ -166,7 +166,8 @@ class StaffDoor:
     # Signing in
 
     def sign_in(self, handle: str, *, password: str, code: str) -> str:
-        """The token of a new session. Every refusal says the same and takes as long to hash."""
+        """The token of a new session. Every refusal says the same and takes as long."""
+        began = monotonic()
         member_id = staff.member_id_of(self.ledger, handle)
         row = self._count_try(member_id)
         with HASHING:
@@ -183,6 +184,7 @@ class StaffDoor:
             staff.refuse_sign_in(self.ledger, member_id, reason="password-wrong")
         member = staff.load_member(self.ledger, member_id) if is_right else None
         if member is None or not member.is_admitted:
+            hold_back(began)
             raise ProblemError("staff-sign-in-refused", "form")
         return self._open_session(member_id, member)
 
@@ -210,7 +212,7 @@ class StaffDoor:
                 " RETURNING totp_sealed",
                 (member_id, WRONG_CODES_A_DAY),
             ).fetchone()
-            step = _step_of(self._unseal(member_id, bytes(row[0])), code) if row else None
+            step = step_of(self._unseal(member_id, bytes(row[0])), code) if row else None
             if step is None:
                 return False
             used = connection.execute(
@@ -282,17 +284,6 @@ def _take_away(connection: Connection[Any], member_id: StaffMemberId) -> list[UU
         "DELETE FROM access.staff_sessions WHERE member_id = %s RETURNING session_id", (member_id,)
     ).fetchall()
     return [row[0] for row in found]
-
-
-def _step_of(secret: bytes, code: str) -> int | None:
-    """The time step whose code this is: the present one or none. A neighbour's would live longer than
-    ASVS 6.5.5 lets it."""
-    seconds = time()
-    try:
-        authenticator(secret).verify("".join(code.split()).encode(), int(seconds))
-    except InvalidToken:
-        return None
-    return int(seconds) // STEP_SECONDS
 
 
 def _digest(token: str) -> bytes:

@@ -1,19 +1,17 @@
 """Pages of the staff's entrance: enrolling by a link, signing in with two factors, leaving; the start page."""
 
-from base64 import b32encode
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api import limits, totp
 from api.portal.web import Form, cookie_name, go, set_cookie, told
 from api.problems import ProblemError, explain
-from api.staff.door import SESSION_HOURS, authenticator
+from api.staff.door import SESSION_HOURS
 from api.staff.web import SESSION_COOKIE, Member, MemberActs, StaffVisit
 
 router = APIRouter(include_in_schema=False, prefix="/staff")
 _LINK_COOKIE = "staff-enrolment"
 _LINK_SECONDS = 3600
-_ISSUER = "Letopis"
 
 
 @router.get("")
@@ -23,7 +21,7 @@ def start_page(visit: Member) -> Response:
         {
             "name": section.name,
             "href": section.href,
-            "waiting": section.waiting(visit.ledger) if section.waiting else None,
+            "waiting": section.count(visit.ledger, member.organisation_id),
         }
         for section in visit.sections()
     ]
@@ -42,6 +40,7 @@ def sign_in_page(visit: Member) -> Response:
 def sign_in(visit: Member, form: Form) -> Response:
     handle = form.get("handle", "").strip().lower()
     try:
+        limits.take_from_address(visit.request, visit.ledger, visit.door.settings, "staff-sign-in")
         token = visit.door.sign_in(handle, password=form.get("password", ""), code=form.get("code", ""))
     except ProblemError as error:
         return visit.page(
@@ -103,13 +102,12 @@ def enrol(visit: Member, form: Form) -> Response:
 
 def _enrol_page(visit: StaffVisit, error: ProblemError | None = None) -> Response:
     found = visit.door.enrolment(visit.cookie(_LINK_COOKIE))
-    secret = b32encode(found.totp_secret).decode().rstrip("=")
     return visit.page(
         "staff_enrol.html",
         status=explain(error.code).status if error else 200,
         handle=found.member.handle,
-        secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
-        address=authenticator(found.totp_secret).get_provisioning_uri(found.member.handle, _ISSUER),
+        secret=totp.manual_key(found.totp_secret),
+        address=totp.address(found.totp_secret, found.member.handle),
         errors=told(error, visit.locale) if error else {},
         values={},
     )

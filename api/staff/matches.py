@@ -42,6 +42,22 @@ _REFUSALS: dict[type[Exception], str] = {
 }
 
 
+# What the operator is told of a confirmed report that waits on; of the patient's settings they hear no more.
+_WAITS: Mapping[str | None, str] = {
+    "organisation-not-linked": "confirmed-organisation-not-linked",
+    **dict.fromkeys(
+        (
+            "consent-missing",
+            "consent-expired",
+            "transfer-consent-missing",
+            "transfer-consent-expired",
+            "out-of-consent-scope",
+        ),
+        "confirmed-consent-missing",
+    ),
+}
+
+
 @router.get("")
 def list_page(visit: Operator, after: Annotated[int, Query(ge=0, le=_LAST_POSITION)] = 0) -> Response:
     rows = matching.proposed(visit.ledger, after=after, limit=PAGE_ROWS)
@@ -92,8 +108,9 @@ def confirm(visit: OperatorActs, report_id: UUID, patient_id: UUID, form: Form) 
             links_number=form.get("link") == "yes",
         )
     visit.follow(MATCHING)
-    notice = "matched" if confirmed.is_matched else f"confirmed-{confirmed.barrier or 'waits'}"
-    return go(LIST, notice=notice)
+    return go(
+        LIST, notice="matched" if confirmed.is_matched else _WAITS.get(confirmed.barrier, "confirmed-waits")
+    )
 
 
 @router.post("/{report_id}/{patient_id}/decline")

@@ -17,10 +17,11 @@ from api.portal.web import cookie_name, locale_of, page_response, posted
 from api.problems import ProblemError
 from api.staff.door import StaffDoor, StaffSession
 from domain.staff import Role
+from domain.values import OrganisationId
 from ledger.codec import Circumstances
 from ledger.staff import by_member
 from ledger.store import Ledger
-from projections import cabinet, intake, matching
+from projections import appeals, cabinet, guardianship, identity, intake, matching, obligations, organisations
 from projections.follow import NotFollowedError, wait_for
 from projections.projection import Projection
 
@@ -38,27 +39,65 @@ _WARNINGS = frozenset(
         "taken-before",
     }
 )
-_NOTICES = _WARNINGS | {"signed-out", "enrolled", "recorded", "released", "matched", "declined", "taken"}
+_NOTICES = _WARNINGS | {
+    "obligation-met",
+    "obligation-extended",
+    "card-confirmed",
+    "card-refused",
+    "guardianship-confirmed",
+    "guardianship-refused",
+    "guardianship-ended",
+    "sections-closed",
+    "cabinet-handed-over",
+    "claim-refused",
+    "signed-out",
+    "enrolled",
+    "recorded",
+    "released",
+    "matched",
+    "declined",
+    "taken",
+    "identity-confirmed",
+    "identity-refused",
+    "service-suspended",
+    "service-restored",
+    "appeal-taken",
+    "appeal-activated",
+    "appeal-refused",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A part of the staff's pages: its words are `staff.section.<name>`, `waiting` counts what is to do,
-    where something comes by itself."""
+    where something comes by itself, and `waiting_at` does it for the organisation that a member works for."""
 
     name: str
     role: Role
     waiting: Callable[[Ledger], int] | None = None
+    waiting_at: Callable[[Ledger, OrganisationId], int] | None = None
 
     @property
     def href(self) -> str:
         return f"/staff/{self.name}"
 
+    def count(self, ledger: Ledger, organisation_id: OrganisationId | None) -> int | None:
+        """What is to do for this member; None where nothing is counted."""
+        if self.waiting_at is not None and organisation_id is not None:
+            return self.waiting_at(ledger, organisation_id)
+        return self.waiting(ledger) if self.waiting else None
+
 
 SECTIONS = (
+    Section("identity", Role.OPERATOR, waiting=identity.count_waiting),
+    Section("guardianships", Role.OPERATOR, waiting=guardianship.waiting),
     Section("quarantine", Role.OPERATOR, waiting=lambda ledger: sum(intake.counts(ledger).values())),
     Section("matches", Role.OPERATOR, waiting=matching.count),
+    Section("cards", Role.OPERATOR, waiting=organisations.count_cards),
     Section("misfiled", Role.OPERATOR),
+    Section("obligations", Role.OPERATOR, waiting=obligations.count_open),
+    Section("escalated", Role.OPERATOR, waiting=appeals.count_escalated),
+    Section("appeals", Role.REGISTRAR, waiting_at=appeals.count_waiting_at),
 )
 
 
@@ -79,6 +118,14 @@ class StaffVisit:
         if self.session is None:
             raise ProblemError("staff-sign-in-needed")
         return self.session
+
+    @property
+    def organisation_id(self) -> OrganisationId:
+        """The organisation that the member works for: nothing of another one is here for them."""
+        found = self.signed_in().member.organisation_id
+        if found is None:
+            raise ProblemError("not-found")
+        return found
 
     def by(self) -> Circumstances:
         """The member acts under their handle, in this session."""

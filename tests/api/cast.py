@@ -24,16 +24,20 @@ from api.node import Node
 from api.notifier import Notifier
 from api.problems import explain
 from domain import Event
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET, ConsentKind
+from domain.identity import Proof
 from domain.patient import ProfileStated
 from domain.values import CheckDigitError, LaboratoryId, OrganisationId, PatientId, enp, snils
-from ledger import commands
+from ledger import commands, identity
 from ledger.commands import by_patient
+from ledger.consents import grant_consent, withdraw_consent
+from ledger.linkage import link_organisation
+from ledger.staff import by_member
 from projections import PROJECTIONS
 from projections.follow import Follower
 
 PASSWORD = "длинная фраза для входа"
-ALL_CONSENTS = tuple(ConsentKind)
+ALL_CONSENTS = OF_CABINET
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,8 @@ def settled(
     laboratory_id: LaboratoryId | None,
     consents: Sequence[ConsentKind] = ALL_CONSENTS,
 ) -> PatientId:
-    """A patient with profile, e-mail and policy; the organisation linked and the consents granted."""
+    """A patient with profile, e-mail, policy and confirmed identity; the organisation linked and the consents
+    granted."""
     patient_id = PatientId(uuid4())
     commands.register_patient(opened.ledger, patient_id=patient_id, phone=person.phone, locale="ru")
     return settle(opened, patient_id, person, laboratory_id, consents)
@@ -185,8 +190,9 @@ def settle(
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, person.email, by)
     commands.link_policy(ledger, patient_id, person.enp, by)
+    identity.confirm(ledger, patient_id, by_member("ivan"), proof=Proof.IN_PERSON)
     if laboratory_id is not None:
-        commands.link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)
+        link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)
     for kind in consents:
         grant(opened, patient_id, kind)
     return patient_id
@@ -195,11 +201,11 @@ def settle(
 def grant(opened: Node, patient_id: PatientId, kind: ConsentKind) -> None:
     document = current(kind, "ru").document
     by = by_patient(patient_id)
-    commands.grant_consent(opened.ledger, patient_id, agreed=document, current=document, by=by)
+    grant_consent(opened.ledger, patient_id, agreed=document, current=document, by=by)
 
 
 def withdraw(opened: Node, patient_id: PatientId, kind: ConsentKind) -> None:
-    commands.withdraw_consent(opened.ledger, patient_id, kind, by_patient(patient_id))
+    withdraw_consent(opened.ledger, patient_id, kind, by_patient(patient_id))
 
 
 # The portal, and who comes to it.
@@ -226,6 +232,7 @@ class Portal:
         self.catch_up()
         notifier = Notifier(self.opened.ledger, self.opened.settings)
         notifier.match_held()
+        notifier.release_held()
         self.catch_up()
         return notifier.step()
 

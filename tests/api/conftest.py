@@ -10,11 +10,11 @@ import httpx2
 import psycopg
 import pytest
 
-from api import laboratories
+from api import laboratories, totp
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
+from api.portal import sign_in
 from api.settings import Settings
-from api.staff import door as staff_door
 from domain.laboratory import LaboratoryRegistered
 from ledger.custody import Custody
 from tests.api.cast import Laboratory, Portal, serving
@@ -24,6 +24,12 @@ REGISTERED = LaboratoryRegistered(
     handle="invitro", name="Лаборатория Инвитро", inn="7707083893", ogrn="1027700132195"
 )
 SUBMISSION_LIMIT = 200_000
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused sign-in is not held back where nobody measures it."""
+    monkeypatch.setattr(sign_in, "REFUSAL_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -109,9 +115,9 @@ def laboratory(opened: Node) -> Laboratory:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time at which the server takes the codes of staff."""
+    """The time at which the server takes the codes of authenticators."""
     found = Clock()
-    monkeypatch.setattr(staff_door, "time", found)
+    monkeypatch.setattr(totp, "time", found)
     return found
 
 

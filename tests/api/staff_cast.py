@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import httpx2
 
 from api.laboratories import OPERATOR
-from api.staff.door import STEP_SECONDS, StaffDoor, authenticator
+from api.staff.door import StaffDoor
+from api.totp import STEP_SECONDS, authenticator
 from domain.staff import Role
 from tests.api.cast import Portal, browser
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from api.page_words import FAMILIES
 from api.problems import explain
 from domain.submission import ReleaseReason
 
@@ -147,6 +148,40 @@ MISFILED_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
                               ("gone", {"patient_id": None, "is_there": False}))
     },
 }  # fmt: skip
+IDENTITY_CHECK: dict[str, Any] = INSIDE | {
+    "href": "/staff/identity/0190f3c2", "patient_id": "0190f3c2-7d1e-8c55-9d6b-2f1f6c1b2a90", "state": "waiting",
+    "is_waiting": True, "suspended": None, "has_profile": True, "lines": None, "is_in_registry": True,
+    "profile_number": 2, "scans": [], "reasons": FAMILIES["identity.reason"],
+    "fields": FAMILIES["identity.field"], "suspensions": FAMILIES["identity.suspended"],
+}  # fmt: skip
+_SAID = {"sex": "female", "document-kind": "passport-rf", "document-ends": "30.05.2029"}
+IDENTITY_LINES = [
+    {"field": field, "text": _SAID.get(field, "Образцова" if number % 3 else None), "is_over": number % 2 == 0,
+     "agreement": (*FAMILIES["identity.agreement"], None)[number % 4]}
+    for number, field in enumerate(FAMILIES["identity.field"])
+]  # fmt: skip
+IDENTITIES: dict[str, Any] = INSIDE | {
+    "total": 2, "waiting": [], "suspended": [], "is_first": True, "first": "/staff/identity", "further": None,
+}  # fmt: skip
+IDENTITY_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "identities": ("identities.html", IDENTITIES | {
+        "waiting": [{"id": "0190f3c2-7d1e-8c55-9d6b-2f1f6c1b2a90", "href": "/staff/identity/0190", "at": AT}],
+        "suspended": [{"id": "0190f3c2-7d1e-8c55-9d6b-2f1f6c1b2a90", "href": "/staff/identity/0190", "at": AT,
+                       "reason": reason} for reason in FAMILIES["identity.suspended"]],
+        "further": "/staff/identity?after=7", "notice": {"kind": "success",
+        "text_id": "staff.notice.identity-confirmed"}}),
+    "identities-none": ("identities.html", IDENTITIES | {"total": 0}),
+    "identities-further": ("identities.html", IDENTITIES | {"is_first": False}),
+    "identity_check": ("identity_check.html", IDENTITY_CHECK),
+    "identity_check-empty": ("identity_check.html", IDENTITY_CHECK | {
+        "has_profile": False, "is_waiting": False, "state": "missing"}),
+    "identity_check-shown": ("identity_check.html", IDENTITY_CHECK | {"lines": IDENTITY_LINES, "scans": [
+        {"href": "/staff/identity/0190/scans/1", "kind": kind, "is_picture": kind == "snils"}
+        for kind in FAMILIES["identity.scan"]]}),
+    "identity_check-suspended": ("identity_check.html", IDENTITY_CHECK | {
+        "lines": IDENTITY_LINES, "is_in_registry": False, "is_waiting": False, "state": "suspended",
+        "suspended": "misuse-suspected"}),
+}  # fmt: skip
 STAFF_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "staff_sign_in": ("staff_sign_in.html", DOOR),
     "staff_sign_in-refused": ("staff_sign_in.html", DOOR | {
@@ -176,6 +211,7 @@ STAFF_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "quarantined_content": ("quarantined_content.html", INSIDE | {
         "entry": ENTRIES[1], "size_bytes": 812, "shown_bytes": 812, "form": "windows-1251", "text": MESSAGE}),
     **MATCH_SAMPLES,
+    **IDENTITY_SAMPLES,
     **MISFILED_SAMPLES,
     "quarantined_content-binary": ("quarantined_content.html", INSIDE | {
         "entry": ENTRIES[2], "size_bytes": 4_200_000, "shown_bytes": 200_000, "form": "hexadecimal",

@@ -15,7 +15,7 @@ from api import notifier as worker
 from api.demo_peers import Fault
 from api.notifier import BY, LEASE, LIFE, UNKNOWN_WAIT, Notifier
 from domain import notification
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET, ConsentKind
 from domain.notification import (
     NotificationAttempted,
     NotificationFailed,
@@ -25,7 +25,11 @@ from domain.notification import (
     NotificationStatus,
     NotificationSuppressed,
 )
+from domain.receiving import ReceivingSettings
 from domain.values import PatientId
+from ledger.commands import by_patient
+from ledger.receiving import save_settings
+from ledger.redeciding import redecide_all
 from ledger.store import Ledger, Write
 from projections import PROJECTIONS, delivery, rebuild
 from tests.api.cast import ANNA, Laboratory, Portal, bundle, grant, settled, withdraw
@@ -170,10 +174,30 @@ def test_a_consent_withdrawn_between_two_tries_stops_the_second(
     assert told(portal) == ["Requested", "Attempted", "Failed", "Suppressed"] and not portal.mail.accepted
 
 
+def test_what_was_turned_off_before_the_sending_is_not_sent(
+    portal: Portal, anna: PatientId, sent: UUID
+) -> None:
+    """A change takes effect at once (S59), also for what was asked for before it."""
+    silent = ReceivingSettings(has_no_notices=True, channels=())
+    save_settings(portal.opened.ledger, anna, silent, by_patient(anna))
+    portal.notify()
+    assert told(portal) == ["Requested", "Suppressed"] and not portal.mail.accepted
+    assert portal.events(NotificationSuppressed)[0].event.reason == "not-wanted"
+    assert all(one.is_same for one in redecide_all(portal.opened.ledger))
+
+
+def test_an_address_is_not_used_without_the_consent_to_personal_data(
+    portal: Portal, anna: PatientId, sent: UUID
+) -> None:
+    withdraw(portal.opened, anna, ConsentKind.PERSONAL_DATA)
+    portal.notify()
+    assert told(portal) == ["Requested", "Suppressed"] and not portal.mail.accepted
+
+
 def test_without_consent_the_report_is_there_and_the_silence_is_accounted_for(
     portal: Portal, laboratory: Laboratory
 ) -> None:
-    kinds = [kind for kind in ConsentKind if kind is not ConsentKind.NOTIFICATIONS]
+    kinds = [kind for kind in OF_CABINET if kind is not ConsentKind.NOTIFICATIONS]
     anna = settled(portal.opened, ANNA, laboratory.laboratory_id, kinds)
     portal.submit(laboratory.seal(bundle("1")))
     portal.notify()

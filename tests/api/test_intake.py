@@ -13,7 +13,7 @@ import pytest
 from api import laboratories
 from api.envelope_keys import generate_key
 from api.problems import MEDIA_TYPE
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET, ConsentKind
 from domain.report import ReportMatched, ReportReceived, ReportRevised
 from domain.submission import SubmissionQuarantined, SubmissionReceived, SubmissionRefused
 from domain.values import PatientId
@@ -292,13 +292,19 @@ def test_an_organisation_that_is_not_linked_waits(portal: Portal, laboratory: La
     assert held_of(portal.submit(laboratory.seal(bundle("1")))) == "organisation-not-linked"
 
 
-@pytest.mark.parametrize("missing", [ConsentKind.PERSONAL_DATA, ConsentKind.RESULTS_TRANSFER])
+@pytest.mark.parametrize(
+    ("missing", "code"),
+    [
+        (ConsentKind.PERSONAL_DATA, "consent-missing"),
+        (ConsentKind.RESULTS_TRANSFER, "transfer-consent-missing"),
+    ],
+)
 def test_without_either_consent_the_report_waits(
-    portal: Portal, laboratory: Laboratory, missing: ConsentKind
+    portal: Portal, laboratory: Laboratory, missing: ConsentKind, code: str
 ) -> None:
-    others = [kind for kind in ConsentKind if kind is not missing]
+    others = [kind for kind in OF_CABINET if kind is not missing]
     anna = settled(portal.opened, ANNA, laboratory.laboratory_id, others)
-    assert held_of(portal.submit(laboratory.seal(bundle("1")))) == "consent-missing"
+    assert held_of(portal.submit(laboratory.seal(bundle("1")))) == code
     assert not reports_of(portal, anna)
 
 

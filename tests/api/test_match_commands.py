@@ -16,8 +16,9 @@ from domain.proposal import MatchConfirmed, MatchDeclined, MatchProposed
 from domain.reading import ProposalRead
 from domain.report import ReportMatched
 from domain.values import LaboratoryId, OrganisationId, PatientId
-from ledger import commands, proposals
+from ledger import proposals
 from ledger.commands import by_patient
+from ledger.linkage import link_organisation
 from projections import audit, cabinet
 from tests.api.cast import (
     ALL_CONSENTS,
@@ -190,7 +191,7 @@ def test_a_confirmation_is_remembered_until_linkage_and_consent_come(
     portal.notify()
     assert matched(portal) == [] and listed(portal) == []
     ledger = portal.opened.ledger
-    commands.link_organisation(ledger, anna, OrganisationId(laboratory.laboratory_id), by_patient(anna))
+    link_organisation(ledger, anna, OrganisationId(laboratory.laboratory_id), by_patient(anna))
     assert confirmed(portal, report_id, anna) == proposals.Confirmed(False, "consent-missing")
     for kind in ALL_CONSENTS:
         grant(portal.opened, anna, kind)
@@ -207,9 +208,7 @@ def test_a_confirmation_does_not_outlive_a_number_that_says_otherwise(
     proposals.confirm(portal.opened.ledger, report_id, anna, OPERATOR, links_number=False)
     boris = settled(portal.opened, BORIS, laboratory.laboratory_id)
     linked(portal, laboratory.laboratory_id, boris)
-    commands.link_organisation(
-        portal.opened.ledger, anna, OrganisationId(laboratory.laboratory_id), by_patient(anna)
-    )
+    link_organisation(portal.opened.ledger, anna, OrganisationId(laboratory.laboratory_id), by_patient(anna))
     portal.notify()
     assert matched(portal) == []
 

@@ -11,7 +11,8 @@ from api import hl7_intake
 from api.envelope_keys import generate_key, private_jwk, public_jwk
 from api.formats import read_received
 from api.laboratories import OPERATOR
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET
+from domain.identity import Proof
 from domain.laboratory import (
     DepartmentAdded,
     LaboratoryAccredited,
@@ -27,8 +28,9 @@ from domain.report import ReportReceived
 from domain.study_type import StudyType
 from domain.submission import SubmissionQuarantined, SubmissionReceived
 from domain.values import OrganisationId
-from ledger import commands, onboarding, quarantine, store
+from ledger import commands, identity, onboarding, quarantine, store
 from ledger.commands import by_patient
+from ledger.linkage import link_organisation
 from projections import cabinet
 from tests.api import hl7_messages
 from tests.api.cast import ANNA, Laboratory, Person, Portal, bundle, grant, whole
@@ -344,8 +346,9 @@ def enrolled(portal: Portal, laboratory: Laboratory) -> Person:
     )
     commands.state_profile(ledger, anna.patient_id, profile, by)
     commands.link_policy(ledger, anna.patient_id, ANNA.enp, by)
-    commands.link_organisation(ledger, anna.patient_id, OrganisationId(laboratory.laboratory_id), by)
-    for kind in ConsentKind:
+    identity.confirm(ledger, anna.patient_id, by, proof=Proof.IN_PERSON)
+    link_organisation(ledger, anna.patient_id, OrganisationId(laboratory.laboratory_id), by)
+    for kind in OF_CABINET:
         grant(portal.opened, anna.patient_id, kind)
     return anna
 

@@ -38,13 +38,21 @@ from api.pages import (
     plural_phrase,
     render,
 )
+from api.totp import qr_svg
+from tests.api.account_samples import ACCOUNT_SAMPLES
+from tests.api.appeal_samples import APPEAL_SAMPLES
+from tests.api.consent_samples import CONSENT_SAMPLES
+from tests.api.diagnosis_samples import DIAGNOSIS_SAMPLES, HUB
+from tests.api.organisation_samples import ORGANISATION_SAMPLES
+from tests.api.recovery_samples import RECOVERY_SAMPLES
 from tests.api.staff_samples import STAFF_SAMPLES
+from tests.api.ward_samples import WARD_SAMPLES
 
 THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 AXE = Axe()
 CHROMIUM = Path("/usr/bin/chromium")
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 AT = datetime(2026, 11, 23, 5, 15, tzinfo=UTC)
@@ -98,7 +106,7 @@ REPORT: dict[str, Any] = {
     "section": "biochemistry",
     "status": "corrected", "issued_at": "2026-11-22T18:05:00+03:00",
     "collected_at": "2026-11-22T08:15:00+03:00",
-    "received_at": AT, "specimen": "Венозная кровь", "version": 2, "notes": ["Взятие натощак."],
+    "received_at": AT, "specimen": "Венозная кровь", "version": 2, "held": None, "notes": ["Взятие натощак."],
     "conclusion": "Признаки анемии. Калий требует срочной проверки.\nРекомендована консультация терапевта.",
     "versions": [{"version": 1, "status": "final", "received_at": EARLIER},
                  {"version": 2, "status": "corrected", "received_at": AT}],
@@ -118,7 +126,49 @@ def listed(title: str, **given: Any) -> dict[str, Any]:
     return plain | given
 
 
-ORGANISATION = {"name": "Поликлиника № 12", "inn": "7707083893", "kind": "clinic"}
+STUDIES: dict[str, Any] = {
+    "organisations": [{"id": "7", "name": "Поликлиника № 12"}], "organisation": "7", "values": {},
+    "coverages": FAMILIES["studies.coverage"], "groups": [{"type": "hormones", "studies": [
+        {"code": "3016-3", "name": "Тиреотропный гормон (ТТГ)"}, {"code": "3024-7", "name": "Тироксин"}]}],
+}  # fmt: skip
+
+
+def requested(state: str) -> dict[str, Any]:
+    return {
+        "id": "0190", "number": "7K2QM-0XRTA", "name": "Тиреотропный гормон (ТТГ)", "type": "hormones",
+        "material": "venous-blood", "preparation": "fasting-and-rest", "organisation": "Поликлиника № 12",
+        "coverage": "contract", "paid": None if state == "requested" else "patient",
+        "is_urgent": state == "sampled", "is_pressing": False, "is_open": state not in ("fulfilled", "cancelled"),
+        "is_before_sample": state in ("requested", "scheduled"), "state": state,
+        "barrier": "organisation-not-linked" if state == "waiting" else None, "starts_at": AT,
+        "point": "Процедурный кабинет, ул. Примерная, 1", "taken_at": EARLIER, "due_at": AT,
+        "report_id": "0191" if state == "fulfilled" else None,
+    }  # fmt: skip
+
+
+RECEIVING: dict[str, Any] = {
+    "organisations": [{"id": "7", "name": "Поликлиника № 12", "is_on": True},
+                      {"id": "8", "name": "Лаборатория «Северный ветер»", "is_on": False}],
+    "groups": [{"key": "common", "types": ["blood-count", "hormones"]},
+               {"key": "instrumental", "types": ["instrumental"]}],
+    "wanted": ["blood-count", "other"], "notices": True, "periodicity": "daily", "document_format": "xml",
+    "channels": [{"key": "email", "is_on": True}, {"key": "sms", "is_on": False}, {"key": "push", "is_on": False}],
+    "periodicities": FAMILIES["receiving.periodicity"], "formats": FAMILIES["receiving.format"],
+    "check_lists": FAMILIES["receiving.check_list"], "check_list": "weekly",
+}  # fmt: skip
+PROFILE_CHOICES: dict[str, Any] = {
+    "citizenships": (("RU", "Россия"), ("AM", "Армения")), "regions": (("77", "Москва"),), "is_confirmed": False,
+    "document_kinds": FAMILIES["identity.document"],
+}  # fmt: skip
+CAUSE = WRONG | {"field": "birth_date", "href": "/services/profile#birth_date"}
+IDENTITY: dict[str, Any] = {
+    "suspended": None, "errors": {}, "kinds": FAMILIES["identity.scan"], "kind": "snils",
+    "refused": CAUSE, "missing": [CAUSE, CAUSE | {"field": None, "href": None}],
+    "scans": [{"id": str(number), "kind": kind, "media_type": "image/jpeg", "size_bytes": 2_400_000, "added_at": AT}
+              for number, kind in enumerate(FAMILIES["identity.scan"])],
+    "history": [{"at": AT, "what": what, "why": CAUSE if what == "refused" else None}
+                for what in FAMILIES["identity.event"]],
+}  # fmt: skip
 SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "sign_in": ("sign_in.html", DOOR),
     "sign_in-refused": ("sign_in.html", DOOR | {
@@ -131,36 +181,67 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "services": ("services.html", {"notice": {"kind": "success", "text_id": "notice.policy-linked"},
         "steps": [
         {"key": key, "done": at < 3, "href": f"/services/{key}"}
-        for at, key in enumerate(FAMILIES["services.step"])]}),
-    "services-done": ("services.html", {"steps": [
+        for at, key in enumerate(FAMILIES["services.step"])], **HUB}),
+    "services-done": ("services.html", HUB | {"region": {"code": "region-ok", "verdict": "ok"}, "steps": [
         {"key": key, "done": True, "href": "/s"} for key in FAMILIES["services.step"]]}),
-    "profile": ("profile.html", {
+    "profile": ("profile.html", PROFILE_CHOICES | {
         "errors": {"birth_date": WRONG | {"text": "Такого дня нет в календаре."},
             "sex": WRONG, "snils": WRONG},
         "values": {"family": "Образцова", "birth_date": "31.02.1977", "snils": "11223344594"}}),
-    "policy": ("policy.html", {"policy": {"number_masked": "•••• •••• •••• 0010", "linked_at": EARLIER},
+    "profile-confirmed": ("profile.html", PROFILE_CHOICES | {"is_confirmed": True, "values": {
+        "document_kind": "passport-rf", "citizenship": "RU"},
+        "errors": {"document_kind": WRONG, "region": WRONG, "document_number": WRONG}}),
+    **{f"identity-{state}": ("identity.html", IDENTITY | {"state": state})
+       for state in FAMILIES["identity.state"]},
+    "identity-wrong": ("identity.html", IDENTITY | {"state": "missing", "suspended": "unpaid-fines",
+        "errors": {"kind": WRONG, "scan": WRONG}, "scans": [], "history": [], "missing": [], "refused": None}),
+    "policy": ("policy.html", {"policy": {"kind": "temporary-policy", "number_masked": "•••• 0010",
+        "linked_at": EARLIER, "valid_until": "2027-01-12"}, "kinds": FAMILIES["policy.kind"],
         "errors": {}, "values": {}}),
-    "policy-none": ("policy.html", {"policy": None, "errors": {"number": WRONG}, "values": {"number": "99"}}),
-    "organisations": ("organisations.html", {"q": "север",
-        "organisations": [ORGANISATION | {"status_id": f"organisation.status.{state}", "linked_at": AT}
-                          for state in FAMILIES["organisation.status"]],
-        "found": [ORGANISATION | {"id": "7"}, ORGANISATION | {"id": "8", "kind": "laboratory"}]}),
-    "organisations-none": ("organisations.html", {"q": "юг", "organisations": [], "found": []}),
-    "consents": ("consents.html", {"consents": [
-        {"kind": kind, "title_id": f"consents.title.{kind}", "purpose_id": f"consents.purpose.{kind}",
-         "document_href": f"/consents/{kind}", "version": 3, "state": state,
-         "granted_at": None if state == "none" else EARLIER,
-         "withdrawn_at": AT if state == "withdrawn" else None}
-        for kind, state in zip(FAMILIES["consents.title"], FAMILIES["consents.state"], strict=True)]}),
-    "consent_document": ("consent_document.html", {"document": {
-        "title": "Согласие на передачу результатов", "version": 3, "language": "ru", "sha256": "9f" * 32,
-        "paragraphs": ["Я разрешаю выбранным мной организациям передавать сюда результаты.", "Срок: год."]}}),
+    "policy-none": ("policy.html", {"policy": None, "kinds": FAMILIES["policy.kind"],
+        "errors": {"kind": WRONG, "number": WRONG, "series": WRONG, "issued_on": WRONG},
+        "values": {"number": "99", "kind": "old-policy"}}),
+    "policy_unlink": ("policy_unlink.html", {"policy": {"kind": "enp", "number_masked": "•••• 0010",
+        "linked_at": EARLIER, "valid_until": None}}),
+    "receiving": ("receiving.html", {"errors": {}, "has_policy": True, "has_email": True, **RECEIVING}),
+    "receiving-wrong": ("receiving.html", {"has_policy": False, "has_email": False, **RECEIVING,
+        "errors": {"study": WRONG, "channel": WRONG, "periodicity": WRONG}, "organisations": []}),
+    "check_list": ("check_list.html", {"since": EARLIER, "until": AT, "period": "monthly", "total": 3,
+        "periods": FAMILIES["receiving.check_list"], "organisations": [
+            {"name": "Поликлиника № 12", "count": 3, "is_linked": True, "is_on": True,
+             "types": [("blood-count", 2), ("other", 1)]},
+            {"name": "Лаборатория", "count": 0, "is_linked": True, "is_on": True, "types": []},
+            {"name": "Больница", "count": 0, "is_linked": False, "is_on": False, "types": []}]}),
+    "check_list-none": ("check_list.html", {"since": EARLIER, "until": AT, "period": "weekly", "total": 0,
+        "periods": FAMILIES["receiving.check_list"], "organisations": []}),
+    "studies": ("studies.html", STUDIES | {"errors": {}, "is_urgent": False}),
+    "studies-wrong": ("studies.html", STUDIES | {"is_urgent": True,
+        "errors": {"organisation": WRONG, "study": WRONG, "coverage": WRONG}}),
+    "studies-none": ("studies.html", STUDIES | {"organisations": [], "errors": {"organisation": WRONG},
+        "is_urgent": True}),
+    "study_check": ("study_check.html", {"patient": {"name": "Образцова Мария", "birth_date": "1977-11-04",
+        "policy": "•••• 0010", "email": None}, "order": {"organisation": "7", "study": "3016-3",
+        "organisation_name": "Поликлиника № 12", "name": "Тиреотропный гормон (ТТГ)", "coverage": "policy",
+        "material": "venous-blood", "preparation": "fasting", "usual_days": 3, "is_urgent": True}}),
+    **{f"study_request-{state}": ("study_request.html", {"errors": {}, "values": {}, "asked": requested(state),
+        "points": [{"name": "Процедурный кабинет", "address": "ул. Примерная, 1", "times": [
+            {"value": "П-1|2026-11-24T08:00:00+03:00", "at": AT}]}]})
+        for state in FAMILIES["request.state"]},
+    "study_request-wrong": ("study_request.html", {"errors": {"slot": WRONG, "receipt": WRONG}, "values": {},
+        "asked": requested("requested"), "points": []}),
+    "expected": ("expected.html", {"requests": [requested(state) for state in FAMILIES["request.state"]]}),
+    "expected-none": ("expected.html", {"requests": []}),
+    "policy_unlink-none": ("policy_unlink.html", {"policy": None}),
+    **ORGANISATION_SAMPLES,
+    **CONSENT_SAMPLES,
     "reports": ("reports.html", {"new_count": 2, "next_step_href": "/services", "reports": [
         listed("Гормоны щитовидной железы", collected_at="2026-10", section="hormones"),
         listed("Общий анализ крови и биохимия", is_new=True, flagged=5, critical=2, observations=12),
         listed("Общий анализ мочи", status="entered-in-error", issued_at=None, collected_at=None),
         listed("Посев", is_new=True, status="preliminary", observations=1)]}),
     "reports-none": ("reports.html", {"new_count": 0, "reports": [], "next_step_href": "/services"}),
+    "report-held": ("report.html", {"report": REPORT | {"held": "transfer-consent-missing"},
+        "observations": OBSERVATIONS, "leaf": LEAF}),
     "report": ("report.html", {"report": REPORT, "observations": OBSERVATIONS, "leaf": LEAF}),
     "report-void": ("report.html", {"observations": [], "leaf": None, "report": REPORT | {
         "status": "entered-in-error", "specimen": None, "conclusion": None, "notes": [], "attachments": [],
@@ -187,6 +268,11 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"mail-{kind}-text": ("mail.txt", {"link": "https://cabinet.example/d/1", "kind": kind})
         for kind in ("ready", "withdrawn")},
     **STAFF_SAMPLES,
+    **WARD_SAMPLES,
+    **ACCOUNT_SAMPLES,
+    **RECOVERY_SAMPLES,
+    **APPEAL_SAMPLES,
+    **DIAGNOSIS_SAMPLES,
 }  # fmt: skip
 HTML_SAMPLES = sorted(name for name, (template, _) in SAMPLES.items() if template.endswith(".html"))
 SCREENS = [name for name in HTML_SAMPLES if not name.startswith("mail")]
@@ -270,6 +356,26 @@ def test_both_catalogues_hold_exactly_the_words_that_pages_use() -> None:
         assert catalogue(locale).keys() == used
 
 
+def parts_of_others() -> set[str]:
+    """Templates that others are made of, and that nobody is shown by themselves."""
+    kinds = (nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)
+    return {
+        name
+        for source in TEMPLATES.iterdir()
+        for node in Environment(autoescape=True).parse(source.read_text("utf-8")).find_all(kinds)
+        for name in constants(node.template)
+    }
+
+
+def test_every_template_has_a_sample_which_everything_here_looks_at() -> None:
+    """Accessibility too: a page without a sample would be looked at by nobody."""
+    parts = parts_of_others()
+    assert {path.name for path in TEMPLATES.iterdir()} == parts | {
+        template for template, _ in SAMPLES.values()
+    }
+    assert parts.isdisjoint(template for template, _ in SAMPLES.values())
+
+
 def test_every_form_of_a_word_has_the_same_blanks_in_both_languages() -> None:
     russian, english = (
         {
@@ -294,7 +400,10 @@ def test_a_page_renders_in_each_language_without_a_bare_id(name: str, locale: Lo
 @pytest.mark.parametrize("name", HTML_SAMPLES)
 def test_a_page_is_well_formed_and_carries_no_inline_style_or_script(name: str) -> None:
     elements = Form(page(name)).elements
-    assert not {"script", "style"} & {tag for tag, _ in elements}
+    assert "style" not in {tag for tag, _ in elements}
+    for tag, attrs in elements:
+        if tag == "script":
+            assert (attrs.get("src") or "").startswith("/static/") and "defer" in attrs, attrs
     assert not [key for _, attrs in elements for key in attrs if key == "style" or key.startswith("on")]
     ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -304,7 +413,7 @@ def test_a_page_is_well_formed_and_carries_no_inline_style_or_script(name: str) 
         for key in ("src", "href")
         if key in attrs and tag in {"link", "use", "img"}
     ]
-    assert all(address.startswith("/static/") for address in loaded)
+    assert all(address.startswith("/static/") or address == "/account/totp/qr.svg" for address in loaded)
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -404,12 +513,21 @@ def test_only_a_plain_decimal_takes_the_comma() -> None:
 class Portal(BaseHTTPRequestHandler):
     """Serves the samples and the static files under the portal's own Content-Security-Policy."""
 
-    TYPES: ClassVar = {".css": "text/css", ".svg": "image/svg+xml", ".ttf": "font/ttf"}
+    TYPES: ClassVar = {
+        ".css": "text/css",
+        ".js": "text/javascript",
+        ".svg": "image/svg+xml",
+        ".ttf": "font/ttf",
+    }
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         kind = "text/html; charset=utf-8"
-        if path.startswith("/static/"):
+        if path.endswith("/qr.svg"):
+            kind, body = "image/svg+xml", qr_svg(b"1" * 20, "+79000000001")
+        elif path.endswith("/state"):
+            kind, body = "application/json", b'{"state": "waiting"}'
+        elif path.startswith("/static/"):
             name = Path(path).name
             kind = self.TYPES[Path(name).suffix]
             body = ((FONTS if path.startswith("/static/fonts/") else STATIC) / name).read_bytes()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from api.retention import BY, Retention
+from api.retention import BY, end_waiting
 from domain.report import ReportDestroyed
 from ledger.codec import Erased
 from ledger.keys import KeyErasedError
@@ -20,7 +20,7 @@ YEAR = timedelta(days=365)
 def step(portal: Portal, *, days: int) -> int:
     """What the worker destroys when so many days have gone by."""
     portal.catch_up()
-    found = Retention(portal.opened.ledger, YEAR).step(datetime.now(UTC) + timedelta(days=days))
+    found = end_waiting(portal.opened.ledger, datetime.now(UTC) + timedelta(days=days), kept_for=YEAR)
     portal.opened.ledger.keys.forget()
     portal.catch_up()
     return found

@@ -29,7 +29,7 @@ from api.sandbox.reports import DrawnReport, cancelled, corrected, draw, finishe
 from api.sandbox.stage import SandboxSettings
 from api.sandbox.writers import WRITERS
 from api.settings import Settings
-from domain.consent import ConsentKind
+from domain.consent import OF_CABINET, ConsentKind
 from domain.submission import (
     SubmissionAccepted,
     SubmissionQuarantined,
@@ -37,7 +37,8 @@ from domain.submission import (
     SubmissionRefused,
 )
 from domain.values import OrganisationId, PatientId
-from ledger import commands, onboarding
+from ledger import commands, consents, onboarding
+from ledger import linkage as linking
 from projections import PROJECTIONS
 from projections.follow import Follower
 from tests.api.cast import Laboratory, Portal, bundle, whole
@@ -292,7 +293,12 @@ def test_a_start_that_was_interrupted_is_brought_to_its_end(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(onboarding if step == "add_laboratory_sender" else commands, step, interrupted)
+        asked = {
+            "add_laboratory_sender": onboarding,
+            "grant_consent": consents,
+            "link_organisation": linking,
+        }.get(step, commands)
+        patched.setattr(asked, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare(opened)
     prepare(opened)
@@ -300,7 +306,7 @@ def test_a_start_that_was_interrupted_is_brought_to_its_end(
     done = {name: kinds.count(name) for name in ("PatientRegistered", "PolicyLinked", "OrganisationLinked")}
     assert done == {"PatientRegistered": 3, "PolicyLinked": 3, "OrganisationLinked": 3}
     assert kinds.count("LaboratorySenderAdded") == 1
-    assert kinds.count("ConsentGranted") == 3 * len(ConsentKind)
+    assert kinds.count("ConsentGranted") == 3 * len(OF_CABINET)
 
 
 def test_what_somebody_took_back_stays_taken_back(opened: Node) -> None:
@@ -311,8 +317,8 @@ def test_what_somebody_took_back_stays_taken_back(opened: Node) -> None:
     assert found is not None
     patient_id = PatientId(found)
     by = commands.by_patient(patient_id)
-    commands.withdraw_consent(opened.ledger, patient_id, ConsentKind.RESULTS_TRANSFER, by)
-    commands.unlink_organisation(opened.ledger, patient_id, OrganisationId(laboratory_id), by)
+    consents.withdraw_consent(opened.ledger, patient_id, ConsentKind.RESULTS_TRANSFER, by)
+    linking.unlink_organisation(opened.ledger, patient_id, OrganisationId(laboratory_id), by)
     position = opened.ledger.last_position()
     prepare(opened)
     assert opened.ledger.last_position() == position

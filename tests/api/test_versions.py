@@ -53,7 +53,7 @@ def test_an_old_copy_that_was_late_does_not_win_and_is_not_announced(
     assert len(portal.events(NotificationRequested)) == 1
     (suppressed,) = portal.events(NotificationSuppressed)
     assert suppressed.event.reason == "version-late"
-    versions = cabinet.versions_of(portal.opened.ledger, UUID(answer["id"]))
+    versions = cabinet.versions_of(portal.opened.ledger, anna, UUID(answer["id"]))
     assert [version.version for version in versions] == [1, 2]
     assert letopis(portal.opened, "rebuild", "--check").returncode == 0
 

@@ -1,8 +1,15 @@
 """A cabinet takes results from an organisation from the link until the unlinking."""
 
+from dataclasses import replace
+
 from domain import linkage
-from domain.linkage import OrganisationLinked, OrganisationUnlinked
-from tests.examples import ANNA, CLINIC
+from domain.linkage import (
+    OrganisationAwaited,
+    OrganisationConnected,
+    OrganisationLinked,
+    OrganisationUnlinked,
+)
+from tests.examples import ANNA, CLINIC, INVITRO
 from tests.scenario import given
 
 LINKED = OrganisationLinked(patient_id=ANNA, organisation_id=CLINIC)
@@ -29,3 +36,39 @@ def test_unlinking_what_is_not_linked_changes_nothing() -> None:
 
 def test_an_organisation_can_be_linked_again() -> None:
     given(LINKED, UNLINKED).when(linkage.link, **WHOM).then(LINKED)
+
+
+AWAITED = OrganisationAwaited(
+    patient_id=ANNA, organisation_id=CLINIC, oid="1.2.643.5.1", inn="7707083893", ogrn="1027700132195"
+)
+CONNECTED = OrganisationConnected(patient_id=ANNA, organisation_id=CLINIC, laboratory_id=INVITRO)
+
+
+def test_another_department_is_a_link_of_its_own() -> None:
+    again = replace(LINKED, department="04")
+    given(LINKED).when(linkage.link, **WHOM, department="04").then(again)
+    given(LINKED, again).when(linkage.link, **WHOM).then_nothing()
+
+
+def test_an_organisation_that_is_not_connected_is_awaited_once() -> None:
+    given().when(linkage.wait_for, awaited=AWAITED).then(AWAITED)
+    given(AWAITED).when(linkage.wait_for, awaited=AWAITED).then_nothing()
+    given(AWAITED, UNLINKED).when(linkage.wait_for, awaited=AWAITED).then(AWAITED)
+
+
+def test_what_is_awaited_takes_no_results() -> None:
+    assert not linkage.evolve(None, AWAITED).linked
+    assert not linkage.evolve(linkage.evolve(None, AWAITED), CONNECTED).linked
+
+
+def test_what_is_awaited_is_connected_once_and_nothing_else_is() -> None:
+    given(AWAITED).when(linkage.connect, laboratory_id=INVITRO).then(CONNECTED)
+    given(AWAITED, CONNECTED).when(linkage.connect, laboratory_id=INVITRO).then_nothing()
+    given(AWAITED, UNLINKED).when(linkage.connect, laboratory_id=INVITRO).then_nothing()
+    given(LINKED).when(linkage.connect, laboratory_id=INVITRO).then_nothing()
+    given().when(linkage.connect, laboratory_id=INVITRO).then_nothing()
+
+
+def test_who_gives_up_waiting_is_unlinked() -> None:
+    given(AWAITED).when(linkage.unlink).then(UNLINKED)
+    given(AWAITED, CONNECTED).when(linkage.unlink).then_nothing()

@@ -1,16 +1,12 @@
 """A report recognises a patient by checked numbers alone, and reaches them only when nothing bars it."""
 
-from dataclasses import replace
-
 import pytest
 
-from domain import consent, linkage, matching
-from domain.consent import Consent, ConsentGranted, ConsentKind, ConsentWithdrawn
-from domain.linkage import Linkage, OrganisationLinked, OrganisationUnlinked
-from domain.matching import barrier, unrecognised
+from domain import matching
+from domain.matching import unrecognised
 from domain.numbers import ENP_SYSTEMS, SNILS_SYSTEMS, Numbers, numbers_of
-from domain.values import Identifier, OrganisationId
-from tests.examples import ANNA, BORIS, CLINIC, DOCUMENT, ENP, REPORT, SNILS
+from domain.values import Identifier
+from tests.examples import ANNA, BORIS, ENP, SNILS
 
 WRONG_ENP, WRONG_SNILS = "9911111111111113", "11223344594"
 ENP_SYSTEM, SNILS_SYSTEM = min(ENP_SYSTEMS), min(SNILS_SYSTEMS)
@@ -72,44 +68,3 @@ def test_a_number_that_nobody_has_names_nobody() -> None:
 def test_only_wrong_numbers_are_said_to_be_wrong() -> None:
     assert unrecognised(Numbers((), ("enp",)), []) == matching.CHECK_DIGIT_FAILED
     assert unrecognised(Numbers((("snils", SNILS),), ("enp",)), []) == matching.PATIENT_UNKNOWN
-
-
-LINKED = linkage.evolve(None, OrganisationLinked(patient_id=ANNA, organisation_id=CLINIC))
-UNLINKED = linkage.evolve(LINKED, OrganisationUnlinked(patient_id=ANNA, organisation_id=CLINIC))
-
-
-def agreed(kind: ConsentKind, *organisations: OrganisationId) -> Consent:
-    document = replace(DOCUMENT, kind=kind)
-    return consent.evolve(
-        None, ConsentGranted(patient_id=ANNA, document=document, organisations=organisations)
-    )
-
-
-def withdrawn(kind: ConsentKind) -> Consent:
-    return consent.evolve(agreed(kind), ConsentWithdrawn(patient_id=ANNA, kind=kind))
-
-
-PERSONAL, TRANSFER = agreed(ConsentKind.PERSONAL_DATA), agreed(ConsentKind.RESULTS_TRANSFER)
-NOT_LINKED, MISSING = matching.ORGANISATION_NOT_LINKED, matching.CONSENT_MISSING
-
-
-@pytest.mark.parametrize(
-    ("linked", "personal_data", "transfer", "expected"),
-    [
-        (LINKED, PERSONAL, TRANSFER, None),
-        (LINKED, PERSONAL, agreed(ConsentKind.RESULTS_TRANSFER, CLINIC), None),
-        (None, PERSONAL, TRANSFER, NOT_LINKED),
-        (UNLINKED, PERSONAL, TRANSFER, NOT_LINKED),
-        (UNLINKED, None, None, NOT_LINKED),
-        (LINKED, None, TRANSFER, MISSING),
-        (LINKED, withdrawn(ConsentKind.PERSONAL_DATA), TRANSFER, MISSING),
-        (LINKED, PERSONAL, None, MISSING),
-        (LINKED, PERSONAL, withdrawn(ConsentKind.RESULTS_TRANSFER), MISSING),
-        (LINKED, PERSONAL, agreed(ConsentKind.RESULTS_TRANSFER, OrganisationId(REPORT)), MISSING),
-    ],
-)
-def test_a_report_reaches_the_cabinet_only_by_a_link_and_both_consents(
-    linked: Linkage | None, personal_data: Consent | None, transfer: Consent | None, expected: str | None
-) -> None:
-    found = barrier(organisation_id=CLINIC, linkage=linked, personal_data=personal_data, transfer=transfer)
-    assert found == expected

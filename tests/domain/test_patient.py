@@ -1,6 +1,7 @@
 """A patient confirms the phone, says who they are, and links one policy, in this order."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -18,10 +19,16 @@ from domain.patient import (
     PolicyUnlinked,
     ProfileMissingError,
 )
+from domain.policy import Policy, PolicyKind, single_policy
 from tests.examples import ENP, PROFILE
 from tests.scenario import given
 
 OTHER_ENP = "9900000000000010"
+POLICY, OTHER_POLICY = single_policy(ENP), single_policy(OTHER_ENP)
+OLD = Policy(kind=PolicyKind.OLD, number="123456", series="АБ")
+TEMPORARY = Policy(
+    kind=PolicyKind.TEMPORARY, number="123456789", issued_on="2026-11-02", valid_until="2027-01-13"
+)
 REGISTERED = PatientRegistered(locale="ru")
 STATED = (REGISTERED, PhoneStated(phone="+79990000001"))
 CONFIRMED = (*STATED, PhoneConfirmed())
@@ -59,7 +66,7 @@ def test_an_address_for_notices_is_given() -> None:
     [
         (patient.state_profile, PROFILE),
         (patient.state_email, EMAIL.email),
-        (patient.link_policy, ENP),
+        (patient.link_policy, POLICY),
     ],
 )
 def test_nothing_is_said_before_the_phone_is_confirmed(decide: object, said: object) -> None:
@@ -68,21 +75,55 @@ def test_nothing_is_said_before_the_phone_is_confirmed(decide: object, said: obj
 
 
 def test_a_named_patient_links_a_policy() -> None:
-    given(*NAMED).when(patient.link_policy, ENP).then(PolicyLinked(number=ENP))
+    given(*NAMED).when(patient.link_policy, POLICY).then(PolicyLinked(number=ENP))
 
 
 def test_a_policy_belongs_to_a_named_person() -> None:
-    given(*CONFIRMED).when(patient.link_policy, ENP).then_refused(ProfileMissingError)
+    given(*CONFIRMED).when(patient.link_policy, POLICY).then_refused(ProfileMissingError)
 
 
 def test_linking_the_linked_policy_changes_nothing() -> None:
-    given(*NAMED, PolicyLinked(number=ENP)).when(patient.link_policy, ENP).then_nothing()
+    given(*NAMED, PolicyLinked(number=ENP)).when(patient.link_policy, POLICY).then_nothing()
 
 
 def test_a_second_policy_is_refused_until_the_first_is_unlinked() -> None:
     linked = (*NAMED, PolicyLinked(number=ENP))
-    given(*linked).when(patient.link_policy, OTHER_ENP).then_refused(PolicyAlreadyLinkedError)
-    given(*linked, PolicyUnlinked()).when(patient.link_policy, OTHER_ENP).then(PolicyLinked(number=OTHER_ENP))
+    given(*linked).when(patient.link_policy, OTHER_POLICY).then_refused(PolicyAlreadyLinkedError)
+    given(*linked, PolicyUnlinked()).when(patient.link_policy, OTHER_POLICY).then(
+        PolicyLinked(number=OTHER_ENP)
+    )
+
+
+def test_a_policy_of_another_kind_is_linked_with_what_belongs_to_it() -> None:
+    linked = PolicyLinked(number="123456", kind=PolicyKind.OLD, series="АБ")
+    given(*NAMED).when(patient.link_policy, OLD).then(linked)
+    given(*NAMED, linked).when(patient.link_policy, OLD).then_nothing()
+    given(*NAMED, linked).when(patient.link_policy, POLICY).then_refused(PolicyAlreadyLinkedError)
+
+
+def test_a_policy_is_unlinked_once() -> None:
+    given(*NAMED, PolicyLinked(number=ENP)).when(patient.unlink_policy).then(PolicyUnlinked())
+    given(*NAMED).when(patient.unlink_policy).then_refused(PolicyMissingError)
+
+
+def test_a_temporary_certificate_ends_after_its_last_day() -> None:
+    linked = PolicyLinked(
+        number="123456789",
+        kind=PolicyKind.TEMPORARY,
+        issued_on=TEMPORARY.issued_on,
+        valid_until=TEMPORARY.valid_until,
+    )
+    given(*NAMED).when(patient.link_policy, TEMPORARY).then(linked)
+    given(*NAMED, linked).when(patient.end_policy, date(2027, 1, 13)).then_nothing()
+    given(*NAMED, linked).when(patient.end_policy, date(2027, 1, 14)).then(PolicyUnlinked(reason="ended"))
+    ended = (*NAMED, linked, PolicyUnlinked(reason="ended"))
+    given(*ended).when(patient.end_policy, date(2028, 1, 1)).then_nothing()
+    given(*ended).when(patient.require_policy).then_refused(PolicyMissingError)
+
+
+def test_a_permanent_policy_does_not_end_by_itself() -> None:
+    given(*NAMED, PolicyLinked(number=ENP)).when(patient.end_policy, date(2099, 1, 1)).then_nothing()
+    given(*NAMED).when(patient.end_policy, date(2099, 1, 1)).then_nothing()
 
 
 def test_what_needs_a_policy_is_refused_without_one() -> None:

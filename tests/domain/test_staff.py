@@ -12,10 +12,12 @@ from domain.staff import (
     StaffMemberEnrolled,
     StaffMemberReset,
     StaffMemberUnknownError,
+    StaffOrganisationMissingError,
+    StaffOrganisationNotForRoleError,
     StaffRoleMissingError,
 )
 from domain.staff_session import StaffSessionClosed, StaffSessionOpened, StaffSignInRefused
-from tests.examples import IVAN
+from tests.examples import CLINIC, IVAN
 from tests.scenario import Given, given
 
 ADMITTED = StaffMemberAdmitted(handle="ivan", roles=(Role.OPERATOR,))
@@ -42,6 +44,19 @@ def test_a_handle_is_a_short_plain_word(handle: str) -> None:
 
 def test_nobody_is_admitted_without_a_role() -> None:
     given().when(staff.admit, handle="ivan", roles=[]).then_refused(StaffRoleMissingError)
+
+
+def test_a_registrar_works_for_one_organisation_and_is_nothing_else() -> None:
+    admitted = StaffMemberAdmitted(handle="maria", roles=(Role.REGISTRAR,), organisation_id=CLINIC)
+    given().when(staff.admit, handle="maria", roles=[Role.REGISTRAR], organisation_id=CLINIC).then(admitted)
+    assert staff.evolve(None, admitted).organisation_id == CLINIC
+    given().when(staff.admit, handle="maria", roles=[Role.REGISTRAR]).then_refused(
+        StaffOrganisationMissingError
+    )
+    for roles in ([Role.OPERATOR], [Role.OPERATOR, Role.REGISTRAR]):
+        given().when(staff.admit, handle="maria", roles=roles, organisation_id=CLINIC).then_refused(
+            StaffOrganisationNotForRoleError
+        )
 
 
 def test_a_member_enrols_once_until_they_are_reset() -> None:

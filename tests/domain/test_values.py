@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.values import CheckDigitError, Quantity, enp, inn, ogrn, snils
+from domain.values import CheckDigitError, Quantity, enp, inn, ogrn, okpo, snils
 
 Check = Callable[[str], str]
 
@@ -29,6 +29,13 @@ VALID = [
     (enp, "9900000000000010"),
     (enp, "9900000000000028"),
     (enp, "9911111111111112"),
+    (okpo, "00242766"),
+    (okpo, "00040778"),
+    (okpo, "0164667059"),
+    (okpo, "0193366363"),
+    # The first weights give 10: the second ones decide, and where they give 10 too the digit is 0.
+    (okpo, "00000035"),
+    (okpo, "00002810"),
 ]
 WRONG = [
     (snils, "11223344594"),
@@ -38,8 +45,11 @@ WRONG = [
     (ogrn, "1027700132196"),
     (enp, "9911111111111113"),
     (enp, "0000000000000000"),
+    (okpo, "00242765"),
+    (okpo, "00000000"),
+    (okpo, "002427661"),
 ]
-FIELDS = {snils: "snils", inn: "inn", ogrn: "ogrn", enp: "policy_number"}
+FIELDS = {snils: "snils", inn: "inn", ogrn: "ogrn", enp: "policy_number", okpo: "okpo"}
 
 
 @pytest.mark.parametrize(("check", "number"), VALID)

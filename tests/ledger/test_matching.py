@@ -7,17 +7,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.consent import ConsentDocument, ConsentKind
+from domain import report
+from domain.consent import OF_CABINET, ConsentDocument
+from domain.identity import Proof
 from domain.laboratory import LaboratoryRegistered
-from domain.numbers import LaboratoryNumber, laboratory_numbers, numbers_of
+from domain.numbers import TEMPORARY_POLICY_SYSTEMS, LaboratoryNumber, laboratory_numbers, numbers_of
 from domain.patient import LaboratoryPatientIdLinked, LaboratoryPatientIdUnlinked, ProfileStated
+from domain.policy import Policy, PolicyKind
 from domain.proposal import MatchConfirmed, MatchContradictedError, MatchDeclined, MatchNotProposedError
 from domain.report import ReportMatched, ReportReceived
 from domain.report_content import ReportContent, ReportStatus, Subject
 from domain.values import Identifier, LaboratoryId, OrganisationId, PatientId
-from ledger import commands, onboarding, proposals
+from ledger import commands, consents, identity, onboarding, proposals
 from ledger.commands import by_patient, decide_again
 from ledger.filing import Source, drafts_of
+from ledger.linkage import link_organisation
 from ledger.matching import match_held, match_of
 from ledger.proposals import ReportNotWaitingError
 from ledger.recorder import MarkTakenError
@@ -56,6 +60,7 @@ def stated(ledger: Ledger, patient_id: PatientId, snils: str, *words: str) -> No
         family=family, given=given, patronymic=None, birth_date=born, sex="female", snils=snils
     )
     commands.state_profile(ledger, patient_id, profile, by_patient(patient_id))
+    identity.confirm(ledger, patient_id, TESTER, proof=Proof.IN_PERSON)
 
 
 def agreed(ledger: Ledger, patient_id: PatientId, laboratory_id: LaboratoryId) -> None:
@@ -64,10 +69,10 @@ def agreed(ledger: Ledger, patient_id: PatientId, laboratory_id: LaboratoryId) -
     # No two have one policy.
     number = next(number for number in (ENP, OTHER_ENP) if ledger.find("enp", number) in (None, patient_id))
     commands.link_policy(ledger, patient_id, number, by)
-    commands.link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)
-    for kind in ConsentKind:
+    link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)
+    for kind in OF_CABINET:
         document: ConsentDocument = replace(DOCUMENT, kind=kind)
-        commands.grant_consent(ledger, patient_id, agreed=document, current=document, by=by)
+        consents.grant_consent(ledger, patient_id, agreed=document, current=document, by=by)
 
 
 def content(subject: Subject) -> ReportContent:
@@ -265,3 +270,38 @@ def test_recognising_asks_the_index_once_however_many_numbers_there_are(
     assert match.patient_id == anna
     # The index, and what the patient permits; the name is in what was loaded for that.
     assert asked == ["find_all", "load_all"]
+
+
+def owner_of(ledger: Ledger, report_id: UUID) -> PatientId | None:
+    state, _ = ledger.load(report_id, report.evolve)
+    assert state is not None
+    return state.patient_id
+
+
+def test_a_strangers_policy_that_nothing_checks_keeps_nothing_from_its_owner(ledger: Ledger) -> None:
+    """Whoever writes nine digits may hit another's certificate, by a slip or on purpose."""
+    laboratory_id = registered(ledger, "one")
+    anna, stranger = patient(ledger, "+79990000001"), patient(ledger, "+79990000002")
+    stated(ledger, anna, SNILS[0], "Соколова", "Анна", "1984-02-29")
+    agreed(ledger, anna, laboratory_id)
+    stated(ledger, stranger, SNILS[1], "Орлова", "Мария", "1990-01-01")
+    hit = Policy(
+        kind=PolicyKind.TEMPORARY, number="123456789", issued_on="2026-11-23", valid_until="2027-02-02"
+    )
+    commands.link_policy(ledger, stranger, hit, by_patient(stranger))
+    sent = Identifier(system=min(TEMPORARY_POLICY_SYSTEMS), value=hit.number)
+    by_both = Subject(
+        family="Соколова",
+        given=("Анна",),
+        birth_date="1984-02-29",
+        identifiers=(Identifier(system=SNILS_SYSTEM, value=SNILS[0]), sent),
+    )
+    assert owner_of(ledger, arrives(ledger, laboratory_id, by_both)) == anna
+    by_it_alone = arrives(ledger, laboratory_id, replace(by_both, identifiers=(sent,)))
+    assert owner_of(ledger, by_it_alone) is None
+    follower = Follower(ledger, (MATCHING,))
+    follower.catch_up()
+    (asked,) = (one for one in matching.proposed(ledger) if one.patient_id == anna)
+    assert (asked.report_id, asked.is_contradicted) == (by_it_alone, False)
+    proposals.confirm(ledger, by_it_alone, anna, TESTER)
+    assert owner_of(ledger, by_it_alone) == anna

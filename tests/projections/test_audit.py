@@ -10,6 +10,7 @@ from domain import Event
 from domain.patient import PhoneStated
 from domain.reading import AccessLogRead, ReadingPurpose, ReportsListed
 from ledger.codec import NAMES, Circumstances
+from ledger.event_types import EVENT_TYPES
 from ledger.store import Ledger
 from projections import AUDIT, audit, rebuild
 from projections.follow import Follower, parked
@@ -164,3 +165,28 @@ def test_the_trail_is_the_same_after_an_erasure(
     sql.execute("UPDATE ledger.data_keys SET wrapped = NULL, erased_at = now()")
     owner.keys.forget()
     assert rebuild.check(owner, AUDIT).is_equal
+
+
+def test_no_kind_of_sealed_event_changes_its_line_by_an_erasure(
+    ledger: Ledger, owner: Ledger, follower: Follower, sql: psycopg.Connection
+) -> None:
+    """Whatever stream it is in: an appeal's, a card's, a patient's."""
+    for full, _ in EXAMPLES.values():
+        recorded(ledger, uuid4(), full)
+    follower.catch_up()
+    sql.execute("UPDATE ledger.data_keys SET wrapped = NULL, erased_at = now()")
+    owner.keys.forget()
+    assert rebuild.check(owner, AUDIT).is_equal
+
+
+def test_every_clear_event_that_says_whose_it_is_is_found_by_that(ledger: Ledger, follower: Follower) -> None:
+    clear = {
+        name: full
+        for name, (full, _) in EXAMPLES.items()
+        if EVENT_TYPES[name].purpose is None and getattr(full, "patient_id", None) == ANNA
+    }
+    assert {"ReportVersionsHeld", "ConsentExpired", "PasswordRecovered", "ObligationArose"} <= clear.keys()
+    for full in clear.values():
+        recorded(ledger, uuid4(), full)
+    follower.catch_up()
+    assert {line.name for line in audit.entries(ledger, patient_id=ANNA)} == clear.keys()

@@ -81,7 +81,7 @@ def test_a_revision_takes_the_place_of_the_version_before_it_and_both_are_known(
     row, position = found
     first, _, second = ledger.read_all()
     assert (row.version, row.status, position) == (2, "final", second.position)
-    assert [(v.version, v.status, v.position) for v in cabinet.versions_of(ledger, REPORT)] == [
+    assert [(v.version, v.status, v.position) for v in cabinet.versions_of(ledger, ANNA, REPORT)] == [
         (1, "preliminary", first.position),
         (2, "final", second.position),
     ]
@@ -151,7 +151,7 @@ def test_a_late_version_is_known_and_does_not_stand(ledger: Ledger, follower: Fo
     follower.catch_up()
     found = {row.report_id: (row.version, row.status) for row in cabinet.reports_of(ledger, ANNA)}
     assert found == {REPORT: (1, "amended"), OTHER_REPORT: (2, "amended")}
-    assert [version.version for version in cabinet.versions_of(ledger, OTHER_REPORT)] == [1, 2, 3]
+    assert [version.version for version in cabinet.versions_of(ledger, ANNA, OTHER_REPORT)] == [1, 2, 3]
 
 
 def test_laboratories_are_found_by_words_of_their_name_and_by_inn(ledger: Ledger, follower: Follower) -> None:

@@ -1,0 +1,282 @@
+"""Every route of the application, and for whom it is: one table, which the probes of others' pages go through.
+
+A new route fails test_probes.py and test_ward_routes.py until it stands here: decide for whom it is, and say it.
+"""
+
+import re
+from uuid import uuid4
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
+
+# Of patients, by whose page it is while a guardian looks into a ward's cabinet (api/portal/ward_access.py).
+# own: of the signed-in person, whatever cabinet is open; seen: of the ward, for every guardian who may look in;
+# kept: of the ward, for a guardian who decides for them; closed: while another's cabinet is open.
+PORTAL = """
+own    GET  /
+seen   GET  /access
+own    GET  /account
+own    POST /account/authenticators/remove
+own    GET  /account/confirm
+own    POST /account/confirm
+own    GET  /account/external
+own    GET  /account/passkey
+own    POST /account/passkey
+own    POST /account/passkey/options
+own    GET  /account/password
+own    POST /account/password
+own    GET  /account/phone
+own    POST /account/phone
+own    GET  /account/phone/code
+own    POST /account/phone/code
+own    POST /account/phone/code/resend
+own    GET  /account/recovery
+own    GET  /account/recovery-codes
+own    POST /account/recovery-codes
+own    POST /account/recovery/cancel
+own    POST /account/sessions/end
+own    POST /account/sessions/end-others
+own    POST /account/sms
+own    GET  /account/totp
+own    POST /account/totp
+own    GET  /account/totp/qr.svg
+kept   GET  /consents
+kept   GET  /consents/{kind}
+kept   GET  /consents/{kind}/document
+kept   GET  /consents/{kind}/documents/{version}/{language}
+kept   POST /consents/{kind}/grant
+kept   GET  /consents/{kind}/receipt.json
+kept   GET  /consents/{kind}/receipt.pdf
+kept   POST /consents/{kind}/withdraw
+own    GET  /external/{provider}/callback
+own    POST /external/{provider}/link
+own    POST /external/{provider}/sign-in
+own    POST /external/{provider}/unlink
+own    GET  /guardians
+own    GET  /guardians/claim
+own    POST /guardians/claim
+own    POST /guardians/{guardianship_id}/sections
+seen   GET  /notifications
+own    POST /passwords/estimate
+own    GET  /recover
+own    POST /recover
+own    GET  /recover/code
+own    POST /recover/code
+own    POST /recover/code/resend
+own    POST /recover/passkey
+own    POST /recover/passkey/options
+own    GET  /recover/password
+own    POST /recover/password
+own    GET  /recover/proof
+own    POST /recover/recovery-code
+own    POST /recover/totp
+own    POST /recover/wait
+own    GET  /register
+own    POST /register
+own    GET  /register/code
+own    POST /register/code
+own    POST /register/code/resend
+seen   GET  /reports
+seen   GET  /reports/{report_id}
+kept   GET  /services
+kept   GET  /services/appeals
+kept   GET  /services/appeals/{organisation_id}
+kept   POST /services/appeals/{organisation_id}
+kept   POST /services/appeals/{organisation_id}/status
+kept   POST /services/appeals/{organisation_id}/withdraw
+kept   GET  /services/diagnosis
+kept   GET  /services/diagnosis.json
+closed GET  /services/expected
+closed GET  /services/identity
+closed POST /services/identity
+closed POST /services/identity/scans
+closed GET  /services/identity/scans/{scan_id}
+closed POST /services/identity/scans/{scan_id}/remove
+kept   GET  /services/organisations
+kept   POST /services/organisations
+kept   POST /services/organisations/check
+kept   GET  /services/organisations/choose/{oid}
+kept   GET  /services/organisations/new
+kept   POST /services/organisations/new
+kept   GET  /services/organisations/{organisation_id}
+kept   POST /services/organisations/{organisation_id}/card
+kept   POST /services/organisations/{organisation_id}/link
+kept   POST /services/organisations/{organisation_id}/transfer
+kept   POST /services/organisations/{organisation_id}/unlink
+kept   GET  /services/policy
+kept   POST /services/policy
+kept   GET  /services/policy/code
+kept   POST /services/policy/code
+kept   POST /services/policy/code/resend
+kept   GET  /services/policy/unlink
+kept   POST /services/policy/unlink
+closed GET  /services/profile
+closed POST /services/profile
+closed POST /services/profile/check
+kept   GET  /services/receiving
+kept   POST /services/receiving
+kept   GET  /services/receiving/check-list
+closed GET  /services/studies
+closed POST /services/studies
+closed POST /services/studies/check
+closed GET  /services/studies/{request_id}
+closed POST /services/studies/{request_id}/cancel
+closed POST /services/studies/{request_id}/paid
+closed POST /services/studies/{request_id}/time
+own    GET  /sign-in
+own    POST /sign-in
+own    GET  /sign-in/code
+own    POST /sign-in/code
+own    POST /sign-in/code/resend
+own    GET  /sign-in/factor
+own    POST /sign-in/passkey
+own    POST /sign-in/passkey/options
+own    POST /sign-in/recovery-code
+own    GET  /sign-in/second-device
+own    POST /sign-in/second-device
+own    POST /sign-in/second-device/enter
+own    GET  /sign-in/second-device/state
+own    POST /sign-in/sms
+own    POST /sign-in/totp
+own    POST /sign-out
+own    GET  /step-up
+own    GET  /step-up/code
+own    POST /step-up/code
+own    POST /step-up/code/resend
+own    POST /step-up/passkey
+own    POST /step-up/passkey/options
+own    POST /step-up/recovery-code
+own    POST /step-up/sms
+own    POST /step-up/totp
+own    GET  /wards
+own    POST /wards/leave
+own    GET  /wards/new
+own    POST /wards/new
+own    GET  /wards/{guardianship_id}
+own    POST /wards/{guardianship_id}/enter
+own    POST /wards/{guardianship_id}/give-up
+"""
+# Of staff, by the role that it asks for.
+STAFF = """
+anybody   GET  /staff/sign-in
+anybody   POST /staff/sign-in
+anybody   GET  /staff/enrol
+anybody   POST /staff/enrol
+anybody   GET  /staff/enrol/{token}
+member    GET  /staff
+member    POST /staff/sign-out
+registrar GET  /staff/appeals
+registrar GET  /staff/appeals/{appeal_id}
+registrar POST /staff/appeals/{appeal_id}/activate
+registrar POST /staff/appeals/{appeal_id}/content
+registrar POST /staff/appeals/{appeal_id}/refuse
+registrar POST /staff/appeals/{appeal_id}/take
+operator  GET  /staff/cards
+operator  GET  /staff/cards/{laboratory_id}/{patient_id}
+operator  POST /staff/cards/{laboratory_id}/{patient_id}/confirm
+operator  POST /staff/cards/{laboratory_id}/{patient_id}/number
+operator  POST /staff/cards/{laboratory_id}/{patient_id}/refuse
+operator  GET  /staff/escalated
+operator  GET  /staff/guardianships
+operator  GET  /staff/guardianships/{guardianship_id}
+operator  POST /staff/guardianships/{guardianship_id}/confirm
+operator  POST /staff/guardianships/{guardianship_id}/end
+operator  POST /staff/guardianships/{guardianship_id}/persons
+operator  POST /staff/guardianships/{guardianship_id}/refuse
+operator  POST /staff/guardianships/{guardianship_id}/sections
+operator  GET  /staff/identity
+operator  POST /staff/identity/find
+operator  GET  /staff/identity/{patient_id}
+operator  POST /staff/identity/{patient_id}/confirm
+operator  POST /staff/identity/{patient_id}/profile
+operator  POST /staff/identity/{patient_id}/refuse
+operator  POST /staff/identity/{patient_id}/restore
+operator  GET  /staff/identity/{patient_id}/scans/{scan_id}
+operator  POST /staff/identity/{patient_id}/suspend
+operator  GET  /staff/matches
+operator  GET  /staff/matches/{report_id}/{patient_id}
+operator  POST /staff/matches/{report_id}/{patient_id}/confirm
+operator  POST /staff/matches/{report_id}/{patient_id}/decline
+operator  POST /staff/matches/{report_id}/{patient_id}/persons
+operator  GET  /staff/misfiled
+operator  GET  /staff/misfiled/{report_id}
+operator  POST /staff/misfiled/{report_id}/undo
+operator  GET  /staff/obligations
+operator  POST /staff/obligations/{obligation_id}/extend
+operator  POST /staff/obligations/{obligation_id}/meet
+operator  GET  /staff/quarantine
+operator  GET  /staff/quarantine/{submission_id}
+operator  POST /staff/quarantine/{submission_id}/content
+operator  POST /staff/quarantine/{submission_id}/download
+operator  POST /staff/quarantine/{submission_id}/release
+operator  POST /staff/quarantine/{submission_id}/retry
+operator  GET  /staff/takeovers/{claim_id}
+operator  POST /staff/takeovers/{claim_id}/hand-over
+operator  POST /staff/takeovers/{claim_id}/persons
+operator  POST /staff/takeovers/{claim_id}/refuse
+"""
+# Of machines: signed by a laboratory, or said to anybody of the log as a whole.
+MACHINES = """
+laboratory POST /v1/messages
+laboratory POST /v1/submissions
+anybody    GET  /v1/keys
+anybody    GET  /v1/log/checkpoint
+anybody    GET  /v1/log/key
+anybody    GET  /v1/receipts/key
+anybody    GET  /v1/submissions/{submission_id}/proof
+anybody    GET  /healthz
+anybody    GET  /readyz
+anybody    GET  /metrics
+anybody    GET  /openapi.json
+anybody    GET  /docs
+anybody    GET  /docs/oauth2-redirect
+"""
+ASSETS = frozenset({"/static", "/static/fonts", "/static-offline-docs"})
+
+Row = tuple[str, str, str]
+
+
+def rows_of(table: str) -> list[Row]:
+    """Whose, method and pattern of each line."""
+    return [
+        (whose, method, path) for whose, method, path in (line.split() for line in table.strip().splitlines())
+    ]
+
+
+ROWS = rows_of(PORTAL)
+STAFF_ROWS = rows_of(STAFF)
+MACHINE_ROWS = rows_of(MACHINES)
+# What stands in an address and is nobody's.
+COMMON = {
+    "kind": "results-transfer",
+    "language": "ru",
+    "version": "1",
+    "oid": "1.2.643.5",
+    "provider": "esia",
+    "token": "token",
+}
+
+
+def addressed(path: str, ids: dict[str, str]) -> str:
+    """The pattern with these ids, and with others where there are none."""
+    known = COMMON | ids
+    return re.sub(r"\{(\w+)[^}]*\}", lambda name: known.get(name[1], str(uuid4())), path)
+
+
+def named_in(path: str) -> set[str]:
+    """What the pattern asks for that is somebody's."""
+    return set(re.findall(r"\{(\w+)", path)) - set(COMMON)
+
+
+def answered(app: FastAPI) -> set[tuple[str, str]]:
+    """Each method and pattern that the application answers; what is mounted must be known."""
+    found: set[tuple[str, str]] = set()
+    for route in iter_route_contexts(app.routes):
+        assert route.path is not None
+        if isinstance(route.original_route, Mount):
+            assert route.path in ASSETS, f"{route.path}: is it for everybody?"
+            continue
+        assert route.methods, f"{route.path}: not a route of HTTP"
+        found |= {(method, route.path) for method in route.methods - {"HEAD"}}
+    return found
