@@ -36,6 +36,11 @@ _PRODUCT: Final = (
 _CYRILLIC, _LATIN = "йцукенгшщзхъфывапролджэячсмитьбюё", "qwertyuiop[]asdfghjkl;'zxcvbnm,.`"
 _TO_LATIN: Final = str.maketrans(_CYRILLIC, _LATIN)
 _TO_CYRILLIC: Final = str.maketrans(_LATIN, _CYRILLIC)
+# Signs that stand for a letter. zxcvbn tries every way to read them together: of a password made of them all that
+# took half a minute, so beyond a few each is read in one way.
+_SIGNS_FOR_LETTERS: Final = frozenset("@({[<!|$+%")
+_READ_IN_ONE_WAY: Final = str.maketrans("@{[<!|$+", "4(((1157")
+_SIGNS_TRIED = 2
 _TURNED: Final = str.maketrans("@4310$5!7", "aaeiossit")
 _WORDS: Final = Path(__file__).parent / "portal" / "password_words.txt"
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz"
@@ -84,8 +89,14 @@ def _score(password: str, own: Sequence[str]) -> int:
     """The worst of what it is in each layout of the keyboard."""
     text = password[:_JUDGED].lower()
     forms = {password[:_JUDGED], text.translate(_TO_LATIN), text.translate(_TO_CYRILLIC)}
+    forms = {_readable(form) for form in forms}
     # An empty text and some lower-cased letters that grow longer are beyond zxcvbn.
     return min((int(zxcvbn(form, user_inputs=list(own))["score"]) for form in forms if form), default=0)
+
+
+def _readable(text: str) -> str:
+    is_many = len(_SIGNS_FOR_LETTERS & set(text)) > _SIGNS_TRIED
+    return text.translate(_READ_IN_ONE_WAY) if is_many else text
 
 
 def _is_listed(password: str) -> bool:

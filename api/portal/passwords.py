@@ -19,13 +19,15 @@ from domain.patient import Patient
 from ledger import commands, credentials
 
 router = APIRouter(include_in_schema=False)
+_PHONE_MAX = 30
 
 
 @router.post("/passwords/estimate")
 def estimate(person: Person, form: Form) -> Response:
     """How strong what is being typed is. It is looked at and forgotten."""
     limits.take_from_address(person.request, person.ledger, person.settings, "estimate")
-    found = strength(form.get("password", ""), about=(form.get("phone", ""), *own_words(person)))
+    phone = form.get("phone", "")[:_PHONE_MAX]
+    found = strength(form.get("password", ""), about=(phone, *own_words(person)))
     answer: dict[str, Any] = {
         "score": found.score,
         "text": phrase(f"password.strength.{found.score}", locale=person.locale),

@@ -144,7 +144,7 @@ def test_a_patient_is_checked_and_confirmed_by_an_operator(portal: Portal, ivan:
     assert is_confirmed(anna) and str(anna.patient_id) not in ivan.get("/staff/identity").text
     assert "Личность подтверждена" in anna.get(PAGE).text
     access = anna.get("/access").text
-    assert "Просмотр скана документа" in access and "Просмотр данных о себе" in access
+    assert "Просмотр скана документа" in access and "Просмотр данных профиля" in access
 
 
 def test_what_was_confirmed_is_asked_again_when_the_profile_changes(portal: Portal) -> None:

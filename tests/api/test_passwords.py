@@ -1,11 +1,13 @@
 """Which passwords are refused and why, and that suggestions are never refused."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api import passwords
-from api.passwords import strength, suggestion
+from api.passwords import MAX, strength, suggestion
 from api.problems import explain
 
 ABOUT = ("+79123456789", "Воскобойникова", "Анна", "anna.sokolova@patients.example")
@@ -72,3 +74,13 @@ def test_any_text_gets_a_judgement(text: str) -> None:
     found = strength(text, about=ABOUT)
     assert 0 <= found.score <= 4
     assert found.refusal is not None or found.score >= 3
+
+
+def test_no_password_takes_long_to_judge() -> None:
+    """Signs that stand for letters have many readings together: one such password took half a minute."""
+    signs = "4@8({[</369&#!1/|0$5+7%2/4"
+    for password in (signs * 3, "".join(sorted(signs * 3)), (signs * 8)[:MAX], "!@#$%^&*()_+{}|<>[]" * 4):
+        began = process_time()
+        strength(password, about=("+79000000001",))
+        assert process_time() - began < 2
+    assert strength("P@$$w0rd!{P@$$w0rd!{").refusal is not None

@@ -25,6 +25,8 @@ def test_a_field_is_checked_when_it_is_left_and_told_how_it_is_kept(
         page.keyboard.type("112-233-445 96")
         page.keyboard.press("Tab")
         expect(page.locator("#snils-error")).to_contain_text("контрольное число не сходится")
+        # A picture and the words, as without a script.
+        expect(page.locator("#snils-error > *")).to_have_count(2)
         field = page.get_by_label("СНИЛС", exact=True)
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(field).to_have_attribute("aria-describedby", "snils-hint snils-error")

@@ -75,6 +75,7 @@ def test_every_wrong_field_of_a_request_is_named_at_once(portal: Portal, anna: P
     settle(portal.opened, anna.patient_id, ANNA, None)
     answer = anna.post("/wards/new", capacity="minor", birth_date="31.02.2019", snils="1", policy="2")
     assert answer.status_code == 422
+    assert "Фамилия подопечного: Поле не заполнено." in answer.text, "the list says of which field"
     for field in (
         "kind",
         "family",
