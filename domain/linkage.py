@@ -16,13 +16,11 @@ from domain.values import LaboratoryId, OrganisationId, PatientId
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationLinked:
     """The patient takes results of this organisation into the cabinet. `oid` is its number in the registry of
-    medical organisations, `registry` the SHA-256 of the file that it was checked against, `department` the code
-    of the department that the patient goes to."""
+    medical organisations, `registry` the SHA-256 of the file that it was checked against."""
 
     patient_id: PatientId
     organisation_id: OrganisationId
     oid: str | None = None
-    department: str | None = None
     registry: str | None = None
 
 
@@ -35,8 +33,15 @@ class OrganisationAwaited:
     oid: str
     inn: str
     ogrn: str
-    department: str | None = None
     registry: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepartmentChosen:
+    """To which department of the organisation the patient goes, by its code. What a department treats says
+    something of the patient: that is sealed."""
+
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,9 @@ class OrganisationUnlinked:
     organisation_id: OrganisationId
 
 
-LinkageEvent = OrganisationLinked | OrganisationAwaited | OrganisationConnected | OrganisationUnlinked
+LinkageEvent = (
+    OrganisationLinked | OrganisationAwaited | DepartmentChosen | OrganisationConnected | OrganisationUnlinked
+)
 
 # State.
 
@@ -88,6 +95,9 @@ def evolve(linkage: Linkage | None, event: LinkageEvent) -> Linkage:
             return _joined(event, LinkageStatus.LINKED)
         case OrganisationAwaited():
             return _joined(event, LinkageStatus.AWAITED)
+        case DepartmentChosen():
+            assert linkage is not None
+            return replace(linkage, department=event.code)
         case OrganisationConnected():
             assert linkage is not None
             return replace(linkage, status=LinkageStatus.CONNECTED, laboratory_id=event.laboratory_id)
@@ -104,7 +114,6 @@ def _joined(event: OrganisationLinked | OrganisationAwaited, status: LinkageStat
         organisation_id=event.organisation_id,
         linked=status is LinkageStatus.LINKED,
         status=status,
-        department=event.department,
         oid=event.oid,
     )
 
@@ -120,26 +129,30 @@ def link(
     oid: str | None = None,
     department: str | None = None,
     registry: str | None = None,
-) -> tuple[OrganisationLinked, ...]:
+) -> tuple[OrganisationLinked | DepartmentChosen, ...]:
     """Link again after unlinking is allowed; linking twice changes nothing but the department."""
-    if linkage is not None and linkage.linked and department in (None, linkage.department):
-        return ()
+    if linkage is not None and linkage.linked:
+        return _chosen(department, linkage.department)
     linked = OrganisationLinked(
         patient_id=patient_id,
         organisation_id=organisation_id,
         oid=oid or (linkage.oid if linkage else None),
-        department=department,
         registry=registry,
     )
-    return (linked,)
+    return (linked, *_chosen(department, None))
 
 
-def wait_for(linkage: Linkage | None, awaited: OrganisationAwaited) -> tuple[OrganisationAwaited, ...]:
+def wait_for(
+    linkage: Linkage | None, awaited: OrganisationAwaited, *, department: str | None = None
+) -> tuple[OrganisationAwaited | DepartmentChosen, ...]:
     """Waiting twice changes nothing but the department."""
-    is_awaited = linkage is not None and linkage.status is LinkageStatus.AWAITED
-    if is_awaited and linkage is not None and awaited.department in (None, linkage.department):
-        return ()
-    return (awaited,)
+    if linkage is not None and linkage.status is LinkageStatus.AWAITED:
+        return _chosen(department, linkage.department)
+    return (awaited, *_chosen(department, None))
+
+
+def _chosen(department: str | None, before: str | None) -> tuple[DepartmentChosen, ...]:
+    return () if department in (None, before) else (DepartmentChosen(code=str(department)),)
 
 
 def connect(linkage: Linkage | None, laboratory_id: LaboratoryId) -> tuple[OrganisationConnected, ...]:

@@ -96,6 +96,7 @@ EVENT_TYPES: dict[str, EventType] = {
     "OrganisationLinked": EventType(linkage.OrganisationLinked),
     "OrganisationUnlinked": EventType(linkage.OrganisationUnlinked),
     "OrganisationAwaited": EventType(linkage.OrganisationAwaited),
+    "DepartmentChosen": EventType(linkage.DepartmentChosen, purpose=Purpose.IDENTITY),
     "OrganisationConnected": EventType(linkage.OrganisationConnected),
     "CardClaimed": EventType(medical_card.CardClaimed),
     "CardNumberStated": EventType(medical_card.CardNumberStated, purpose=Purpose.IDENTITY),

@@ -47,13 +47,15 @@ def link_organisation(
     )
 
 
-def await_organisation(ledger: Ledger, awaited: OrganisationAwaited, by: Circumstances) -> Position:
+def await_organisation(
+    ledger: Ledger, awaited: OrganisationAwaited, by: Circumstances, *, department: str | None = None
+) -> Position:
     """Wait for an organisation of the registry to be connected. PolicyMissingError without a policy (S36)."""
     return _join(
         ledger,
         awaited.patient_id,
         awaited.organisation_id,
-        lambda state: linkage.wait_for(state, awaited),
+        lambda state: linkage.wait_for(state, awaited, department=department),
         by,
     )
 
@@ -76,7 +78,7 @@ def _join(
             raise PatientNotFoundError(patient_id)
         patient.require_policy(owner)
         return ledger.append(
-            Write(stream_id, version, tuple(decide(state))),
+            Write(stream_id, version, tuple(decide(state)), patient_id),
             circumstances=by,
             guards=(Guard(patient_id, owner_version),),
         )
@@ -109,7 +111,7 @@ def connect_organisation(
         )
         ledger.append(
             Write(awaiting, awaited_version, connected),
-            Write(linking, linked_version, joined),
+            Write(linking, linked_version, joined, patient_id),
             circumstances=CONNECTOR,
             guards=(Guard(patient_id, owner_version),),
         )

@@ -30,7 +30,7 @@ from domain.identity import (
     ScanAdded,
     ScanRemoved,
 )
-from domain.linkage import LinkageEvent
+from domain.linkage import DepartmentChosen, LinkageEvent
 from domain.medical_card import CardClaimed, CardConfirmed, CardNumberRead, CardRefused
 from domain.notification import (
     NotificationAttempted,
@@ -183,6 +183,8 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return None, event.report_id, {"found_by": event.found_by}
         case CardClaimed() | CardConfirmed() | CardRefused():
             return event.patient_id, None, {"laboratory": str(event.laboratory_id)}
+        case DepartmentChosen():
+            return None, None, {}
         case _ if isinstance(event, LinkageEvent):
             return event.patient_id, None, {"organisation": str(event.organisation_id)}
         case NotificationRequested() | NotificationSuppressed():

@@ -432,6 +432,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     ),
     "OrganisationLinked": both(linkage.OrganisationLinked(patient_id=ANNA, organisation_id=CLINIC)),
     "OrganisationUnlinked": both(linkage.OrganisationUnlinked(patient_id=ANNA, organisation_id=CLINIC)),
+    "DepartmentChosen": both(linkage.DepartmentChosen(code="04")),
     "OrganisationAwaited": (
         linkage.OrganisationAwaited(
             patient_id=ANNA,
@@ -439,7 +440,6 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
             oid="1.2.643.5.1.13.13.12.2.77.1",
             inn="7707083893",
             ogrn="1027700132195",
-            department="04",
             registry="9f" * 32,
         ),
         linkage.OrganisationAwaited(
@@ -674,7 +674,6 @@ GROWN: dict[str, Event] = {
         patient_id=ANNA,
         organisation_id=CLINIC,
         oid="1.2.643.5.1.13.13.12.2.77.1",
-        department="04",
         registry="9f" * 32,
     ),
     "ConsentGranted": consent.ConsentGranted(

@@ -217,10 +217,9 @@ def _add(person: Visit, choice: _Choice, department: str | None) -> Response:
         oid=entry.oid,
         inn=entry.inn,
         ogrn=entry.ogrn,
-        department=department,
         registry=registry,
     )
-    await_organisation(person.ledger, awaited, person.by())
+    await_organisation(person.ledger, awaited, person.by(), department=department)
     person.follow(*LINKAGES)
     return go("/services/organisations", notice="organisation-awaited")
 

@@ -14,6 +14,7 @@ from api.portal import web
 from api.synthetic_registry import inn_of, ogrn_of
 from domain.laboratory import DepartmentAdded, LaboratoryAccredited, LaboratoryOidStated, LaboratoryRegistered
 from domain.linkage import (
+    DepartmentChosen,
     OrganisationAwaited,
     OrganisationConnected,
     OrganisationLinked,
@@ -164,7 +165,9 @@ def test_a_connected_organisation_is_chosen_confirmed_and_active(cabinet: Cabine
     answer = cabinet.post(oid=CLINIC.oid, department="01")
     assert answer.headers["location"].endswith("notice=organisation-added")
     (linked,) = cabinet.portal.events(OrganisationLinked)
-    assert (linked.event.oid, linked.event.department) == (CLINIC.oid, "01")
+    (chosen,) = cabinet.portal.events(DepartmentChosen)
+    assert (linked.event.oid, chosen.event.code) == (CLINIC.oid, "01")
+    assert chosen.key_id is not None, "it is sealed"
     assert linked.event.registry == "9f" * 32
     page = cabinet.page()
     for status in ("Организация подтверждена", "Активно", "Автопередача результатов"):
@@ -300,7 +303,8 @@ def test_what_is_mended_is_added(cabinet: Cabinet) -> None:
     answer = cabinet.post("/new", **STATED | {"name": "гбуз гп 5 г. пенза", "department": "01"})
     assert answer.headers["location"].endswith("notice=organisation-awaited")
     (awaited,) = cabinet.portal.events(OrganisationAwaited)
-    assert (awaited.event.oid, awaited.event.department) == (CLINIC.oid, "01")
+    (chosen,) = cabinet.portal.events(DepartmentChosen)
+    assert (awaited.event.oid, chosen.event.code) == (CLINIC.oid, "01")
 
 
 def test_a_field_that_is_empty_yet_is_not_wrong_yet(cabinet: Cabinet) -> None:
@@ -331,7 +335,7 @@ def test_what_is_unlinked_stops_at_once_and_can_be_linked_again(cabinet: Cabinet
     cabinet.post(f"{path}/link")
     kinds = [type(one.event) for one in cabinet.portal.events(OrganisationLinked, OrganisationUnlinked)]
     assert kinds == [OrganisationLinked, OrganisationUnlinked, OrganisationLinked]
-    assert cabinet.portal.events(OrganisationLinked)[-1].event.department == "01"
+    assert [one.event.code for one in cabinet.portal.events(DepartmentChosen)] == ["01", "01"]
     assert "Активно" in cabinet.page(path)
 
 

@@ -1,9 +1,9 @@
 """A cabinet takes results from an organisation from the link until the unlinking."""
 
-from dataclasses import replace
 
 from domain import linkage
 from domain.linkage import (
+    DepartmentChosen,
     OrganisationAwaited,
     OrganisationConnected,
     OrganisationLinked,
@@ -44,10 +44,15 @@ AWAITED = OrganisationAwaited(
 CONNECTED = OrganisationConnected(patient_id=ANNA, organisation_id=CLINIC, laboratory_id=INVITRO)
 
 
-def test_another_department_is_a_link_of_its_own() -> None:
-    again = replace(LINKED, department="04")
-    given(LINKED).when(linkage.link, **WHOM, department="04").then(again)
-    given(LINKED, again).when(linkage.link, **WHOM).then_nothing()
+def test_a_department_is_chosen_with_the_link_and_can_be_changed() -> None:
+    chosen, other = DepartmentChosen(code="04"), DepartmentChosen(code="05")
+    given().when(linkage.link, **WHOM, department="04").then(LINKED, chosen)
+    given(LINKED, chosen).when(linkage.link, **WHOM, department="05").then(other)
+    for said in ("04", None):
+        given(LINKED, chosen).when(linkage.link, **WHOM, department=said).then_nothing()
+    given(LINKED, chosen, UNLINKED).when(linkage.link, **WHOM).then(LINKED)
+    assert linkage.evolve(linkage.evolve(linkage.evolve(None, LINKED), chosen), LINKED).department is None
+    given(AWAITED).when(linkage.wait_for, awaited=AWAITED, department="04").then(chosen)
 
 
 def test_an_organisation_that_is_not_connected_is_awaited_once() -> None:
