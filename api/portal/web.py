@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api.page_words import FAMILIES
 from api.pages import Locale, render
 from api.portal import ward_access
 from api.portal.alerts import alerts_of
@@ -135,63 +136,10 @@ class Visit:
     def _notice(self) -> dict[str, str] | None:
         """What the last act led to, named in the address by a word of a closed set."""
         name = self.request.query_params.get("notice", "")
-        if name not in _NOTICES:
+        if name not in FAMILIES["notice"]:
             return None
         kind = "warning" if name in ("session-ended", "recovery-ended", "identity-refused") else "success"
         return {"kind": kind, "text_id": f"notice.{name}"}
-
-
-_NOTICES = frozenset(
-    {
-        "guardianship-requested",
-        "guardianship-given-up",
-        "ward-left",
-        "sections-permitted",
-        "cabinet-claimed",
-        "signed-out",
-        "authenticator-added",
-        "authenticator-removed",
-        "sms-turned-off",
-        "sms-turned-on",
-        "recovery-code-used",
-        "session-was-ended",
-        "other-sessions-ended",
-        "session-ended",
-        "code-sent",
-        "phone-confirmed",
-        "profile-saved",
-        "identity-sent",
-        "identity-refused",
-        "scan-added",
-        "scan-removed",
-        "policy-code-sent",
-        "policy-linked",
-        "policy-unlinked",
-        "receiving-saved",
-        "study-requested",
-        "study-scheduled",
-        "study-paid",
-        "study-cancelled",
-        "password-changed",
-        "phone-changed",
-        "recovery-ended",
-        "recovery-cancelled",
-        "external-linked",
-        "external-confirmed",
-        "external-unlinked",
-        "sign-in-confirmed",
-        "sign-in-refused",
-        "organisation-added",
-        "organisation-awaited",
-        "card-claimed",
-        "organisation-unlinked",
-        "appeal-submitted",
-        "appeal-status-asked",
-        "appeal-withdrawn",
-        "consent-granted",
-        "consent-withdrawn",
-    }
-)
 
 
 def page_response(

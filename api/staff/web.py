@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
+from api.page_words import FAMILIES
 from api.pages import Locale
 from api.portal.web import cookie_name, locale_of, page_response, posted
 from api.problems import ProblemError
@@ -39,32 +40,6 @@ _WARNINGS = frozenset(
         "taken-before",
     }
 )
-_NOTICES = _WARNINGS | {
-    "obligation-met",
-    "obligation-extended",
-    "card-confirmed",
-    "card-refused",
-    "guardianship-confirmed",
-    "guardianship-refused",
-    "guardianship-ended",
-    "sections-closed",
-    "cabinet-handed-over",
-    "claim-refused",
-    "signed-out",
-    "enrolled",
-    "recorded",
-    "released",
-    "matched",
-    "declined",
-    "taken",
-    "identity-confirmed",
-    "identity-refused",
-    "service-suspended",
-    "service-restored",
-    "appeal-taken",
-    "appeal-activated",
-    "appeal-refused",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +150,7 @@ class StaffVisit:
     def _notice(self) -> dict[str, str] | None:
         """What the last act led to, named in the address by a word of a closed set."""
         name = self.request.query_params.get("notice", "")
-        if name not in _NOTICES:
+        if name not in FAMILIES["staff.notice"]:
             return None
         return {"kind": "warning" if name in _WARNINGS else "success", "text_id": f"staff.notice.{name}"}
 

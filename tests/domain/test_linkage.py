@@ -1,6 +1,5 @@
 """A cabinet takes results from an organisation from the link until the unlinking."""
 
-
 from domain import linkage
 from domain.linkage import (
     DepartmentChosen,
