@@ -5,8 +5,7 @@ decision of the domain, which says nothing a second time. So it does not matter 
 run was missed, or where the last one stopped. That one worker at a time runs them only spares work.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,6 +21,7 @@ from api.retention import end_waiting
 from api.settings import Settings
 from api.study_matching import fulfil_requests
 from ledger import guardianship
+from ledger.leading import leading
 from ledger.policy import end_temporary_policies
 from ledger.store import Ledger
 
@@ -73,7 +73,7 @@ class Clockwork:
 
     def turn(self) -> int:
         """Every step once, unless another worker is at it; how many facts became true."""
-        with self._lead() as leads:
+        with leading(self.ledger, LOCK) as leads:
             return sum(self._take(step) for step in self.steps) if leads else 0
 
     def _take(self, step: Step) -> int:
@@ -83,17 +83,6 @@ class Clockwork:
             # The message may quote data, so only the kind of the error is logged.
             log.error("clockwork.step-failed", step=name_of(step), error=type(error).__name__)
             return 0
-
-    @contextmanager
-    def _lead(self) -> Iterator[bool]:
-        with self.ledger.pool.connection() as connection:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
-            leads = bool(row and row[0])
-            try:
-                yield leads
-            finally:
-                if leads and not connection.broken:
-                    connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
 
 def name_of(step: Step) -> str:

@@ -16,6 +16,7 @@ import psycopg.sql
 import structlog
 
 from ledger.codec import RecordedEvent, Unreadable, name_of
+from ledger.leading import leading
 from ledger.store import Ledger
 from projections import transparency
 from projections.projection import Projection, Rows
@@ -50,7 +51,7 @@ class Follower:
         """Follow until told to stop; waits for the lead, and survives the loss of the database."""
         while not stop.is_set():
             try:
-                with self._lead() as leads:
+                with leading(self.ledger, LOCK) as leads:
                     while leads and not stop.is_set():
                         # A little at a time would cost more than it is worth: a step is some fifty statements.
                         if self.step() < BATCH:
@@ -61,7 +62,7 @@ class Follower:
 
     def catch_up(self) -> bool:
         """Bring the views up to date, if nobody else leads; whether they are."""
-        with self._lead() as leads:
+        with leading(self.ledger, LOCK) as leads:
             while leads and self.step():
                 pass
             if leads:
@@ -101,17 +102,6 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - a view that can't park stops; the others go on
             log.critical("projection.stalled", projection=view.name, error=type(error).__name__)
             self.stalled[view.name] = monotonic() + STALLED_SECONDS
-
-    @contextmanager
-    def _lead(self) -> Iterator[bool]:
-        with self.ledger.pool.connection() as connection:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
-            leads = bool(row and row[0])
-            try:
-                yield leads
-            finally:
-                if leads and not connection.broken:
-                    connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
 
 def take(
