@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from domain.announcement import Channel
 from domain.notification import (
-    Channel,
     NotificationAttempted,
     NotificationHandedOver,
     NotificationRequested,

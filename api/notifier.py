@@ -19,8 +19,8 @@ from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unkn
 from api.pages import Locale, phrase, render
 from api.settings import Settings
 from domain import notification
+from domain.announcement import About
 from domain.notification import (
-    About,
     Notification,
     NotificationAttempted,
     NotificationEvent,

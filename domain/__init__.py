@@ -1,6 +1,7 @@
 """What is true and what is allowed: every event of the ledger, at a glance. Standard library only."""
 
 from domain.account import AccountEvent
+from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealEvent
 from domain.code_map import CodeMapEvent
 from domain.consent import ConsentEvent
@@ -52,6 +53,7 @@ Event = (
     | SubmissionEvent
     | ReportEvent
     | ProposalEvent
+    | ChannelsSuppressed
     | NotificationEvent
     | ReadingEvent
     | StaffEvent

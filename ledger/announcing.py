@@ -5,7 +5,8 @@ Either way it is accounted for, in the append that records the version.
 
 from uuid import UUID
 
-from domain.notification import About, Channel, NotificationRequested, NotificationSuppressed
+from domain.announcement import About, Channel
+from domain.notification import NotificationRequested, NotificationSuppressed
 from domain.permission import Basis, notice_barrier
 from domain.values import PatientId
 from ledger.permissions import NOTICES, Permissions

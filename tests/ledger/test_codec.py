@@ -145,7 +145,7 @@ def test_stored_data_never_changes(name: str) -> None:
 def test_fields_that_came_later_are_stored_for_ever_too(name: str) -> None:
     stored = golden(f"grown/{name}.json", lambda: to_data(GROWN[name]) + b"\n").rstrip(b"\n")
     assert to_data(GROWN[name]) == stored
-    assert from_data(name, stored, schema_version=1) == GROWN[name]
+    assert from_data(name.partition(".")[0], stored, schema_version=1) == GROWN[name]
 
 
 @pytest.mark.parametrize("path", sorted((GOLDEN / "events").glob("*.json")), ids=lambda path: path.stem)
