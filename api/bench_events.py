@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from domain.announcement import Channel
+from domain.channel import Channel
 from domain.notification import (
     NotificationAttempted,
     NotificationHandedOver,

@@ -4,16 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from domain.channel import Channel
 from domain.permission import Basis
 from domain.values import PatientId
-
-
-class Channel(StrEnum):
-    """By what a person is told. The cabinet is none: what is there follows from the report's own stream."""
-
-    EMAIL = "email"
-    SMS = "sms"
-    PUSH = "push"
 
 
 class About(StrEnum):

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import assert_never
 from uuid import UUID
 
-from domain.announcement import About, Channel
+from domain.announcement import About
+from domain.channel import Channel
 from domain.notice_hours import Wait
 from domain.permission import Basis
 from domain.receiving import DocumentFormat

@@ -4,18 +4,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
+from domain.channel import Channel
 from domain.study_type import StudyType
 from domain.values import OrganisationId, PatientId
 
 # Events: what happened.
-
-
-class DeliveryChannel(StrEnum):
-    """By what a patient is told. The cabinet is no choice: every result that is taken is there."""
-
-    EMAIL = "email"
-    SMS = "sms"
-    PUSH = "push"
 
 
 class Periodicity(StrEnum):
@@ -49,7 +42,7 @@ class ReceivingSettings:
     declined_study_types: tuple[StudyType, ...] = ()
     declines_others: bool = False
     has_no_notices: bool = False
-    channels: tuple[DeliveryChannel, ...] = (DeliveryChannel.EMAIL,)
+    channels: tuple[Channel, ...] = (Channel.EMAIL,)
     periodicity: Periodicity = Periodicity.AS_READY
     document_format: DocumentFormat = DocumentFormat.PDF
     check_list: CheckList = CheckList.MONTHLY
@@ -60,7 +53,7 @@ class ReceivingSettingsChanged:
     """The patient saved the settings of automatic receipt; they hold from this event on (S59)."""
 
     patient_id: PatientId
-    channels: tuple[DeliveryChannel, ...]
+    channels: tuple[Channel, ...]
     periodicity: Periodicity
     document_format: DocumentFormat
     check_list: CheckList
@@ -184,7 +177,7 @@ def turn_notices_on(
     known = receiving or EVERYTHING_WANTED
     if not known.settings.has_no_notices:
         return ()
-    channels = known.settings.channels or (DeliveryChannel.EMAIL,)
+    channels = known.settings.channels or (Channel.EMAIL,)
     settings = replace(known.settings, has_no_notices=False, channels=channels)
     return save(receiving, patient_id=patient_id, settings=settings)
 

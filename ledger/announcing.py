@@ -5,7 +5,8 @@ Either way it is accounted for, in the append that records the version.
 
 from uuid import UUID
 
-from domain.announcement import About, Channel
+from domain.announcement import About
+from domain.channel import Channel
 from domain.notification import NotificationRequested, NotificationSuppressed
 from domain.permission import Basis, notice_barrier
 from domain.values import PatientId

@@ -37,6 +37,7 @@ from domain import (
     study_request,
     takeover,
 )
+from domain.channel import Channel
 from domain.notice_hours import Wait
 from domain.organisation import Format, OrganisationKind
 from domain.policy import PolicyKind
@@ -240,7 +241,7 @@ REQUESTED = notification.NotificationRequested(
     patient_id=ANNA,
     report_id=REPORT,
     report_version=1,
-    channel=announcement.Channel.EMAIL,
+    channel=Channel.EMAIL,
     consent_id=UUID("e0000000-0000-8000-8000-00000000000c"),
     consent_version=3,
 )
@@ -248,7 +249,7 @@ SUPPRESSED = notification.NotificationSuppressed(
     patient_id=ANNA,
     report_id=REPORT,
     report_version=1,
-    channel=announcement.Channel.EMAIL,
+    channel=Channel.EMAIL,
     reason="email-missing",
 )
 ATTEMPTED = notification.NotificationAttempted(attempt=1, lease_until=LATER, consent_version=3)
@@ -260,8 +261,8 @@ CHANNELS_SUPPRESSED = announcement.ChannelsSuppressed(
     report_id=REPORT,
     report_version=1,
     channels=(
-        announcement.SuppressedChannel(channel=announcement.Channel.SMS, reason="not-wanted"),
-        announcement.SuppressedChannel(channel=announcement.Channel.PUSH, reason="push-missing"),
+        announcement.SuppressedChannel(channel=Channel.SMS, reason="not-wanted"),
+        announcement.SuppressedChannel(channel=Channel.PUSH, reason="push-missing"),
     ),
 )
 APPEALED = appeal.AppealSubmitted(
@@ -498,7 +499,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "ReceivingSettingsChanged": (
         receiving.ReceivingSettingsChanged(
             patient_id=ANNA,
-            channels=(receiving.DeliveryChannel.EMAIL, receiving.DeliveryChannel.SMS),
+            channels=(Channel.EMAIL, Channel.SMS),
             periodicity=receiving.Periodicity.DAILY,
             document_format=receiving.DocumentFormat.XML,
             check_list=receiving.CheckList.WEEKLY,

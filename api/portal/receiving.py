@@ -14,12 +14,12 @@ from fastapi.responses import Response
 from api.portal.seen_reports import purpose_of, seen_reports
 from api.portal.web import Actor, Form, Person, Visit, go, told
 from api.problems import ProblemError, explain
+from domain.channel import Channel
 from domain.patient import PolicyMissingError
 from domain.reading import ReportsListed
 from domain.receiving import (
     ChannelMissingError,
     CheckList,
-    DeliveryChannel,
     DocumentFormat,
     NothingWantedError,
     Periodicity,
@@ -86,7 +86,7 @@ def save(person: Actor, form: Form) -> Response:
 def _read(form: dict[str, str]) -> ReceivingSettings:
     """What is ticked is wanted. A field for each box, so that none can be lost."""
     declined = tuple(one for one in StudyType if form.get(f"study-{one}") != "yes")
-    channels = tuple(one for one in DeliveryChannel if form.get(f"channel-{one}") == "yes")
+    channels = tuple(one for one in Channel if form.get(f"channel-{one}") == "yes")
     return ReceivingSettings(
         declined_study_types=declined,
         declines_others=form.get(f"study-{OTHER}") != "yes",
@@ -136,7 +136,7 @@ def _page(person: Visit, state: Receiving, error: ProblemError | None = None) ->
         groups=[{"key": key, "types": [one.value for one in types]} for key, types in GROUPS.items()],
         wanted=[one.value for one in StudyType if one not in settings.declined_study_types]
         + ([] if settings.declines_others else [OTHER]),
-        channels=[{"key": one.value, "is_on": one in settings.channels} for one in DeliveryChannel],
+        channels=[{"key": one.value, "is_on": one in settings.channels} for one in Channel],
         periodicities=[one.value for one in Periodicity],
         formats=[one.value for one in DocumentFormat],
         check_lists=[one.value for one in CheckList],

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from domain.channel import Channel
 from domain.receiving import (
     AutomaticTransferTurnedOff,
-    DeliveryChannel,
     DocumentFormat,
     Periodicity,
     ReceivingSettingsChanged,
@@ -77,7 +77,7 @@ def test_what_is_saved_is_one_event_and_is_shown_again(
     assert save(anna, laboratory, **chosen) == SAVED
     (saved,) = portal.events(ReceivingSettingsChanged)
     assert saved.event.declined_study_types == (StudyType.HORMONES,)
-    assert saved.event.channels == (DeliveryChannel.EMAIL, DeliveryChannel.SMS)
+    assert saved.event.channels == (Channel.EMAIL, Channel.SMS)
     assert (saved.event.periodicity, saved.event.document_format) == (Periodicity.DAILY, DocumentFormat.XML)
     page = anna.get("/services/receiving").text
     assert "study-hormones" not in ticked(page) and "channel-sms" in ticked(page)

@@ -7,13 +7,13 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from domain import receiving
+from domain.channel import Channel
 from domain.receiving import (
     EVERYTHING_WANTED,
     AutomaticTransferTurnedOff,
     AutomaticTransferTurnedOn,
     ChannelMissingError,
     CheckList,
-    DeliveryChannel,
     DocumentFormat,
     NothingWantedError,
     Periodicity,
@@ -31,7 +31,7 @@ BLOOD, HORMONES = StudyType.BLOOD_COUNT, StudyType.HORMONES
 PLAIN = ReceivingSettings()
 PLAIN_SAVED = ReceivingSettingsChanged(
     patient_id=ANNA,
-    channels=(DeliveryChannel.EMAIL,),
+    channels=(Channel.EMAIL,),
     periodicity=Periodicity.AS_READY,
     document_format=DocumentFormat.PDF,
     check_list=CheckList.MONTHLY,
@@ -107,10 +107,10 @@ def test_notices_need_a_way_unless_they_are_off() -> None:
     assert not after(replace(PLAIN_SAVED, has_no_notices=True)).notices("email")
 
 
-@pytest.mark.parametrize("channel", list(DeliveryChannel))
-def test_only_chosen_ways_are_used(channel: DeliveryChannel) -> None:
+@pytest.mark.parametrize("channel", list(Channel))
+def test_only_chosen_ways_are_used(channel: Channel) -> None:
     state = after(replace(PLAIN_SAVED, channels=(channel,)))
-    assert [one for one in DeliveryChannel if state.notices(one)] == [channel]
+    assert [one for one in Channel if state.notices(one)] == [channel]
 
 
 @drawn(st.frozensets(st.sampled_from(StudyType)), st.frozensets(st.sampled_from(StudyType)), st.booleans())
