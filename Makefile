@@ -13,6 +13,7 @@ demo: $(VENV)/runtime
 # Everything: on a real PostgreSQL, a real SMTP server, and pages in a real Chromium.
 test: $(VENV)/dev
 	@sh tests/install-chromium
+	@sh tests/install-peers
 	$(BIN)/pytest --numprocesses 2 $(ARGS)
 
 # The form of the code: format, lint, types, import contracts, tests of form.

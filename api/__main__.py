@@ -14,7 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api import laboratories
-from api.command_line import ingest, lab, match, misfiled, quarantine, registry, sandbox, staff, study_request
+from api.command_line import (
+    ingest,
+    lab,
+    match,
+    misfiled,
+    notice,
+    quarantine,
+    registry,
+    sandbox,
+    staff,
+    study_request,
+)
 from api.command_line.decisions import redecide
 from api.embedded_postgres import EmbeddedPostgresError
 from api.migrate import MigrationChangedError, OriginDiffersError
@@ -44,6 +55,7 @@ cli.add_typer(lab, name="lab")
 cli.add_typer(quarantine, name="quarantine")
 cli.add_typer(match, name="match")
 cli.add_typer(misfiled, name="misfiled")
+cli.add_typer(notice, name="notice")
 cli.command()(retention)
 cli.command()(redecide)
 cli.add_typer(staff, name="staff")

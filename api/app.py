@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from api import messages, operations, receipts, submissions
+from api import messages, operations, receipts, sms_receipts, submissions
 from api.node import DATABASE_AWAY, Node
 from api.oidc import RelyingParty, load_providers
 from api.pages import FONTS, STATIC
@@ -22,6 +22,8 @@ from api.portal import (
     account_factors,
     appeals,
     consents,
+    contacts,
+    deliveries,
     diagnosis,
     entrance,
     expected,
@@ -29,20 +31,25 @@ from api.portal import (
     guardians,
     hub,
     identity,
+    notification_settings,
     organisations,
     passkey_ways,
     passwords,
     phone,
     policy,
     profile,
+    push,
     receiving,
     recovery,
     recovery_proofs,
     results,
+    samples,
     second_device,
     second_factor,
+    sending,
     step_up,
     studies,
+    unsubscribe,
     wards,
 )
 from api.portal.sign_in import Door
@@ -51,7 +58,7 @@ from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
 from api.refusals import Refusals
 from api.security_headers import SecurityHeaders
 from api.staff import appeals as staff_appeals
-from api.staff import cards, guardianships, matches, misfiled, quarantine, takeovers
+from api.staff import cards, delivery, guardianships, matches, misfiled, quarantine, takeovers
 from api.staff import entrance as staff_entrance
 from api.staff import identity as staff_identity
 from api.staff import obligations as staff_obligations
@@ -60,8 +67,9 @@ from api.unforeseen import Unforeseen
 from api.workers import working
 
 log = structlog.get_logger()
-_MACHINES = (submissions, messages, receipts, operations)
+_MACHINES = (submissions, messages, receipts, operations, sms_receipts)
 _PORTAL = (
+    push,
     diagnosis,
     external,
     identity,
@@ -71,10 +79,13 @@ _PORTAL = (
     profile,
     policy,
     organisations,
+    samples,
     consents,
     guardians,
     wards,
     results,
+    sending,
+    deliveries,
     step_up,
     second_factor,
     passkey_ways,
@@ -82,6 +93,9 @@ _PORTAL = (
     account_factors,
     passwords,
     phone,
+    contacts,
+    notification_settings,
+    unsubscribe,
     recovery,
     recovery_proofs,
     second_device,
@@ -91,6 +105,7 @@ _PORTAL = (
 )
 _STAFF = (
     staff_entrance,
+    delivery,
     guardianships,
     takeovers,
     staff_appeals,
@@ -102,11 +117,11 @@ _STAFF = (
     staff_obligations,
 )
 # Paths that speak JSON; everything else is a page for people.
-_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/receipts/")
 
 
 def create_app(node: Node, *, works: bool = True) -> FastAPI:
-    """The application over an open node; with `works` the follower and the notifier run in it."""
+    """The application over an open node; with `works` the workers run in it: views, senders, the clockwork."""
     refusals = Refusals(node)
 
     @asynccontextmanager

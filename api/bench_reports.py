@@ -17,6 +17,7 @@ from domain.laboratory import LaboratoryRegistered
 from domain.patient import ProfileStated
 from domain.values import CheckDigitError, LaboratoryId, OrganisationId, PatientId, enp, snils
 from ledger import commands, consents, identity
+from ledger.contacts import confirm_email
 from ledger.linkage import link_organisation
 
 OBSERVATIONS = 25
@@ -79,6 +80,7 @@ def _settled(opened: Node, number: int, laboratory_id: LaboratoryId) -> str:
     commands.register_patient(ledger, patient_id=patient_id, phone=f"+7900{number:07d}", locale="ru")
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, f"{number}@bench.example", by)
+    confirm_email(ledger, patient_id, f"{number}@bench.example", by)
     commands.link_policy(ledger, patient_id, policy, by)
     identity.confirm(ledger, patient_id, laboratories.OPERATOR, proof=Proof.IN_PERSON)
     link_organisation(ledger, patient_id, OrganisationId(laboratory_id), by)

@@ -15,7 +15,9 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final, Self
+from weakref import WeakSet
 
+import httpx2
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -54,8 +56,11 @@ class MailPeer:
     def __init__(self, folder: Path, *, stall_seconds: float = 5.0) -> None:
         self.fault: Fault | None = None
         self.accepted: list[AcceptedMail] = []
+        self.connections = 0
         self._folder = folder
+        self._number = 0
         self._stall_seconds = stall_seconds
+        self._open: WeakSet[SMTP] = WeakSet()
         self._controller = _AnyPort(self, hostname=LOOPBACK, port=0)
 
     @property
@@ -64,13 +69,28 @@ class MailPeer:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._number = sum(1 for _ in self._folder.glob("*.eml"))
         self._controller.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._controller.stop()
 
+    def hang_up_on_all(self) -> None:
+        """As a relay does with connections that were idle for long."""
+        for server in tuple(self._open):
+            self._controller.loop.call_soon_threadsafe(_hang_up, server)
+
     # The hooks of aiosmtpd; their names and arguments are its own.
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        del envelope
+        session.host_name = hostname
+        self.connections += 1
+        self._open.add(server)
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -101,7 +121,8 @@ class MailPeer:
 
     def _keep(self, envelope: Envelope) -> str:
         """Whole or not at all: whoever looks into the folder meanwhile sees no half of a message."""
-        number = f"{sum(1 for _ in self._folder.glob('*.eml')) + 1:06}"
+        self._number += 1
+        number = f"{self._number:06}"
         content = envelope.original_content
         assert content is not None, "aiosmtpd sets it before the hook of DATA"
         partial = self._folder / f"{number}.partial"
@@ -126,18 +147,24 @@ class _AnyPort(Controller):
         super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
+class _Crowded(ThreadingHTTPServer):
+    request_queue_size = 128  # of the five that is the default, the sixth who comes at once is turned away
+
+
 class SmsPeer:
-    """Keeps each message as a line of the file."""
+    """Keeps each message as a line of the file. Tells what became of it to where `tells_to` says: the address and
+    the bearer token."""
 
     def __init__(self, file: Path, *, token: str, stall_seconds: float = 5.0) -> None:
         self.fault: Fault | None = None
         self.accepted: list[AcceptedSms] = []
+        self.tells_to: tuple[str, str] | None = None
         self._file = file
         self._token = token
         self._stall_seconds = stall_seconds
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler_of(self))
+        self._server = _Crowded((LOOPBACK, 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -154,6 +181,19 @@ class SmsPeer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def tell(self, message: AcceptedSms, *, status: str = "delivered", reason: str = "failed") -> int:
+        """Tell the receipt of a message; the status of the answer, which is asked for again while it is not 2xx."""
+        assert self.tells_to is not None
+        url, token = self.tells_to
+        receipt = {
+            "reference": message.reference,
+            "id": message.remote_id,
+            "status": status,
+            "reason": reason,
+        }
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.post(url, json=receipt, headers=headers, timeout=30).status_code
 
     def answer(self, authorization: str, body: bytes) -> tuple[int, dict[str, str]] | None:
         """The status and the body to answer with; None closes the connection instead."""

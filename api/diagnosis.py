@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from api.consent_documents import current
 from api.portal.organisation_status import Standing, standing_of
+from api.sending.senders import is_set_up
 from api.settings import Settings
 from domain import consent
 from domain.appeal import AppealStatus
+from domain.channel import Channel
 from domain.consent import OF_CABINET
 from domain.diagnosis import AppealFacts, Facts, NoticeFacts, OrganisationFacts
 from domain.linkage import LinkageStatus
@@ -20,6 +22,7 @@ from ledger.commands import LaboratoryNotFoundError
 from ledger.consents import consent_stream
 from ledger.identity import Known, look
 from ledger.onboarding import laboratory_of_id
+from ledger.push_subscriptions import load_subscriptions
 from ledger.receiving import load_receiving
 from ledger.store import Ledger
 from ledger.waiting_reports import reasons_of
@@ -41,7 +44,8 @@ def facts_of(
     known = look(ledger, patient_id)
     streams = [consent_stream(ledger, patient_id, kind) for kind in OF_CABINET]
     states = ledger.load_all(*((stream_id, consent.evolve) for stream_id in streams))
-    notices = arrivals.notices_of(ledger, patient_id, now=now, since=now - NOTICES_SINCE)
+    set_up = [channel for channel in Channel if is_set_up(settings, channel)]
+    notices = arrivals.notices_of(ledger, patient_id, now=now, since=now - NOTICES_SINCE, channels=set_up)
     return Facts(
         now=now,
         patient=known.patient,
@@ -49,6 +53,7 @@ def facts_of(
         regions=frozenset(settings.regions),
         organisations=_organisations(ledger, patient_id),
         receiving=load_receiving(ledger, patient_id),
+        pushes=load_subscriptions(ledger, patient_id),
         consents=dict(zip(OF_CABINET, (state for state, _ in states), strict=True)),
         current_versions={kind: current(kind, "ru").document.version for kind in OF_CABINET},
         appeals=_appeals(ledger, patient_id),

@@ -1,7 +1,7 @@
 """Submissions: a laboratory's envelope is opened, verified, read and recorded, and answered."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from api.problems import ProblemError, problem_document
 from api.refusals import TOO_MANY_REFUSED, Gate, open_gate
 from domain.laboratory import Laboratory, TrustEndedError
 from domain.submission import EnvelopeReplayedError, ReportOutcome
-from domain.values import LaboratoryId
+from domain.values import LaboratoryId, OrganisationId
 from ledger import commands, intake, onboarding
 from ledger.intake import Accepted, Envelope, Problem
 
@@ -33,9 +33,11 @@ class Answer:
     retry_after: int | None = None
 
 
-def submit(node: Node, envelope: bytes, gate: Gate = open_gate) -> Answer:
+def submit(
+    node: Node, envelope: bytes, gate: Gate = open_gate, *, as_of: OrganisationId | None = None
+) -> Answer:
     """Open, verify, read, record. Whatever arrived leaves an event, but for what the gate turns away; a
-    ProblemError never leaves here."""
+    ProblemError never leaves here. `as_of` is whose permission a sample report asks (`ledger.intake.Envelope`)."""
     laboratory_id = None
     try:
         signed = unseal(
@@ -51,7 +53,7 @@ def submit(node: Node, envelope: bytes, gate: Gate = open_gate) -> Answer:
             audience=node.settings.public_url,
             now=datetime.now(UTC),
         )
-        kept = _envelope(laboratory_id, signed, opened)
+        kept = replace(_envelope(laboratory_id, signed, opened), as_of=as_of)
         accepted = intake.accept(node.ledger, kept, read(opened.content_type, opened.content))
     except (EnvelopeError, ProblemError) as error:
         problem = Problem(error.code, error.field)

@@ -32,6 +32,9 @@ Act = Literal[
     "external",
     "number",
     "scan",
+    "sample",
+    "email-code",
+    "contact-test",
     "staff-sign-in",
 ]
 
@@ -63,6 +66,11 @@ OF_ONE_SUBJECT: Final = MappingProxyType(
         "number": Limit(10, timedelta(days=1)),
         # What was removed stays in the ledger, sealed: nobody fills the disk with it.
         "scan": Limit(50, timedelta(days=1)),
+        # A letter to any address that is typed: nobody is flooded from here.
+        "email-code": Limit(10, timedelta(days=1)),
+        "contact-test": Limit(5, timedelta(hours=1)),
+        # A sample is a report for ever.
+        "sample": Limit(5, timedelta(days=1)),
     }
 )
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Metric, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -16,6 +16,18 @@ REFUSALS_LIMITED = Counter(
     "letopis_refusals_limited", "Refusals over the limit: answered, not recorded one by one"
 )
 NOTIFICATIONS = Counter("letopis_notifications", "Attempts to notify by outcome", ["outcome"])
+# Of what was to be sent at once: what waits for a digest or for the morning would say nothing of us.
+HANDED_OVER_SECONDS = Histogram(
+    "letopis_notification_handed_over_seconds",
+    "From the request of a notification that waits for nothing to the provider's yes",
+    ["channel"],
+    buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86400),
+)
+BOUNCES = Counter("letopis_bounces", "Mail that came to our return addresses, by what it said", ["said"])
+SMS_SEGMENTS = Counter("letopis_sms_segments", "Segments of the SMS that a gateway took: what is paid for")
+SMS_RECEIPTS = Counter(
+    "letopis_sms_receipts", "What providers of SMS said later, by what was done with it", ["taken"]
+)
 
 
 def gauge(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from api.delivery_gauges import delivery_gauges
 from api.metrics import exposition, gauge
 from api.node import Node
 from api.problems import ProblemError
@@ -40,7 +41,8 @@ def metrics(request: Request) -> Response:
     reached = [((view.name,), position_of(ledger, view.name)) for view in PROJECTIONS]
     waiting = [((view.name,), aside.get(view.name, 0)) for view in PROJECTIONS]
     quarantined = intake.counts(ledger).items()
-    overdue = obligations.count_overdue(ledger, today=datetime.now(UTC).date())
+    now = datetime.now(UTC)
+    overdue = obligations.count_overdue(ledger, today=now.date())
     signed = transparency.latest(ledger)
     size = signed.tree_size if signed else 0
     alarm = "Events that a view could not take: any is an alarm"
@@ -51,6 +53,7 @@ def metrics(request: Request) -> Response:
         gauge("letopis_tree_size", "Size of the last signed checkpoint", [((), size)]),
         gauge("letopis_quarantined", "Submissions in quarantine", quarantined, ("laboratory", "code")),
         gauge("letopis_obligations_overdue", "What the law asked for by a day that is over", [((), overdue)]),
+        *delivery_gauges(request.app.state.node, now=now),
     )
     return Response(exposition(gauges), media_type=CONTENT_TYPE_LATEST)
 

@@ -23,9 +23,10 @@ class RefusedForGood:
 
 @dataclass(frozen=True, slots=True)
 class RefusedForNow:
-    """Certainly not accepted, and worth another attempt."""
+    """Certainly not accepted, and worth another attempt; `retry_after` is in how many seconds, if it was said."""
 
     code: str
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

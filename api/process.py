@@ -18,10 +18,16 @@ def prepare() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # aiosmtpd writes addresses at INFO.
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
+    hush()
     # Events are made of many small objects that hold no circles: searching them for some, at the default
     # pace, takes a third of the time of a replay.
     gc.set_threshold(100_000, 20, 100)
     # An orderly end, so that an embedded server that nobody else uses is stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def hush() -> None:
+    """Libraries that tell whom they talk to: aiosmtpd writes addresses at INFO, and httpx2 whole URLs, of which that
+    of a browser is its secret."""
+    for talkative in ("mail.log", "httpx2", "httpcore2"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

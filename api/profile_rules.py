@@ -99,7 +99,7 @@ def read_profile(given: Mapping[str, str], *, today: date) -> Read:
         "inn": form.take("inn", _inn, needed=False),
         "document": _document(form, born, today),
     }
-    email = form.take("email", _email, needed=False)
+    email = form.take("email", email_of, needed=False)
     _require_one_alphabet(form, stated)
     profile = None if form.errors.keys() - {"email"} else ProfileStated(**stated)
     return Read(profile, email, form.texts, form.errors)
@@ -183,9 +183,11 @@ def _inn(text: str) -> str:
     raise ProblemError("inn-check-failed")
 
 
-def _email(text: str) -> str:
+def email_of(text: str) -> str:
+    """An address as it may be sent to (S87)."""
+    text = text.strip()
     if len(text) > 254 or not _EMAIL.fullmatch(text):
-        raise ProblemError("email-malformed")
+        raise ProblemError("email-malformed", "email")
     return text
 
 

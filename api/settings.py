@@ -2,18 +2,22 @@
 
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.push_origins import PUSH_SERVICES
 from api.regions import REGIONS
+
+# What a field of SMPP can carry.
+_ASCII = r"^[ -~]*$"
 
 
 class Settings(BaseSettings):
     """Each field is the environment variable LETOPIS_<FIELD>; DATABASE_URL is read as it is."""
 
-    model_config = SettingsConfigDict(env_prefix="LETOPIS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LETOPIS_", frozen=True, hide_input_in_errors=True)
 
     # Where secrets, laboratory keys and, by default, the database lie.
     home: Path = Field(default_factory=lambda: Path.home() / ".letopis")
@@ -67,12 +71,66 @@ class Settings(BaseSettings):
     smtp_tls: Literal["none", "starttls", "implicit"] = "none"
     smtp_username: str | None = None
     smtp_password: str | None = None
+    # The authorities whose certificates the relay may show (PEM); without it, those of the system.
+    smtp_authorities: Path | None = None
+    smtp_connections: int = Field(default=16, ge=1, le=100)
+    # Whether the relay is asked to tell of each letter that reached its mailbox (RFC 3461); needs bounce_domain.
+    smtp_asks_delivery: bool = False
     mail_sender: str = "no-reply@letopis.example"
+    # The largest file that goes along with a letter; base64 makes a third more of it. What is larger stays in the cabinet.
+    document_limit_bytes: int = Field(default=10 * 1024 * 1024, ge=100_000)
+    # DKIM, where the relay does not sign: the private key (PEM; RSA or Ed25519), where in DNS its public key stands,
+    # and for which domain; without it, the sender's.
+    dkim_key: Path | None = None
+    dkim_selector: str = "letopis"
+    dkim_domain: str | None = None
+    # Letters that come back: their domain, whose MX leads to bounce_port here, and the name before the plus. Without
+    # the domain they go to mail_sender.
+    bounce_domain: str | None = None
+    bounce_local: str = Field(default="bounces", pattern=r"^[a-z0-9-]{1,10}$")
+    bounce_host: str = "127.0.0.1"
+    bounce_port: int | None = None
+
+    # How many notices a second a provider takes, over all processes; without it, as many as it answers.
+    email_per_second: float | None = Field(default=None, gt=0)
+    sms_per_second: float | None = Field(default=None, gt=0)
+    push_per_second: float | None = Field(default=None, gt=0)
+
+    # How SMS go out; one of the three. A gateway that speaks our form of JSON (api/channels/sms_json.py) and, if it
+    # tells receipts, the token that it tells them with at /receipts/sms.
+    # Whom push services write to if our notices trouble them: mailto: or https: (RFC 8292). Without it none are sent.
+    push_contact: str | None = Field(default=None, pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)$")
+    # The push services that browsers may name, with commas between them: hosts reached by https, *. for all of a
+    # domain; or whole origins, for one of your own. A browser's word alone must not make us call any address.
+    push_services: Annotated[tuple[str, ...], NoDecode] = PUSH_SERVICES
 
     sms_gateway_url: str | None = None
     sms_gateway_token: str = ""
+    sms_receipts_token: str = ""
+    # Kannel: the address of smsbox's sendsms, and our sendsms-user. Its receipts come to public_url.
+    sms_kannel_url: str | None = None
+    sms_kannel_user: str = ""
+    sms_kannel_password: str = ""
+    sms_kannel_from: str = ""
+    # A centre of SMPP 3.4, bound as a transceiver. Kinds of numbers (TON, NPI) as the centre asks: by default a name
+    # sends to international numbers. `smpp_message_id`: how the number of a message is written in its receipt.
+    smpp_host: str | None = None
+    smpp_port: int = 2775
+    smpp_tls: bool = False
+    # The authorities whose certificates the centre may show (PEM); without it, those of the system.
+    smpp_authorities: Path | None = None
+    smpp_system_id: str = Field(default="", max_length=15, pattern=_ASCII)
+    smpp_password: str = Field(default="", max_length=8, pattern=_ASCII)
+    smpp_system_type: str = Field(default="", max_length=12, pattern=_ASCII)
+    smpp_source: str = Field(default="", max_length=20, pattern=_ASCII)
+    smpp_source_ton: int = Field(default=5, ge=0, le=6)
+    smpp_source_npi: int = Field(default=0, ge=0, le=18)
+    smpp_destination_ton: int = Field(default=1, ge=0, le=6)
+    smpp_destination_npi: int = Field(default=1, ge=0, le=18)
+    smpp_window: int = Field(default=10, ge=1, le=100)
+    smpp_message_id: Literal["same", "hex-then-decimal", "decimal-then-hex"] = "same"
 
-    @field_validator("client_cert_from", "regions", mode="before")
+    @field_validator("client_cert_from", "regions", "push_services", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
@@ -83,6 +141,24 @@ class Settings(BaseSettings):
         if unknown := set(value) - REGIONS.keys():
             raise ValueError(f"no such regions: {', '.join(sorted(unknown))}")
         return value
+
+    @model_validator(mode="after")
+    def _keeps_the_relays_password(self) -> Self:
+        if self.smtp_username is not None and self.smtp_tls == "none":
+            raise ValueError("LETOPIS_SMTP_PASSWORD is never sent in the clear: set LETOPIS_SMTP_TLS")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_way_for_sms(self) -> Self:
+        ways = {
+            "LETOPIS_SMS_GATEWAY_URL": self.sms_gateway_url,
+            "LETOPIS_SMS_KANNEL_URL": self.sms_kannel_url,
+            "LETOPIS_SMPP_HOST": self.smpp_host,
+        }
+        chosen = [name for name, value in ways.items() if value]
+        if len(chosen) > 1:
+            raise ValueError(f"SMS go one way only: keep one of {', '.join(chosen)} and unset the rest")
+        return self
 
     @property
     def operator(self) -> str:

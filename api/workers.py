@@ -5,11 +5,16 @@ from contextlib import contextmanager
 from threading import Event as Signal
 from threading import Thread
 
+from api import bounces
+from api.bounce_address import Place
 from api.clockwork import Clockwork, steps_of
 from api.hl7_intake import hl7_listener
 from api.node import Node
-from api.notifier import Notifier
 from api.refusals import Refusals
+from api.reports_matching import ReportsMatching
+from api.sending.guardians import GuardiansTold
+from api.sending.worker import ChannelWorker
+from domain.channel import Channel
 from projections import PROJECTIONS
 from projections.follow import Follower
 
@@ -33,17 +38,27 @@ def working(node: Node) -> Iterator[None]:
 
 def _workers(node: Node, stop: Signal) -> list[Thread]:
     follower = Follower(node.ledger, PROJECTIONS)
-    notifier = Notifier(node.ledger, node.settings)
+    matching = ReportsMatching(node.ledger)
+    guardians = GuardiansTold(node.ledger)
     clockwork = Clockwork(node.ledger, steps_of(node.settings))
     workers = [
         Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
-        Thread(target=notifier.run, args=(stop,), name="notifier", daemon=True),
+        Thread(target=matching.run, args=(stop,), name="matching", daemon=True),
+        Thread(target=guardians.run, args=(stop,), name="guardians", daemon=True),
         Thread(target=clockwork.run, args=(stop,), name="clockwork", daemon=True),
     ]
+    # A thread for each channel: one slow provider holds back nobody else's.
+    for channel in Channel:
+        sender = ChannelWorker(node, channel)
+        workers.append(Thread(target=sender.run, args=(stop,), name=f"sender-{channel}", daemon=True))
     settings = node.settings
     if settings.mllp_port is not None:
         address = (settings.mllp_host, settings.mllp_port)
         workers.append(Thread(target=_listen, args=(node, *address, stop), name="mllp", daemon=True))
+    place = Place.of(settings)
+    if place is not None and settings.bounce_port is not None:
+        came_back = (node, place, settings.bounce_port, stop)
+        workers.append(Thread(target=bounces.run, args=came_back, name="bounces", daemon=True))
     return workers
 
 

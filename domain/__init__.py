@@ -5,6 +5,7 @@ from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealEvent
 from domain.code_map import CodeMapEvent
 from domain.consent import ConsentEvent
+from domain.contact_test import ContactTested
 from domain.external_account import ExternalAccountEvent
 from domain.guardianship import GuardianshipEvent
 from domain.identity import IdentityEvent
@@ -17,10 +18,12 @@ from domain.organisation_registry import OrganisationRegistryEvent
 from domain.patient import PatientEvent
 from domain.person_registry import PersonRegistryEvent
 from domain.proposal import ProposalEvent
+from domain.push_subscription import PushEvent
 from domain.reading import ReadingEvent
 from domain.receiving import ReceivingEvent
 from domain.recovery import RecoveryEvent
 from domain.report import ReportEvent
+from domain.sample_report import SampleReportEvent
 from domain.sampling import SamplingEvent
 from domain.session import SessionEvent
 from domain.staff import StaffEvent
@@ -45,6 +48,9 @@ Event = (
     | ConsentEvent
     | ObligationEvent
     | ReceivingEvent
+    | ContactTested
+    | PushEvent
+    | SampleReportEvent
     | SamplingEvent
     | StudyRequestEvent
     | AppealEvent

@@ -18,9 +18,11 @@ class ConsentKind(StrEnum):
     RESULTS_TRANSFER = "results-transfer"
     NOTIFICATIONS = "notifications"
     ELECTRONIC_TRANSFER = "electronic-transfer"
+    RESULTS_BY_EMAIL = "results-by-email"
 
 
-# What a cabinet works by; electronic transfer is given to each organisation by itself (S97).
+# What a cabinet works by; electronic transfer is given to each organisation by itself (S97), and results by e-mail
+# are an offer that nothing else waits for (S40).
 OF_CABINET = (ConsentKind.PERSONAL_DATA, ConsentKind.RESULTS_TRANSFER, ConsentKind.NOTIFICATIONS)
 
 

@@ -10,9 +10,12 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from domain.appeal import AppealStatus
+from domain.channel import Channel
 from domain.consent import Consent, ConsentKind
 from domain.identity import Cause, Identity, is_document_expired, missing_fields
 from domain.patient import Patient
+from domain.permission import PHONE_UNCONFIRMED, Grounds, address_barrier
+from domain.push_subscription import PushSubscriptions
 from domain.receiving import Receiving
 from domain.values import OrganisationId
 
@@ -109,6 +112,7 @@ class Facts:
     regions: frozenset[str] = frozenset()
     organisations: tuple[OrganisationFacts, ...] = ()
     receiving: Receiving = field(default_factory=Receiving)
+    pushes: PushSubscriptions | None = None
     consents: Mapping[ConsentKind, Consent | None] = field(default_factory=dict)
     current_versions: Mapping[ConsentKind, int] = field(default_factory=dict)
     appeals: tuple[AppealFacts, ...] = ()
@@ -290,9 +294,23 @@ def _consent(facts: Facts, kind: ConsentKind) -> list[Finding]:
 def _contacts(facts: Facts) -> list[Finding]:
     if facts.receiving.settings.has_no_notices:
         return [Finding(check=Check.CONTACTS, verdict=Verdict.HINT, code="notices-off")]
-    if facts.patient.email is None:
-        return [Finding(check=Check.CONTACTS, verdict=Verdict.YOURS, code="email-missing", fields=("email",))]
-    return _ok(Check.CONTACTS)
+    found = [_contact(facts, channel) for channel in facts.receiving.settings.channels]
+    if facts.patient.email_stated is not None and facts.patient.is_email_confirmed:
+        found.append(Finding(check=Check.CONTACTS, verdict=Verdict.HINT, code="email-change-waiting"))
+    return [one for one in found if one is not None] or _ok(Check.CONTACTS)
+
+
+def _contact(facts: Facts, channel: Channel) -> Finding | None:
+    """What keeps notices from arriving by a channel that was chosen. A phone that is not confirmed is the business
+    of its own check, and a browser that takes no pushes only matters if there is no other way."""
+    grounds = Grounds(at=facts.now, patient=facts.patient, pushes=facts.pushes)
+    code = address_barrier(grounds, channel)
+    if code is None or code == PHONE_UNCONFIRMED:
+        return None
+    is_only = facts.receiving.settings.channels == (channel,)
+    verdict = Verdict.HINT if channel is Channel.PUSH and not is_only else Verdict.YOURS
+    fields = {Channel.EMAIL: ("email",), Channel.SMS: ("phone",)}.get(channel, ())
+    return Finding(check=Check.CONTACTS, verdict=verdict, code=code, fields=fields)
 
 
 def _appeals(facts: Facts) -> list[Finding]:

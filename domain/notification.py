@@ -15,7 +15,7 @@ from uuid import UUID
 from domain.announcement import About
 from domain.channel import Channel
 from domain.notice_hours import Wait
-from domain.permission import Basis
+from domain.permission import GUARDIANSHIP, Basis
 from domain.receiving import DocumentFormat
 from domain.values import PatientId
 
@@ -27,7 +27,7 @@ class NotificationRequested:
     """A version of a report is to be announced, or that the report left the cabinet. `consent_id` is the
     consent that allows it and `consent_version` the place in its stream that was looked at; `basis` is all that was.
     `recipient_id` is the guardian who is told in the patient's place, `carries` the form of the document that goes
-    along, if one does. What is urgent waits for no digest."""
+    along, if one does; a password `opens` the document of that notification. What is urgent waits for no digest."""
 
     patient_id: PatientId
     report_id: UUID
@@ -40,6 +40,7 @@ class NotificationRequested:
     recipient_id: PatientId | None = None
     is_urgent: bool = False
     carries: DocumentFormat | None = None
+    opens: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +185,8 @@ class NotificationStatus(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """`due_at` is the earliest time of the next try (None: at once); `unknown` counts the attempts
-    whose outcome nobody knows; `members` are the others that its message tells of."""
+    whose outcome nobody knows; `members` are the others that its message tells of; `guardianship_id` is by what a
+    guardian is told in the patient's place."""
 
     patient_id: PatientId
     report_id: UUID
@@ -202,6 +204,8 @@ class Notification:
     unknown: int = 0
     members: tuple[UUID, ...] = ()
     digest_id: UUID | None = None
+    opens: UUID | None = None
+    guardianship_id: UUID | None = None
 
     @property
     def told(self) -> PatientId:
@@ -277,9 +281,10 @@ def _open(
         about=event.about,
         consent_id=event.consent_id,
         recipient_id=event.recipient_id,
+        guardianship_id=event.basis.of(GUARDIANSHIP) if event.basis else None,
     )
     if isinstance(event, NotificationRequested):
-        return replace(opened, is_urgent=event.is_urgent, carries=event.carries)
+        return replace(opened, is_urgent=event.is_urgent, carries=event.carries, opens=event.opens)
     return opened
 
 
@@ -335,9 +340,9 @@ def attempt(
 def postpone(
     notification: Notification, *, now: datetime, until: datetime, waits_for: Wait
 ) -> NotificationPostponed:
-    """Its recipient wants it later. What was tried once is not put off again."""
+    """Its recipient wants it later. What was tried once waits for no digest any more, but wakes nobody either."""
     require_free(notification, now)
-    if notification.attempt or until <= now:
+    if until <= now or (notification.attempt and waits_for is not Wait.QUIET_HOURS):
         raise NotificationNotDueError
     return NotificationPostponed(until=until, waits_for=waits_for)
 
@@ -387,7 +392,9 @@ def unknown(notification: Notification, *, stage: str, retry_at: datetime) -> No
 
 
 def require_free(notification: Notification, now: datetime) -> None:
-    """Refused unless it is to be sent by now, and nobody has it."""
-    is_due = notification.due_at is None or notification.due_at <= now
+    """Refused unless it is to be sent by now, and nobody has it. One that was put off may be looked at any time:
+    what it waits for may have been chosen anew."""
+    is_put_off = notification.status is NotificationStatus.POSTPONED
+    is_due = is_put_off or notification.due_at is None or notification.due_at <= now
     if notification.status not in FREE or not is_due:
         raise NotificationNotDueError

@@ -19,6 +19,7 @@ class Duty(StrEnum):
     STOP_PROCESSING = "stop-processing"
     STOP_RECEIVING = "stop-receiving"
     STOP_NOTICES = "stop-notices"
+    STOP_SENDING = "stop-sending"
     DESTROY_DATA = "destroy-data"
     TELL_ORGANISATION = "tell-organisation"
 
@@ -132,6 +133,7 @@ _BY_ITSELF = {
     ConsentKind.RESULTS_TRANSFER: (Duty.STOP_RECEIVING,),
     ConsentKind.NOTIFICATIONS: (Duty.STOP_NOTICES,),
     ConsentKind.ELECTRONIC_TRANSFER: (),
+    ConsentKind.RESULTS_BY_EMAIL: (Duty.STOP_SENDING,),
 }
 
 

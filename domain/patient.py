@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import assert_never
 
+from domain.channel import Channel
 from domain.identity_document import IdentityDocument
 from domain.numbers import LaboratoryNumber
 from domain.policy import Policy, PolicyKind
@@ -57,9 +58,29 @@ class ProfileStated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailStated:
-    """The patient gave an address for notices."""
+    """The patient gave an address for notices. Where one is confirmed, it stays in use until this one is."""
 
     email: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailConfirmed:
+    """The code sent to the address that was stated last came back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactUnreachable:
+    """What was sent to the address or number does not arrive; `reason` is the provider's code, as "5.1.1"."""
+
+    channel: Channel
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactReachable:
+    """The address or number that did not work does again: a code came back from it, or a notice arrived."""
+
+    channel: Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +127,9 @@ PatientEvent = (
     | PasswordSet
     | ProfileStated
     | EmailStated
+    | EmailConfirmed
+    | ContactUnreachable
+    | ContactReachable
     | PolicyLinked
     | PolicyUnlinked
     | LaboratoryPatientIdLinked
@@ -119,7 +143,10 @@ PatientEvent = (
 class Patient:
     """A cabinet's owner. What was never stated, or was erased, is None; `policy` is the linked number.
     `laboratory_numbers` are by what laboratories know the patient, each with whose it is. `profile_number`
-    counts what was stated of the person: what was confirmed of one statement says nothing of the next."""
+    counts what was stated of the person: what was confirmed of one statement says nothing of the next.
+    `email` is where notices go; `email_stated` waits for its code, and takes that place with it. Until then the
+    confirmed one stays: whoever got into the cabinet can't turn notices away without holding the new mailbox, and a
+    slip of the pen silences nobody."""
 
     locale: str
     phone: str | None = None
@@ -127,6 +154,9 @@ class Patient:
     profile: ProfileStated | None = None
     profile_number: int = 0
     email: str | None = None
+    email_stated: str | None = None
+    is_email_confirmed: bool = False
+    unreachable: frozenset[Channel] = frozenset()
     policy: str | None = None
     policy_linked: PolicyLinked | None = None
     laboratory_numbers: frozenset[tuple[LaboratoryId, LaboratoryNumber]] = frozenset()
@@ -151,16 +181,16 @@ def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
         return Patient(locale=event.locale, is_ward=event.for_ward)
     assert patient is not None
     match event:
-        case PhoneStated():
-            return replace(patient, phone=event.phone, phone_confirmed=False)
-        case PhoneConfirmed():
-            return replace(patient, phone_confirmed=True, is_ward=False)
+        case PhoneStated() | PhoneConfirmed():
+            return _with_phone(patient, event)
         case PasswordSet():
             return patient
         case ProfileStated():
             return replace(patient, profile=event, profile_number=patient.profile_number + 1)
-        case EmailStated():
-            return replace(patient, email=event.email)
+        case EmailStated() | EmailConfirmed():
+            return _with_email(patient, event)
+        case ContactUnreachable() | ContactReachable():
+            return _with_contact(patient, event)
         case PolicyLinked():
             return replace(patient, policy=event.number, policy_linked=event)
         case PolicyUnlinked():
@@ -169,6 +199,33 @@ def evolve(patient: Patient | None, event: PatientEvent) -> Patient:
             return _with_laboratory_number(patient, event)
         case _:
             assert_never(event)
+
+
+def _with_phone(patient: Patient, event: PhoneStated | PhoneConfirmed) -> Patient:
+    if isinstance(event, PhoneStated):
+        return _reached(replace(patient, phone=event.phone, phone_confirmed=False), Channel.SMS)
+    return _reached(replace(patient, phone_confirmed=True, is_ward=False), Channel.SMS)
+
+
+def _with_email(patient: Patient, event: EmailStated | EmailConfirmed) -> Patient:
+    if isinstance(event, EmailConfirmed):
+        confirmed = patient.email_stated or patient.email
+        known = replace(patient, email=confirmed, email_stated=None, is_email_confirmed=confirmed is not None)
+        return _reached(known, Channel.EMAIL)
+    if not patient.is_email_confirmed:
+        return _reached(replace(patient, email=event.email, email_stated=event.email), Channel.EMAIL)
+    # The one that is in use, said again: the other is given up.
+    return replace(patient, email_stated=None if event.email == patient.email else event.email)
+
+
+def _with_contact(patient: Patient, event: ContactUnreachable | ContactReachable) -> Patient:
+    if isinstance(event, ContactReachable):
+        return _reached(patient, event.channel)
+    return replace(patient, unreachable=patient.unreachable | {event.channel})
+
+
+def _reached(patient: Patient, channel: Channel) -> Patient:
+    return replace(patient, unreachable=patient.unreachable - {channel})
 
 
 def _with_laboratory_number(
@@ -185,6 +242,10 @@ def _with_laboratory_number(
 
 class PhoneNotConfirmedError(Exception):
     """The phone is not confirmed yet: enter the code that was sent to it."""
+
+
+class EmailChangedError(Exception):
+    """The code is of an address that was given up: another was stated since."""
 
 
 class ProfileMissingError(Exception):
@@ -222,7 +283,29 @@ def state_profile(patient: Patient, profile: ProfileStated) -> tuple[ProfileStat
 def state_email(patient: Patient, email: str) -> tuple[EmailStated, ...]:
     if not patient.is_vouched_for:
         raise PhoneNotConfirmedError
-    return () if patient.email == email else (EmailStated(email=email),)
+    return () if (patient.email_stated or patient.email) == email else (EmailStated(email=email),)
+
+
+def confirm_email(patient: Patient, email: str) -> tuple[EmailConfirmed | ContactReachable, ...]:
+    """The code that was sent to this address is right. Of the one that is in use, it says that it works."""
+    if email == patient.email_stated:
+        return (EmailConfirmed(),)
+    if email != patient.email:
+        raise EmailChangedError
+    return reach(patient, Channel.EMAIL)
+
+
+def lose(patient: Patient, channel: Channel, *, reason: str) -> tuple[ContactUnreachable, ...]:
+    """Nothing arrives by this channel. Said once: what bounces later says nothing new."""
+    has_address = {Channel.EMAIL: patient.email, Channel.SMS: patient.phone, Channel.PUSH: None}[channel]
+    if has_address is None or channel in patient.unreachable:
+        return ()
+    return (ContactUnreachable(channel=channel, reason=reason),)
+
+
+def reach(patient: Patient, channel: Channel) -> tuple[ContactReachable, ...]:
+    """Something arrived by this channel."""
+    return (ContactReachable(channel=channel),) if channel in patient.unreachable else ()
 
 
 def policy_of(linked: PolicyLinked) -> Policy:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.channel import Channel
 from domain.consent import Consent
 from domain.identity import Identity
 from domain.linkage import Linkage
 from domain.patient import Patient
-from domain.receiving import Receiving
+from domain.push_subscription import PushSubscriptions
+from domain.receiving import EVERYTHING_WANTED, DocumentFormat, Receiving
 from domain.study_type import StudyType
 from domain.values import OrganisationId
 
@@ -26,6 +28,20 @@ NOT_WANTED = "not-wanted"
 SERVICE_SUSPENDED = "service-suspended"
 IDENTITY_UNCONFIRMED = "identity-unconfirmed"
 POLICY_UNLINKED = "policy-unlinked"
+# Why a person is not told by a channel.
+CONSENT_WITHDRAWN = "consent-withdrawn"
+EMAIL_MISSING = "email-missing"
+EMAIL_UNCONFIRMED = "email-unconfirmed"
+EMAIL_UNREACHABLE = "email-unreachable"
+PHONE_UNCONFIRMED = "phone-unconfirmed"
+PHONE_UNREACHABLE = "phone-unreachable"
+PUSH_MISSING = "push-missing"
+# In a basis: the guardianship by which another than the patient is told.
+GUARDIANSHIP = "guardianship"
+# Why no document goes along with an e-mail.
+DOCUMENTS_CONSENT_MISSING = "documents-consent-missing"
+DOCUMENTS_CONSENT_EXPIRED = "documents-consent-expired"
+DOCUMENTS_CONSENT_WITHDRAWN = "documents-consent-withdrawn"
 
 BARRIERS = (
     ORGANISATION_NOT_LINKED,
@@ -59,6 +75,10 @@ class Basis:
     at: datetime
     looked_at: tuple[LookedAt, ...]
 
+    def of(self, what: str) -> UUID | None:
+        """The stream that was looked at as this, if one was."""
+        return next((one.stream_id for one in self.looked_at if one.what == what), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
@@ -71,7 +91,9 @@ class Grounds:
     personal_data: Consent | None = None
     transfer: Consent | None = None
     notices: Consent | None = None
+    documents: Consent | None = None
     receiving: Receiving | None = None
+    pushes: PushSubscriptions | None = None
 
 
 def barrier(
@@ -98,18 +120,72 @@ def barrier(
     return None
 
 
-def notice_barrier(grounds: Grounds, *, channel: str) -> str | None:
+def notice_barrier(grounds: Grounds, *, channel: Channel) -> str | None:
     """Why nothing is sent by the channel; None if the patient permits it and can be reached. An address is personal
     data too, so both consents must hold."""
+    lacking = notices_consent_barrier(grounds)
+    if lacking is not None:
+        return lacking
+    if not (grounds.receiving or EVERYTHING_WANTED).notices(channel):
+        return NOT_WANTED
+    return address_barrier(grounds, channel)
+
+
+def notices_consent_barrier(grounds: Grounds) -> str | None:
+    """Why a patient may be told nothing by any channel, and nobody of them; None if both consents hold."""
     for consent in (grounds.notices, grounds.personal_data):
         if consent is None:
-            return "consent-missing"
+            return CONSENT_MISSING
         if not consent.holds_at(grounds.at):
-            return "consent-expired" if _is_over(consent, grounds.at) else "consent-withdrawn"
-    if grounds.receiving is not None and not grounds.receiving.notices(channel):
-        return "not-wanted"
-    has_address = grounds.patient is not None and grounds.patient.email is not None
-    return None if has_address else "email-missing"
+            return CONSENT_EXPIRED if _is_over(consent, grounds.at) else CONSENT_WITHDRAWN
+    return None
+
+
+def address_barrier(grounds: Grounds, channel: Channel) -> str | None:
+    """Why the patient can't be reached: no address, one that nobody has confirmed, or one where nothing arrives."""
+    known = grounds.patient
+    if channel is Channel.PUSH:
+        return None if grounds.pushes is not None and grounds.pushes.subscriptions else PUSH_MISSING
+    is_unreachable = known is not None and channel in known.unreachable
+    if channel is Channel.SMS:
+        is_confirmed = known is not None and known.phone is not None and known.phone_confirmed
+        return PHONE_UNREACHABLE if is_unreachable else None if is_confirmed else PHONE_UNCONFIRMED
+    if known is None or known.email is None:
+        return EMAIL_MISSING
+    if not known.is_email_confirmed:
+        return EMAIL_UNCONFIRMED
+    return EMAIL_UNREACHABLE if is_unreachable else None
+
+
+def document_barrier(grounds: Grounds) -> str | None:
+    """Why no document may go along with an e-mail; None if the patient permits it. It says what the notice must not,
+    so it needs a consent of its own."""
+    consent = grounds.documents
+    if consent is None:
+        return DOCUMENTS_CONSENT_MISSING
+    if consent.holds_at(grounds.at):
+        return None
+    return DOCUMENTS_CONSENT_EXPIRED if _is_over(consent, grounds.at) else DOCUMENTS_CONSENT_WITHDRAWN
+
+
+def document_notice_barrier(grounds: Grounds, *, channel: Channel) -> str | None:
+    """Why a document that its patient asked for by name is not sent, or the password of one is not told. What they
+    chose of notices does not count for it; that both consents hold, and that the address is good, does."""
+    personal_data = grounds.personal_data
+    if personal_data is None:
+        return CONSENT_MISSING
+    if not personal_data.holds_at(grounds.at):
+        return CONSENT_EXPIRED if _is_over(personal_data, grounds.at) else CONSENT_WITHDRAWN
+    return document_barrier(grounds) or address_barrier(grounds, channel)
+
+
+def document_of_notice(grounds: Grounds) -> DocumentFormat | None:
+    """The form of the document that goes along by itself with an e-mail to the patient: only if they chose that, and
+    permit it (S40, S41)."""
+    receiving = grounds.receiving
+    if receiving is None or not receiving.settings.sends_documents or document_barrier(grounds) is not None:
+        return None
+    return receiving.settings.document_format
 
 
 def _is_identified(grounds: Grounds) -> bool:

@@ -1,6 +1,12 @@
 """Provider receipt: what a provider says later of a notification that it took, or may have taken."""
 
+import re
+
+from domain.channel import Channel
 from domain.notification import Notification, NotificationDelivered, NotificationReturned, NotificationStatus
+
+# RFC 3463: there is no such mailbox, or it is closed. 5.1.7 and 5.1.8 are of the sender, 5.2.2 is a full one.
+_BAD_MAILBOX = re.compile(r"5\.1\.(?:0|1|2|3|6|10)|5\.2\.1|55[013]")
 
 
 def deliver(notification: Notification, *, remote_id: str) -> tuple[NotificationDelivered, ...]:
@@ -18,3 +24,16 @@ def take_back(notification: Notification, *, remote_id: str, reason: str) -> tup
     if not notification.attempt or is_settled:
         return ()
     return (NotificationReturned(remote_id=remote_id, reason=reason),)
+
+
+def is_bad_address(channel: Channel, reason: str) -> bool:
+    """Whether a refusal for good says that there is no such address, and not what it thinks of us. Where an
+    enhanced code stands, it is believed and not the plain one: 550 is said of many things."""
+    match channel:
+        case Channel.EMAIL:
+            enhanced = re.search(r"\b\d\.\d{1,3}\.\d{1,3}\b", reason)
+            return _BAD_MAILBOX.fullmatch(enhanced[0] if enhanced else reason) is not None
+        case Channel.SMS:
+            return reason == "number-unknown"
+        case Channel.PUSH:
+            return False

@@ -91,6 +91,17 @@ class AppealRead:
     purpose: ReadingPurpose
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPasswordRead:
+    """The password of a document that went by e-mail was shown; `notification_id` is of what it went with."""
+
+    patient_id: PatientId
+    report_id: UUID
+    report_version: int
+    notification_id: UUID
+    purpose: ReadingPurpose
+
+
 ReadingEvent = (
     ReportRead
     | ReportsListed
@@ -100,4 +111,5 @@ ReadingEvent = (
     | IdentityRead
     | ScanRead
     | AppealRead
+    | DocumentPasswordRead
 )

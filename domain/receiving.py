@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from domain.channel import Channel
+from domain.notice_hours import USUAL, NoticeHours, NoticeHoursChosen, require_possible
 from domain.study_type import StudyType
 from domain.values import OrganisationId, PatientId
 
@@ -37,7 +38,8 @@ class CheckList(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivingSettings:
     """What a patient chose. The study types that are not wanted are named, so that one which appears later is
-    wanted by who wanted all; `declines_others` is of reports that are of no known type."""
+    wanted by who wanted all; `declines_others` is of reports that are of no known type. `sends_documents`: the result
+    itself goes along with an e-mail, if its own consent permits it."""
 
     declined_study_types: tuple[StudyType, ...] = ()
     declines_others: bool = False
@@ -46,6 +48,7 @@ class ReceivingSettings:
     periodicity: Periodicity = Periodicity.AS_READY
     document_format: DocumentFormat = DocumentFormat.PDF
     check_list: CheckList = CheckList.MONTHLY
+    sends_documents: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,7 @@ class ReceivingSettingsChanged:
     declined_study_types: tuple[StudyType, ...] = ()
     declines_others: bool = False
     has_no_notices: bool = False
+    sends_documents: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,9 @@ class AutomaticTransferTurnedOn:
     organisation_id: OrganisationId
 
 
-ReceivingEvent = ReceivingSettingsChanged | AutomaticTransferTurnedOff | AutomaticTransferTurnedOn
+ReceivingEvent = (
+    ReceivingSettingsChanged | AutomaticTransferTurnedOff | AutomaticTransferTurnedOn | NoticeHoursChosen
+)
 
 # State: what the next decision needs to know.
 
@@ -90,6 +96,7 @@ class Receiving:
     settings: ReceivingSettings = ReceivingSettings()
     turned_off: frozenset[OrganisationId] = frozenset()
     is_chosen: bool = False
+    hours: NoticeHours = USUAL
 
     def is_automatic(self, organisation_id: OrganisationId) -> bool:
         """Whether this organisation's results are taken at all."""
@@ -125,14 +132,28 @@ def evolve(receiving: Receiving | None, event: ReceivingEvent) -> Receiving:
                 periodicity=event.periodicity,
                 document_format=event.document_format,
                 check_list=event.check_list,
+                sends_documents=event.sends_documents,
             )
             return replace(known, settings=settings, is_chosen=True)
         case AutomaticTransferTurnedOff():
             return replace(known, turned_off=known.turned_off | {event.organisation_id})
         case AutomaticTransferTurnedOn():
             return replace(known, turned_off=known.turned_off - {event.organisation_id})
+        case NoticeHoursChosen():
+            return replace(known, hours=_hours(event))
         case _:
             assert_never(event)
+
+
+def _hours(event: NoticeHoursChosen) -> NoticeHours:
+    return NoticeHours(
+        time_zone=event.time_zone,
+        quiet_from=event.quiet_from,
+        quiet_until=event.quiet_until,
+        digest_hour=event.digest_hour,
+        digest_weekday=event.digest_weekday,
+        urgent_at_night=event.urgent_at_night,
+    )
 
 
 # Decisions: the rules.
@@ -166,6 +187,7 @@ def save(
             declined_study_types=settings.declined_study_types,
             declines_others=settings.declines_others,
             has_no_notices=settings.has_no_notices,
+            sends_documents=settings.sends_documents,
         ),
     )
 
@@ -182,6 +204,18 @@ def turn_notices_on(
     return save(receiving, patient_id=patient_id, settings=settings)
 
 
+def turn_channel_off(
+    receiving: Receiving | None, *, patient_id: PatientId, channel: Channel
+) -> tuple[ReceivingSettingsChanged, ...]:
+    """No notices by this channel any more; with the last one go all."""
+    settings = (receiving or EVERYTHING_WANTED).settings
+    if channel not in settings.channels:
+        return ()
+    left = tuple(one for one in settings.channels if one is not channel)
+    fewer = replace(settings, channels=left, has_no_notices=settings.has_no_notices or not left)
+    return save(receiving, patient_id=patient_id, settings=fewer)
+
+
 def turn_off(
     receiving: Receiving | None, *, patient_id: PatientId, organisation_id: OrganisationId
 ) -> tuple[AutomaticTransferTurnedOff, ...]:
@@ -196,3 +230,23 @@ def turn_on(
     if (receiving or EVERYTHING_WANTED).is_automatic(organisation_id):
         return ()
     return (AutomaticTransferTurnedOn(patient_id=patient_id, organisation_id=organisation_id),)
+
+
+def choose_hours(
+    receiving: Receiving | None, *, patient_id: PatientId, hours: NoticeHours
+) -> tuple[NoticeHoursChosen, ...]:
+    """When to be told. TimeZoneUnknownError or DigestTimeInvalidError for what no clock shows."""
+    require_possible(hours)
+    if (receiving or EVERYTHING_WANTED).hours == hours:
+        return ()
+    return (
+        NoticeHoursChosen(
+            patient_id=patient_id,
+            time_zone=hours.time_zone,
+            quiet_from=hours.quiet_from,
+            quiet_until=hours.quiet_until,
+            digest_hour=hours.digest_hour,
+            digest_weekday=hours.digest_weekday,
+            urgent_at_night=hours.urgent_at_night,
+        ),
+    )

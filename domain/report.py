@@ -71,12 +71,13 @@ class UnmatchReason(StrEnum):
 
     WITHDRAWN_BY_LABORATORY = "withdrawn-by-laboratory"
     MATCHED_BY_MISTAKE = "matched-by-mistake"
+    SAMPLE_REMOVED = "sample-removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportUnmatched:
     """The report is not this patient's after all: it leaves their cabinet, and never comes back to it. One
-    that its laboratory withdrew is nobody's from now on; it may have been nobody's before, and waited."""
+    that its laboratory withdrew, or a sample that was looked at, is nobody's from now on; it may have been nobody's before, and waited."""
 
     reason: UnmatchReason
     patient_id: PatientId | None = None
@@ -182,7 +183,7 @@ def evolve(report: Report | None, event: ReportEvent) -> Report:
 
 
 def _unmatched(report: Report, event: ReportUnmatched) -> Report:
-    is_withdrawn = event.reason is UnmatchReason.WITHDRAWN_BY_LABORATORY
+    is_withdrawn = event.reason is not UnmatchReason.MATCHED_BY_MISTAKE
     return replace(
         report,
         patient_id=None,
@@ -321,11 +322,13 @@ def undo_match(report: Report) -> ReportUnmatched:
     return ReportUnmatched(patient_id=report.patient_id, reason=UnmatchReason.MATCHED_BY_MISTAKE)
 
 
-def withdraw(report: Report) -> tuple[ReportUnmatched, ...]:
-    """The laboratory says that the report was another patient's: it is nobody's from now on."""
+def withdraw(
+    report: Report, *, reason: UnmatchReason = UnmatchReason.WITHDRAWN_BY_LABORATORY
+) -> tuple[ReportUnmatched, ...]:
+    """The laboratory says that the report was another patient's, or the patient has seen enough of a sample: it is
+    nobody's from now on."""
     if report.is_withdrawn:
         return ()
-    reason = UnmatchReason.WITHDRAWN_BY_LABORATORY
     return (ReportUnmatched(patient_id=report.patient_id, reason=reason),)
 
 

@@ -55,6 +55,16 @@ class Custody:
         """Signs receipts."""
         return hmac.digest(self.stream_key, b"letopis/receipt-key@v1", "sha256")
 
+    @property
+    def sample_seed(self) -> bytes:
+        """Signs the sample reports that the system sends by itself."""
+        return hmac.digest(self.stream_key, b"letopis/sample-key@v1", "sha256")
+
+    @property
+    def push_seed(self) -> bytes:
+        """Signs to push services that it is we who write (VAPID)."""
+        return hmac.digest(self.message_key, b"letopis/push-key@v1", "sha512")
+
     def wrap(self, key: bytes, *, about: bytes) -> bytes:
         """The key sealed under the current epoch; it opens only with the same `about`."""
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -13,7 +13,7 @@ from domain.report import Report, ReportReceived, ReportRekeyed, ReportRevised, 
 from domain.report_content import ReportContent
 from domain.submission import ReportOutcome, SubmittedReport
 from domain.values import Coding, Concept, LaboratoryId
-from ledger.announcing import announcement, not_announced, withdrawal_notice
+from ledger.announcing import announcement_of, not_announced, withdrawal_notices
 from ledger.codec import to_data
 from ledger.matching import Match, barrier_of, match_of, proposed
 from ledger.recorder import Guard, Mark
@@ -112,8 +112,9 @@ def _first_version(
     matched = report.ReportMatched(
         patient_id=match.patient_id, matched_by=match.matched_by, basis=match.permitted.report_basis
     )
-    announced = announcement(ledger, match.permitted, report_id, 1)
-    writes = (Write(report_id, 0, (*events, matched), report_id), announced)
+    received = report.evolve(None, events[0])
+    announced = announcement_of(ledger, match.permitted, report_id, received)
+    writes = (Write(report_id, 0, (*events, matched), report_id), *announced)
     return Draft(submitted, writes, (*match.guards, *match.permitted.notice_guards), marks)
 
 
@@ -152,7 +153,8 @@ def _version_of_patients(
     version before said."""
     assert state.patient_id is not None
     ledger, report_id, number = sight.ledger, place.report_id, submitted.version
-    barrier = barrier_of(sight, state.patient_id, report.evolve(state, revised).current)
+    after = report.evolve(state, revised)
+    barrier = barrier_of(sight, state.patient_id, after.current)
     permitted = barrier.permitted
     flow = report.flow(state, barrier=barrier.code, basis=permitted.report_basis)
     # Held before it and released after it: what was not permitted is in no reader's sight for a moment.
@@ -160,13 +162,13 @@ def _version_of_patients(
     write = Write(report_id, place.version, events, report_id)
     is_late = isinstance(revised, ReportRevised) and revised.is_late
     if is_late:
-        notice = not_announced(ledger, state.patient_id, report_id, number)
+        notices = not_announced(ledger, state.patient_id, report_id, number)
     elif barrier.code is not None:
         basis = permitted.report_basis
-        notice = not_announced(ledger, state.patient_id, report_id, number, reason=barrier.code, basis=basis)
+        notices = not_announced(ledger, state.patient_id, report_id, number, reason=barrier.code, basis=basis)
     else:
-        notice = announcement(ledger, permitted, report_id, number)
-    return Draft(submitted, (write, notice), (*barrier.guards, *permitted.notice_guards))
+        notices = announcement_of(ledger, permitted, report_id, after, is_known=True)
+    return Draft(submitted, (write, *notices), (*barrier.guards, *permitted.notice_guards))
 
 
 def _taken_back(
@@ -182,8 +184,8 @@ def _taken_back(
     if state.patient_id is None:
         return Draft(submitted, (write,))
     permitted = sight.permitted(state.patient_id)
-    notice = withdrawal_notice(sight.ledger, permitted, place.report_id, submitted.version)
-    return Draft(submitted, (write, notice), permitted.notice_guards)
+    notices = withdrawal_notices(sight.ledger, permitted, place.report_id, submitted.version)
+    return Draft(submitted, (write, *notices), permitted.notice_guards)
 
 
 def _withdrawn(sight: Sight, place: _Place) -> Draft:

@@ -47,6 +47,7 @@ class Envelope:
     content: bytes
     signed: bytes
     sent_as: Format | None = None
+    as_of: OrganisationId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _accept(
     submission_id = ledger.stream_id("submission", str(envelope.laboratory_id), envelope.envelope_id)
     source = Source(envelope.laboratory_id, submission_id)
     places = [] if isinstance(read, Problem) else first_places(ledger, source, read)
-    (known, _), (sender, sender_version), sight = _look(ledger, source, places)
+    (known, _), (sender, sender_version), sight = _look(ledger, source, places, as_of=envelope.as_of)
     if known is not None and known.received is not None:
         commitment = content_commitment(ledger, submission_id, known.received, envelope.content)
         if submission.is_repeat(known, content_commitment=commitment):
@@ -148,9 +149,11 @@ def accepted(submission_id: UUID, outcome: SubmissionAccepted | SubmissionQuaran
     return Accepted(submission_id, (), Problem(outcome.code, outcome.field))
 
 
-def _look(ledger: Ledger, source: Source, places: Sequence[UUID]) -> tuple[Folded, Folded, Sight]:
+def _look(
+    ledger: Ledger, source: Source, places: Sequence[UUID], *, as_of: OrganisationId | None
+) -> tuple[Folded, Folded, Sight]:
     """The submission, its laboratory, and what is known of its reports: by one query."""
-    sight = Sight(ledger, OrganisationId(source.laboratory_id))
+    sight = Sight(ledger, as_of or OrganisationId(source.laboratory_id))
     known, sender, *reports_known = ledger.load_unerased(
         (source.submission_id, submission.evolve),
         (source.laboratory_id, laboratory.evolve),

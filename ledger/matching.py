@@ -12,7 +12,7 @@ from domain.report import Report
 from domain.report_content import ReportContent, Subject
 from domain.study_type import study_types_of
 from domain.values import LaboratoryId, OrganisationId, PatientId
-from ledger.announcing import announcement
+from ledger.announcing import announcement_of
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
 from ledger.permissions import Permissions
@@ -139,10 +139,10 @@ def match_held(
             matched_by=match.matched_by,
             basis=match.permitted.report_basis,
         )
-        write = announcement(ledger, match.permitted, report_id, state.current_version)
+        notices = announcement_of(ledger, match.permitted, report_id, state)
         ledger.append(
             Write(report_id, version, matched),
-            write,
+            *notices,
             circumstances=replace(by, correlation_id=report_id),
             guards=(*match.guards, *match.permitted.notice_guards),
         )

@@ -19,7 +19,7 @@ from domain.report import (
     UnmatchReason,
 )
 from domain.values import OrganisationId
-from ledger.announcing import announcement, withdrawal_notice
+from ledger.announcing import announcement_of, withdrawal_notices
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
 from ledger.filing import successor_of
@@ -60,14 +60,14 @@ def _undo(ledger: Ledger, report_id: UUID, by: Circumstances) -> UUID:
     goes_on: list[ReportEvent] = [*_versions(ledger, report_id)]
     goes_on += [ReportUnmatched(patient_id=one, reason=reason) for one in sorted(taken_from)]
     permitted = sight.permitted(undone.patient_id)
-    writes = [withdrawal_notice(ledger, permitted, report_id, state.current_version)]
+    writes = [*withdrawal_notices(ledger, permitted, report_id, state.current_version)]
     guards = [*permitted.notice_guards]
     match = match_of(sight, state.current)
     if match.permitted is not None and match.patient_id not in {None, *taken_from}:
         owner = match.permitted.patient_id
         basis = match.permitted.report_basis
         goes_on.append(ReportMatched(patient_id=owner, matched_by=match.matched_by, basis=basis))
-        writes.append(announcement(ledger, match.permitted, successor_id, state.current_version))
+        writes += announcement_of(ledger, match.permitted, successor_id, state)
         guards += [*match.guards, *match.permitted.notice_guards]
     ledger.append(
         Write(report_id, version, (undone, ReportRekeyed(successor_id=successor_id)), report_id),

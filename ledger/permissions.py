@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from domain import consent, identity, linkage, patient, permission, receiving
+from domain import consent, identity, linkage, patient, permission, push_subscription, receiving
 from domain.consent import ConsentKind
 from domain.patient import Patient
 from domain.permission import Basis, Grounds, LookedAt
@@ -16,16 +16,18 @@ from domain.values import OrganisationId, PatientId
 from ledger.consents import consent_stream
 from ledger.identity import identity_stream
 from ledger.linkage import linkage_stream
+from ledger.push_subscriptions import push_stream
 from ledger.receiving import receiving_stream
 from ledger.recorder import Guard
 from ledger.states import Evolve
 from ledger.store import Ledger
 
 # By what each stream is called in a basis, in the order in which they are asked for.
-PATIENT, IDENTITY, LINKAGE, RECEIVING = "patient", "identity", "linkage", "receiving"
+PATIENT, IDENTITY, LINKAGE, RECEIVING, PUSH = "patient", "identity", "linkage", "receiving", "push"
 PERSONAL_DATA = f"consent/{ConsentKind.PERSONAL_DATA}"
 TRANSFER = f"consent/{ConsentKind.RESULTS_TRANSFER}"
 NOTICES = f"consent/{ConsentKind.NOTIFICATIONS}"
+DOCUMENTS = f"consent/{ConsentKind.RESULTS_BY_EMAIL}"
 # How each is folded, and which of the grounds it is.
 FOLDS: Mapping[str, tuple[Evolve, str]] = MappingProxyType(
     {
@@ -36,11 +38,15 @@ FOLDS: Mapping[str, tuple[Evolve, str]] = MappingProxyType(
         TRANSFER: (consent.evolve, "transfer"),
         NOTICES: (consent.evolve, "notices"),
         RECEIVING: (receiving.evolve, "receiving"),
+        PUSH: (push_subscription.evolve, "pushes"),
+        DOCUMENTS: (consent.evolve, "documents"),
     }
 )
-# What a report's way to the patient rests on, and what a notice does.
+# What a report's way to the patient rests on, and what a notice and the document that goes along do.
 OF_REPORTS = (PATIENT, IDENTITY, LINKAGE, PERSONAL_DATA, TRANSFER, RECEIVING)
-OF_NOTICES = (PATIENT, PERSONAL_DATA, NOTICES, RECEIVING)
+OF_NOTICES = (PATIENT, PERSONAL_DATA, NOTICES, RECEIVING, PUSH, DOCUMENTS)
+# Of what a guardian is told, beside what they permit themselves: the ward's age and consents.
+WARD, OF_WARD = "ward/", (PATIENT, PERSONAL_DATA, NOTICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Permissions:
 
     @property
     def notice_basis(self) -> Basis:
-        return basis_of(self.guards, OF_NOTICES, at=self.grounds.at)
+        return basis_of(self.guards, looked_at_for_notices(self.grounds), at=self.grounds.at)
 
 
 def permissions_of_all(
@@ -107,14 +113,36 @@ def notices_permitted(
     ledger: Ledger, patient_id: PatientId, *, at: datetime
 ) -> tuple[Grounds, Mapping[str, Guard]]:
     """What a patient permits of notices, whoever they are about, and the streams that it rests on."""
-    streams = _own_streams(ledger, patient_id)
-    folded = ledger.load_all(*((streams[what], FOLDS[what][0]) for what in OF_NOTICES))
-    states: dict[str, Any] = {}
-    guards: dict[str, Guard] = {}
-    for what, (state, version) in zip(OF_NOTICES, folded, strict=True):
-        states[FOLDS[what][1]] = state
-        guards[what] = Guard(streams[what], version)
-    return Grounds(at=at, **states), guards
+    return notices_permitted_of_all(ledger, [patient_id], at=at)[patient_id]
+
+
+def notices_permitted_of_all(
+    ledger: Ledger, patient_ids: Sequence[PatientId], *, at: datetime
+) -> dict[PatientId, tuple[Grounds, Mapping[str, Guard]]]:
+    """As `notices_permitted`, of several patients by one query."""
+    streams = {patient_id: _own_streams(ledger, patient_id) for patient_id in patient_ids}
+    asked = [(of_one[what], FOLDS[what][0]) for of_one in streams.values() for what in OF_NOTICES]
+    folded = iter(ledger.load_all(*asked)) if asked else iter(())
+    found: dict[PatientId, tuple[Grounds, Mapping[str, Guard]]] = {}
+    for patient_id, of_one in streams.items():
+        states: dict[str, Any] = {}
+        guards: dict[str, Guard] = {}
+        for what in OF_NOTICES:
+            states[FOLDS[what][1]], version = next(folded)
+            guards[what] = Guard(of_one[what], version)
+        found[patient_id] = (Grounds(at=at, **states), guards)
+    return found
+
+
+def of_ward(guards: Mapping[str, Guard]) -> dict[str, Guard]:
+    """What a ward permits, as it is called in the basis of what a guardian is told."""
+    return {f"{WARD}{what}": guards[what] for what in OF_WARD}
+
+
+def looked_at_for_notices(grounds: Grounds) -> tuple[str, ...]:
+    """What the rule of notices looks at: at the consent to documents only where its patient wants documents."""
+    sends_documents = grounds.receiving is not None and grounds.receiving.settings.sends_documents
+    return OF_NOTICES if sends_documents else tuple(what for what in OF_NOTICES if what != DOCUMENTS)
 
 
 def basis_of(guards: Mapping[str, Guard], rests_on: Iterable[str], *, at: datetime) -> Basis:
@@ -144,4 +172,6 @@ def _own_streams(ledger: Ledger, patient_id: PatientId) -> dict[str, UUID]:
         TRANSFER: consent_stream(ledger, patient_id, ConsentKind.RESULTS_TRANSFER),
         NOTICES: consent_stream(ledger, patient_id, ConsentKind.NOTIFICATIONS),
         RECEIVING: receiving_stream(ledger, patient_id),
+        PUSH: push_stream(ledger, patient_id),
+        DOCUMENTS: consent_stream(ledger, patient_id, ConsentKind.RESULTS_BY_EMAIL),
     }

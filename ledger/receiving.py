@@ -5,6 +5,8 @@ from types import MappingProxyType
 from uuid import UUID
 
 from domain import patient, receiving
+from domain.channel import Channel
+from domain.notice_hours import NoticeHours
 from domain.receiving import EVERYTHING_WANTED, Receiving, ReceivingEvent, ReceivingSettings
 from domain.values import OrganisationId, PatientId
 from ledger.codec import Circumstances
@@ -34,8 +36,21 @@ def save_settings(
     switches: Mapping[OrganisationId, bool] = _NONE,
 ) -> Position:
     """The settings and the switches of organisations, all or nothing. PolicyMissingError without a policy (S36)."""
+    return change_settings(ledger, patient_id, lambda _: settings, by, switches=switches)
+
+
+def change_settings(
+    ledger: Ledger,
+    patient_id: PatientId,
+    change: Callable[[ReceivingSettings], ReceivingSettings],
+    by: Circumstances,
+    *,
+    switches: Mapping[OrganisationId, bool] = _NONE,
+) -> Position:
+    """As `save_settings`, of a part of the settings: the rest is as it stands then, whoever changes it meanwhile."""
 
     def decide(state: Receiving | None) -> list[ReceivingEvent]:
+        settings = change((state or EVERYTHING_WANTED).settings)
         events: list[ReceivingEvent] = [*receiving.save(state, patient_id=patient_id, settings=settings)]
         for organisation_id, is_on in switches.items():
             turn = receiving.turn_on if is_on else receiving.turn_off
@@ -49,6 +64,49 @@ def turn_notices_on(ledger: Ledger, patient_id: PatientId, by: Circumstances) ->
     """PolicyMissingError without a policy (S36)."""
     return _decide(
         ledger, patient_id, lambda state: receiving.turn_notices_on(state, patient_id=patient_id), by
+    )
+
+
+def save_notices(
+    ledger: Ledger,
+    patient_id: PatientId,
+    change: Callable[[ReceivingSettings], ReceivingSettings],
+    hours: NoticeHours,
+    by: Circumstances,
+) -> Position:
+    """How and when the patient is told, all or nothing; `change` is of the settings that hold then. Needs no policy,
+    for nothing is received by it."""
+
+    def decide(state: Receiving | None) -> list[ReceivingEvent]:
+        settings = change((state or EVERYTHING_WANTED).settings)
+        return [
+            *receiving.save(state, patient_id=patient_id, settings=settings),
+            *receiving.choose_hours(state, patient_id=patient_id, hours=hours),
+        ]
+
+    return _decide(ledger, patient_id, decide, by, needs_policy=False)
+
+
+def turn_channel_off(ledger: Ledger, patient_id: PatientId, channel: Channel, by: Circumstances) -> Position:
+    """No notices by this channel any more; needs no policy, for it only takes less."""
+    return _decide(
+        ledger,
+        patient_id,
+        lambda state: receiving.turn_channel_off(state, patient_id=patient_id, channel=channel),
+        by,
+        needs_policy=False,
+    )
+
+
+def choose_hours(ledger: Ledger, patient_id: PatientId, hours: NoticeHours, by: Circumstances) -> Position:
+    """When the patient is told. TimeZoneUnknownError or DigestTimeInvalidError; needs no policy, for it is of every
+    notice."""
+    return _decide(
+        ledger,
+        patient_id,
+        lambda state: receiving.choose_hours(state, patient_id=patient_id, hours=hours),
+        by,
+        needs_policy=False,
     )
 
 
@@ -100,7 +158,7 @@ def _decide(
         if not events:
             return Position(0, ())
         return ledger.append(
-            Write(stream_id, version, events),
+            Write(stream_id, version, events, patient_id),
             circumstances=by,
             guards=(Guard(patient_id, patient_version),) if needs_policy else (),
         )

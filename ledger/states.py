@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from domain import consent, identity, laboratory, linkage, patient, receiving
+from domain import consent, identity, laboratory, linkage, patient, push_subscription, receiving
 
 # As long as an opened data key is remembered: what was erased must not live on in a process's memory.
 REMEMBER_SECONDS = 60.0
@@ -15,7 +15,15 @@ STATES_MAX = 20_000
 Evolve = Callable[[Any, Any], Any]
 # What folds small streams that many decisions look at. Reports are large, and looked at once.
 REMEMBERED: frozenset[Evolve] = frozenset(
-    {consent.evolve, identity.evolve, laboratory.evolve, linkage.evolve, patient.evolve, receiving.evolve}
+    {
+        consent.evolve,
+        identity.evolve,
+        laboratory.evolve,
+        linkage.evolve,
+        patient.evolve,
+        push_subscription.evolve,
+        receiving.evolve,
+    }
 )
 # State and version: None and 0 for a stream that is not.
 Folded = tuple[Any, int]

@@ -1,5 +1,6 @@
 """What comes to one patient: when the last report came, how notices fare, and whether the views keep up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,13 +29,18 @@ class Notices:
     are_stuck: bool
 
 
-def notices_of(ledger: Ledger, patient_id: PatientId, *, now: datetime, since: datetime) -> Notices:
+def notices_of(
+    ledger: Ledger, patient_id: PatientId, *, now: datetime, since: datetime, channels: Sequence[str]
+) -> Notices:
+    """Of the channels that are set up: by another one nothing goes, and who chose it is told so where they chose."""
     with ledger.pool.connection() as connection:
         row = connection.execute(
-            "SELECT (SELECT count(*) FROM delivery.notifications WHERE patient_id = %s AND status = 'failed'"
+            "SELECT (SELECT count(*) FROM delivery.notifications WHERE patient_id = %s AND recipient_id IS NULL"
+            " AND (status IN ('failed', 'returned') OR (status = 'abandoned' AND reason = 'life-over'))"
             " AND requested_at > %s), EXISTS (SELECT FROM delivery.notifications"
-            " WHERE status IN ('requested', 'waiting', 'attempted') AND coalesce(due_at, requested_at) < %s)",
-            (patient_id, since, now - STUCK_AFTER),
+            " WHERE channel = ANY(%s) AND digest_id IS NULL AND status IN ('requested', 'waiting', 'attempted')"
+            " AND (due_at < %s OR (due_at IS NULL AND lives_since < %s)))",
+            (patient_id, since, list(channels), now - STUCK_AFTER, now - STUCK_AFTER),
         ).fetchone()
     assert row is not None
     return Notices(*row)

@@ -12,8 +12,10 @@ from uuid import UUID
 import orjson
 
 from domain import Event
+from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealSubmitted
 from domain.consent import ConsentGranted, ConsentWithdrawn
+from domain.contact_test import ContactTested
 from domain.guardianship import (
     GuardianshipConfirmed,
     GuardianshipEnded,
@@ -34,6 +36,7 @@ from domain.linkage import DepartmentChosen, LinkageEvent
 from domain.medical_card import CardClaimed, CardConfirmed, CardNumberRead, CardRefused
 from domain.notification import (
     NotificationAttempted,
+    NotificationEvent,
     NotificationFailed,
     NotificationOutcomeUnknown,
     NotificationRequested,
@@ -44,6 +47,7 @@ from domain.proposal import MatchConfirmed, MatchDeclined, MatchProposed
 from domain.reading import (
     AccessLogRead,
     AppealRead,
+    DocumentPasswordRead,
     IdentityRead,
     ProposalRead,
     ReportRead,
@@ -155,7 +159,7 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return event.patient_id, recorded.stream_id, reason
         case ReportRekeyed():
             return None, recorded.stream_id, {"successor": str(event.successor_id)}
-        case ReportRead() | ProposalRead():
+        case ReportRead() | ProposalRead() | DocumentPasswordRead():
             detail = {"purpose": event.purpose, "report_version": event.report_version}
             return event.patient_id, event.report_id, detail
         case ReportsListed():
@@ -177,7 +181,7 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return event.patient_id, None, {"consent": event.kind}
         case AutomaticTransferTurnedOff() | AutomaticTransferTurnedOn() | StudyRequested():
             return event.patient_id, None, {"organisation": str(event.organisation_id)}
-        case ReceivingSettingsChanged():
+        case ReceivingSettingsChanged() | ContactTested():
             return event.patient_id, None, {}
         case StudyRequestFulfilled():
             return None, event.report_id, {"found_by": event.found_by}
@@ -187,6 +191,17 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return None, None, {}
         case _ if isinstance(event, LinkageEvent):
             return event.patient_id, None, {"organisation": str(event.organisation_id)}
+        case _ if isinstance(event, NotificationEvent | ChannelsSuppressed):
+            return _about_notices(event)
+        case _ if isinstance(event, PatientEvent):
+            return recorded.stream_id, None, {}
+        case _:
+            return _about_access_and_intake(event)
+
+
+def _about_notices(event: NotificationEvent | ChannelsSuppressed) -> About:
+    """As `_about`, of what people are told of reports."""
+    match event:
         case NotificationRequested() | NotificationSuppressed():
             detail = {
                 "channel": event.channel,
@@ -196,16 +211,17 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             if isinstance(event, NotificationSuppressed):
                 detail["reason"] = event.reason
             return event.patient_id, event.report_id, detail
+        case ChannelsSuppressed():
+            silent = {str(one.channel): one.reason for one in event.channels}
+            return event.patient_id, event.report_id, {"reasons": silent}
         case NotificationAttempted():
             return None, None, {"attempt": event.attempt, "consent_version": event.consent_version}
         case NotificationFailed():
             return None, None, {"attempt": event.attempt, "reason": event.reason}
         case NotificationOutcomeUnknown():
             return None, None, {"attempt": event.attempt, "stage": event.stage}
-        case _ if isinstance(event, PatientEvent):
-            return recorded.stream_id, None, {}
         case _:
-            return _about_access_and_intake(event)
+            return None, None, {}
 
 
 def _about_identity(event: IdentityEvent) -> dict[str, Any]:
@@ -294,6 +310,7 @@ READINGS = (
     "CardNumberRead",
     "IdentityRead",
     "ScanRead",
+    "DocumentPasswordRead",
 )
 _COLUMNS = "position, event_id, recorded_at, name, actor, on_behalf_of, patient_id, report_id, detail"
 

@@ -178,14 +178,17 @@ def _reports_read(rows: Rows, events: list[RecordedEvent], taken: list[RecordedE
 # Queries. Schema names are written out: a rebuild has the other schema on its search path.
 
 
-def reports_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 100) -> list[ReportRow]:
-    """The patient's reports, new ones first, then by time of receipt."""
+def reports_of(
+    ledger: Ledger, patient_id: PatientId, *, only: Sequence[UUID] | None = None, limit: int = 100
+) -> list[ReportRow]:
+    """The patient's reports, new ones first, then by time of receipt; `only` these, where they are named."""
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
             "SELECT report_id, laboratory_id, version, status, received_at, version_read < version,"
             " key_id, summary FROM cabinet.reports WHERE patient_id = %s"
+            " AND (%s::uuid[] IS NULL OR report_id = ANY(%s))"
             " ORDER BY version_read < version DESC, received_at DESC, report_id LIMIT %s",
-            (patient_id, limit),
+            (patient_id, only, only, limit),
         ).fetchall()
     secrets = ledger.keys.find_all([row[6] for row in found])
     return [_report_row(row, secrets[row[6]]) for row in found]

@@ -1,7 +1,7 @@
 """One full and one minimal example of every event of the ledger, with synthetic people and numbers."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from uuid import UUID
 
 from domain import (
@@ -11,6 +11,7 @@ from domain import (
     appeal,
     code_map,
     consent,
+    contact_test,
     external_account,
     guardianship,
     identity,
@@ -18,6 +19,7 @@ from domain import (
     laboratory,
     linkage,
     medical_card,
+    notice_hours,
     notification,
     obligation,
     organisation_registry,
@@ -25,11 +27,13 @@ from domain import (
     permission,
     person_registry,
     proposal,
+    push_subscription,
     reading,
     receiving,
     recovery,
     report,
     report_content,
+    sample_report,
     sampling,
     session,
     staff,
@@ -273,6 +277,14 @@ APPEALED = appeal.AppealSubmitted(
     consent_id=REQUESTED.consent_id,
     consent_version=3,
 )
+# The user agent of RFC 8291, section 5.
+BROWSER = push_subscription.PushAddressStated(
+    subscription_id=UUID(int=77),
+    endpoint="https://push.example.net/push/JzLQ3raZJfFBR0aqvOMsLrt54w4rJUsV",
+    p256dh="BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    auth="BTBZMqHH6r4Tts7J_aSIgg",
+    label="Firefox, Linux",
+)
 APPEAL_CONTENT = appeal.AppealContentStated(
     family="Соколова",
     given="Анна",
@@ -342,6 +354,20 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "PasswordSet": both(patient.PasswordSet()),
     "ProfileStated": (PROFILE, replace(PROFILE, patronymic=None)),
     "EmailStated": both(patient.EmailStated(email="anna@example.test")),
+    "EmailConfirmed": both(patient.EmailConfirmed()),
+    "ContactUnreachable": both(patient.ContactUnreachable(channel=Channel.EMAIL, reason="5.1.1")),
+    "ContactReachable": both(patient.ContactReachable(channel=Channel.SMS)),
+    "ContactTested": (
+        contact_test.ContactTested(
+            patient_id=ANNA,
+            channel=Channel.EMAIL,
+            outcome=contact_test.ProviderAnswer.REFUSED,
+            code="550 5.1.1",
+        ),
+        contact_test.ContactTested(
+            patient_id=ANNA, channel=Channel.PUSH, outcome=contact_test.ProviderAnswer.HANDED_OVER
+        ),
+    ),
     "PolicyLinked": both(patient.PolicyLinked(number=ENP)),
     "PolicyUnlinked": both(patient.PolicyUnlinked()),
     "LaboratoryPatientIdLinked": both(
@@ -515,11 +541,39 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
             check_list=receiving.CheckList.MONTHLY,
         ),
     ),
+    "NoticeHoursChosen": (
+        notice_hours.NoticeHoursChosen(
+            patient_id=ANNA,
+            time_zone="Asia/Yekaterinburg",
+            quiet_from=time(23, 30),
+            quiet_until=time(7),
+            digest_hour=18,
+            digest_weekday=5,
+            urgent_at_night=True,
+        ),
+        notice_hours.NoticeHoursChosen(
+            patient_id=ANNA,
+            quiet_from=time(0),
+            quiet_until=time(0),
+            digest_hour=9,
+            digest_weekday=1,
+        ),
+    ),
     "AutomaticTransferTurnedOff": both(
         receiving.AutomaticTransferTurnedOff(patient_id=ANNA, organisation_id=CLINIC)
     ),
     "AutomaticTransferTurnedOn": both(
         receiving.AutomaticTransferTurnedOn(patient_id=ANNA, organisation_id=CLINIC)
+    ),
+    "PushSubscribed": both(push_subscription.PushSubscribed(patient_id=ANNA, subscription_id=UUID(int=77))),
+    "PushAddressStated": (BROWSER, replace(BROWSER, label=None)),
+    "PushUnsubscribed": both(
+        push_subscription.PushUnsubscribed(patient_id=ANNA, subscription_id=UUID(int=77))
+    ),
+    "PushSubscriptionEnded": both(
+        push_subscription.PushSubscriptionEnded(
+            patient_id=ANNA, subscription_id=UUID(int=77), reason=push_subscription.PushEnd.GONE
+        )
     ),
     "AppealSubmitted": both(APPEALED),
     "AppealContentStated": (APPEAL_CONTENT, replace(APPEAL_CONTENT, patronymic=None)),
@@ -542,6 +596,15 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "AppealWithdrawn": both(appeal.AppealWithdrawn()),
     "AppealRead": both(
         reading.AppealRead(patient_id=ANNA, appeal_id=APPEAL, purpose=reading.ReadingPurpose.OPERATION)
+    ),
+    "DocumentPasswordRead": both(
+        reading.DocumentPasswordRead(
+            patient_id=ANNA,
+            report_id=REPORT,
+            report_version=2,
+            notification_id=UUID(int=77),
+            purpose=reading.ReadingPurpose.OWN_CABINET,
+        )
     ),
     "ObligationArose": (
         replace(OBLIGATION, organisation_id=CLINIC),
@@ -670,6 +733,14 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         replace(CHANNELS_SUPPRESSED, about=announcement.About.CORRECTED, recipient_id=BORIS, basis=BASIS),
         CHANNELS_SUPPRESSED,
     ),
+    "SampleReportRequested": both(
+        sample_report.SampleReportRequested(patient_id=ANNA, organisation_id=CLINIC)
+    ),
+    "SampleReportArrived": (
+        sample_report.SampleReportArrived(report_id=REPORT, held="not-wanted"),
+        sample_report.SampleReportArrived(report_id=REPORT),
+    ),
+    "SampleReportRemoved": both(sample_report.SampleReportRemoved(report_id=REPORT)),
     "ReportRead": (READ, replace(READ, patient_id=None, purpose=reading.ReadingPurpose.OPERATION)),
     "ReportsListed": both(
         reading.ReportsListed(patient_id=ANNA, count=0, purpose=reading.ReadingPurpose.OWN_CABINET)
@@ -722,7 +793,21 @@ GROWN: dict[str, Event] = {
         is_urgent=True,
         carries=receiving.DocumentFormat.PDF,
     ),
+    "NotificationRequested.3": replace(
+        REQUESTED,
+        channel=Channel.SMS,
+        about=announcement.About.PASSWORD,
+        opens=OTHER_NOTIFICATION,
+    ),
     "NotificationSuppressed.2": replace(SUPPRESSED, recipient_id=BORIS),
+    "ReceivingSettingsChanged": receiving.ReceivingSettingsChanged(
+        patient_id=ANNA,
+        channels=(Channel.EMAIL,),
+        periodicity=receiving.Periodicity.AS_READY,
+        document_format=receiving.DocumentFormat.XML,
+        check_list=receiving.CheckList.MONTHLY,
+        sends_documents=True,
+    ),
     "NotificationAttempted": replace(ATTEMPTED, carries=receiving.DocumentFormat.XML),
     "PatientRegistered": patient.PatientRegistered(locale="ru", for_ward=True),
     "PolicyLinked": patient.PolicyLinked(

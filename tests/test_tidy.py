@@ -23,8 +23,13 @@ EDGES = {
     # A caller's own error while its events are made: it is raised to that caller, not to its neighbours.
     "ledger/recorder.py": {"_prepared"},
     "projections/follow.py": {"run", "_take", "take", "_take_alone"},
-    "api/notifier.py": {"run"},
+    "api/reports_matching.py": {"run"},
+    "api/sending/guardians.py": {"run"},
+    # One notification that can't be read, or made, must not stop its channel.
+    "api/sending/worker.py": {"run", "_taken", "_handed"},
     "api/clockwork.py": {"run", "_take"},
+    # A receipt that fails must not be the last that a centre of SMS tells us.
+    "api/channels/smpp.py": {"_take_delivered"},
     # Past it the server would log the message, which may quote data.
     "api/unforeseen.py": {"__call__"},
     "api/bench_append.py": {"_rate", "call"},

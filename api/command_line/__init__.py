@@ -13,6 +13,7 @@ from api.command_line.ingest import ingest
 from api.command_line.lab import lab
 from api.command_line.matches import match
 from api.command_line.misfiled import misfiled
+from api.command_line.notices import notice
 from api.command_line.quarantine import quarantine
 from api.command_line.registry import registry
 from api.command_line.sandbox import sandbox
@@ -30,6 +31,7 @@ __all__ = [
     "lab_trust",
     "match",
     "misfiled",
+    "notice",
     "quarantine",
     "registry",
     "registry_persons",

@@ -20,7 +20,8 @@ def redecide() -> None:
             else:
                 differing += 1
                 decided, again = one.decided or "permitted", one.again or "permitted"
-                typer.echo(f"{one.position} {one.event_id}: {decided}, again: {again}")
+                by = f" by {one.channel}" if one.channel else ""
+                typer.echo(f"{one.position} {one.event_id}{by}: {decided}, again: {again}")
     typer.echo(f"same: {same}, differing: {differing}, erased: {lost}")
     if differing:
         raise typer.Exit(1)

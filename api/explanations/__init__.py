@@ -2,7 +2,10 @@
 
 from api.explanations.account import ACCOUNT
 from api.explanations.appeals import APPEALS
+from api.explanations.contacts import CONTACTS
 from api.explanations.content import CONTENT
+from api.explanations.delivery import DELIVERY
+from api.explanations.documents import DOCUMENTS
 from api.explanations.envelope import ENVELOPE
 from api.explanations.guardianship import GUARDIANSHIP
 from api.explanations.identity import IDENTITY
@@ -10,16 +13,21 @@ from api.explanations.matching import MATCHING
 from api.explanations.organisations import ORGANISATIONS
 from api.explanations.permission import PERMISSION
 from api.explanations.portal import PORTAL
+from api.explanations.push import PUSH
 from api.explanations.receiving import RECEIVING
 from api.explanations.recovery import RECOVERY
+from api.explanations.sms import SMS
 from api.explanations.staff import STAFF
 from api.explanations.words import Explanation
 
 EXPLANATIONS: dict[str, Explanation] = {
     **ACCOUNT,
     **APPEALS,
+    **CONTACTS,
+    **DOCUMENTS,
     **ENVELOPE,
     **CONTENT,
+    **DELIVERY,
     **GUARDIANSHIP,
     **IDENTITY,
     **MATCHING,
@@ -28,6 +36,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     **PORTAL,
     **RECOVERY,
     **RECEIVING,
+    **PUSH,
+    **SMS,
     **STAFF,
 }
 

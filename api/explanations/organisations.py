@@ -3,6 +3,21 @@
 from api.explanations.words import Explanation, say
 
 ORGANISATIONS: dict[str, Explanation] = {
+    # The sample report (S51)
+    "sample-there": say(
+        409,
+        "Образец этой организации уже есть в кабинете.",
+        "The cabinet has a sample of this organisation already.",
+        "Откройте его в разделе «Анализы» или уберите и запросите снова.",
+        "Open it under “Results”, or remove it and ask again.",
+    ),
+    "sample-lost": say(
+        503,
+        "Образец отправлен, но в кабинет не попал.",
+        "The sample was sent and did not reach the cabinet.",
+        "Запросите его ещё раз. Если не поможет, обратитесь в поддержку: ошибка на нашей стороне.",
+        "Ask for it once more. If that does not help, write to support: the fault is ours.",
+    ),
     "organisation-name-missing": say(
         422,
         "Название организации не указано.",

@@ -73,6 +73,13 @@ PERMISSION: dict[str, Explanation] = {
         "Укажите дату не раньше завтрашней или оставьте поле пустым: тогда согласие действует до отзыва.",
         "Give a day from tomorrow on, or leave it empty: then the consent holds until it is withdrawn.",
     ),
+    "consent-scope-both": say(
+        422,
+        "Выбрано «Все», и отмечены отдельные пункты.",
+        "“All” is chosen, and single ones are ticked.",
+        "Выберите «Только отмеченные», если нужны они, или снимите отметки.",
+        "Choose “only the ticked” if you mean those, or untick them.",
+    ),
     "consent-scope-empty": say(
         422,
         "Ничего не выбрано.",

@@ -232,7 +232,7 @@ def _page(
         may_submit=state is None or not (state.is_open or state.status is AppealStatus.ACTIVATED),
         of_patient=_of_patient(patient),
         is_consent_given=consent is not None and consent.holds_at(datetime.now(UTC)),
-        consent_href=f"/consents/electronic-transfer?organisation={organisation_id}",
+        consent_href=f"/consents/electronic-transfer?organisation={organisation_id}&to={LIST}/{organisation_id}",
         errors=errors or {},
         values=values or _prefilled(state, organisation),
     )
@@ -282,5 +282,5 @@ def _of_patient(patient: Patient) -> list[dict[str, Any]]:
             "href": "/services/profile",
         },
         {"field": "policy", "text": policy_text(patient), "href": "/services/policy"},
-        {"field": "email", "text": patient.email, "href": "/services/profile"},
+        {"field": "email", "text": patient.email, "href": "/account/email"},
     ]

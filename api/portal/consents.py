@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from api import consent_receipts
 from api.consent_documents import ConsentText, DocumentUnknownError, current, text_of
 from api.pages import Locale
+from api.portal.step_up import local_path
 from api.portal.waiting import waiting_of
 from api.portal.web import Actor, Form, Person, Visit, go, told
 from api.problems import ProblemError
@@ -28,6 +29,10 @@ from projections import cabinet, obligations
 router = APIRouter(include_in_schema=False)
 Organisation = Annotated[UUID | None, Query()]
 DAY = timedelta(days=1)
+# What nobody decides for another: the documents of a ward go to no guardian.
+_OWN = (ConsentKind.RESULTS_BY_EMAIL,)
+# The pages that ask for a consent and go on when it is given.
+_ASKING = ("/services/appeals/", "/notifications/settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class _Asked:
 
 def _asked(person: Visit, kind: ConsentKind, organisation: UUID | str | None) -> _Asked:
     """404 for an organisation that is not there, or of a kind that has none."""
+    if kind in _OWN and person.acting is not None:
+        raise ProblemError("not-for-a-ward")
     if kind is not ConsentKind.ELECTRONIC_TRANSFER:
         return _Asked(person, kind, None)
     try:
@@ -78,7 +85,8 @@ def consents_page(person: Person) -> Response:
     patient_id = person.patient_id
     linked = [row.laboratory_id for row, _ in cabinet.linked_laboratories(person.ledger, patient_id)]
     names = _organisations(person)
-    asked = [_Asked(person, kind, None) for kind in OF_CABINET]
+    asked = [_Asked(person, kind, None) for kind in (*OF_CABINET, *_OWN)]
+    asked = [one for one in asked if person.acting is None or one.kind not in _OWN]
     of_each = [
         _Asked(person, ConsentKind.ELECTRONIC_TRANSFER, OrganisationId(one)) for one in linked if one in names
     ]
@@ -132,11 +140,19 @@ def _document(person: Visit, text: ConsentText) -> dict[str, Any]:
 
 
 @router.get("/consents/{kind}")
-def grant_page(person: Person, kind: ConsentKind, organisation: Organisation = None) -> Response:
-    """The whole text, the scope, a box that is not ticked. Who gives it proves first who they are."""
+def grant_page(
+    person: Person,
+    kind: ConsentKind,
+    organisation: Organisation = None,
+    report: UUID | None = None,
+    to: str = "",
+) -> Response:
+    """The whole text, the scope, a box that is not ticked. Who gives it proves first who they are. `report` is the
+    one that somebody was about to send, and comes back to; `to` the page that asked for the consent."""
     person.require_step_up()
     asked = _asked(person, kind, organisation)
-    return _grant_page(asked, _in_force(asked))
+    back = {"report": str(report) if report else "", "to": to}
+    return _grant_page(asked, _in_force(asked) | {name: text for name, text in back.items() if text})
 
 
 def _in_force(asked: _Asked) -> dict[str, str]:
@@ -200,7 +216,18 @@ def grant(person: Actor, form: Form, kind: ConsentKind) -> Response:
         return _grant_page(asked, form, ProblemError("consent-term-invalid", "until"))
     except ProblemError as error:
         return _grant_page(asked, form, error)
-    return go("/consents", notice="consent-granted")
+    return go(_back(form), notice="consent-granted")
+
+
+def _back(form: dict[str, str]) -> str:
+    """To the report that was about to be sent, or the page that asked for the consent, if one did and is ours."""
+    to = form.get("to", "")
+    if to.startswith(_ASKING) and local_path(to) == to:
+        return to
+    try:
+        return f"/reports/{UUID(form.get('report', ''))}/send"
+    except ValueError:
+        return "/consents"
 
 
 def _scope(asked: _Asked, form: Form) -> Scope:
@@ -223,6 +250,8 @@ def _scope(asked: _Asked, form: Form) -> Scope:
 def _require_chosen(form: Form, name: str, chosen: Sequence[object]) -> None:
     if form.get(name) == "some" and not chosen:
         raise ProblemError("consent-scope-empty", name)
+    if form.get(name) == "all" and chosen:
+        raise ProblemError("consent-scope-both", name)
 
 
 def _until(person: Visit, form: Form) -> datetime | None:
@@ -258,7 +287,7 @@ def withdraw(person: Actor, form: Form, kind: ConsentKind) -> Response:
         )
     except consent.ConsentNotInForceError:
         raise ProblemError("consent-not-in-force") from None
-    return go("/consents", notice="consent-withdrawn")
+    return go(_back(form), notice="consent-withdrawn")
 
 
 # The receipt

@@ -32,7 +32,7 @@ LINKS: Mapping[Check, str] = MappingProxyType(
         Check.CONSENT_PERSONAL_DATA: "/consents",
         Check.CONSENT_TRANSFER: "/consents",
         Check.CONSENT_NOTICES: "/consents",
-        Check.CONTACTS: "/services/profile",
+        Check.CONTACTS: "/notifications/settings",
         Check.APPEAL: "/services/appeals",
         Check.NOTICES: "/notifications",
         Check.RESULTS: "/reports",

@@ -27,7 +27,7 @@ STEPS: Mapping[str, tuple[str, tuple[Check, ...]]] = MappingProxyType(
         "organisation": ("/services/organisations", (Check.ORGANISATION,)),
         "receiving": ("/services/receiving", (Check.RECEIVING,)),
         "consents": ("/consents", CONSENTS),
-        "email": ("/services/profile", (Check.CONTACTS,)),
+        "email": ("/notifications/settings", (Check.CONTACTS,)),
     }
 )
 
@@ -49,10 +49,12 @@ SECTIONS = (
     Section("policy", "/services/policy", (Check.POLICY,)),
     Section("identity", "/services/identity", (Check.IDENTITY, Check.SUSPENSION, Check.DOCUMENT)),
     Section("consents", "/consents", CONSENTS),
-    Section("notices", "/consents#notifications", (Check.CONSENT_NOTICES, Check.CONTACTS)),
+    Section("notices", "/notifications/settings", (Check.CONSENT_NOTICES, Check.CONTACTS)),
     Section("appeals", "/services/appeals", (Check.APPEAL,)),
     Section("wards", "/wards"),
 )
+# What is told above everything else: notices are lost, and only the patient can mend it (S95).
+_LOST = ("email-unreachable", "phone-unreachable")
 _WORST = (Verdict.YOURS, Verdict.OURS, Verdict.ORGANISATION)
 
 
@@ -73,6 +75,7 @@ def services_page(person: Person) -> Response:
             for one in SECTIONS
             if person.may_open(one.href)
         ],
+        lost=[one.code for one in findings if one.code in _LOST],
         region=_region(findings) if person.may_open(STEPS["profile"][0]) else None,
     )
 

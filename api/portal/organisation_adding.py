@@ -36,6 +36,7 @@ from ledger.commands import LaboratoryNotFoundError
 from ledger.linkage import await_organisation, link_organisation
 from ledger.onboarding import laboratory_of_id
 from ledger.organisation_search import search
+from ledger.sample_reports import sender_id
 from projections import cabinet, organisations
 from projections.cabinet import CABINET
 from projections.organisations import ORGANISATIONS
@@ -115,6 +116,7 @@ def available(person: Visit) -> list[dict[str, Any]]:
     """Connected organisations that the patient may tick at once (S34)."""
     mine = _joined(person)
     rows = cabinet.laboratories(person.ledger)
+    mine.add(sender_id(person.ledger))  # of samples: it is nobody's organisation
     return [_laboratory_line(person, row) for row in rows if row.laboratory_id not in mine]
 
 

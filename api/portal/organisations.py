@@ -30,6 +30,7 @@ from ledger.linkage import link_organisation, linkage_stream, unlink_organisatio
 from ledger.medical_card import claim_card, load_card
 from ledger.organisation_search import LIMIT
 from ledger.receiving import load_receiving, turn_off, turn_on
+from ledger.sample_reports import load_sample
 from projections import organisations
 
 router = APIRouter(include_in_schema=False)
@@ -56,12 +57,12 @@ def organisations_page(person: Person, q: str = "") -> Response:
 
 @router.get("/services/organisations/{organisation_id}")
 def organisation_page(person: Person, organisation_id: UUID) -> Response:
-    return _page(person, _own(person, organisation_id))
+    return shown_page(person, own_organisation(person, organisation_id))
 
 
 @router.post("/services/organisations/{organisation_id}/unlink")
 def unlink(person: Actor, organisation_id: UUID) -> Response:
-    own = _own(person, organisation_id)
+    own = own_organisation(person, organisation_id)
     unlink_organisation(person.ledger, person.patient_id, own.row.organisation_id, person.by())
     person.follow(*LINKAGES)
     return go(f"/services/organisations/{organisation_id}", notice="organisation-unlinked")
@@ -70,7 +71,7 @@ def unlink(person: Actor, organisation_id: UUID) -> Response:
 @router.post("/services/organisations/{organisation_id}/link")
 def link_again(person: Actor, organisation_id: UUID) -> Response:
     """As it was before: what was linked by the registry is checked against it anew."""
-    own = _own(person, organisation_id)
+    own = own_organisation(person, organisation_id)
     if own.laboratory is None:
         oid = own.row.oid or ""
         return go(f"/services/organisations/choose/{oid}")
@@ -96,7 +97,7 @@ def link_again(person: Actor, organisation_id: UUID) -> Response:
 @router.post("/services/organisations/{organisation_id}/transfer")
 def switch_transfer(person: Actor, form: Form, organisation_id: UUID) -> Response:
     """«Автопередача результатов»: on or off, with the organisation linked as before (S75)."""
-    own = _own(person, organisation_id)
+    own = own_organisation(person, organisation_id)
     switch = turn_on if form.get("transfer") == "on" else turn_off
     try:
         switch(person.ledger, person.patient_id, own.row.organisation_id, person.by())
@@ -108,18 +109,18 @@ def switch_transfer(person: Actor, form: Form, organisation_id: UUID) -> Respons
 @router.post("/services/organisations/{organisation_id}/card")
 def claim(person: Actor, form: Form, organisation_id: UUID) -> Response:
     """State the number of the medical card: a person compares it before it means anything (S23)."""
-    own = _own(person, organisation_id)
+    own = own_organisation(person, organisation_id)
     if own.row.status is not LinkageStatus.LINKED:
         raise ProblemError("organisation-not-linked")
     laboratory_id = LaboratoryId(own.row.organisation_id)
     try:
         claim_card(person.ledger, person.patient_id, laboratory_id, form.get("card", ""), person.by())
     except CardNumberMalformedError:
-        return _page(person, own, ProblemError("card-number-malformed", "card"), form)
+        return shown_page(person, own, ProblemError("card-number-malformed", "card"), form)
     return go(f"/services/organisations/{organisation_id}", notice="card-claimed")
 
 
-def _own(person: Visit, organisation_id: UUID) -> Standing:
+def own_organisation(person: Visit, organisation_id: UUID) -> Standing:
     """One that this patient ever had; any other is not there for them."""
     rows = organisations.organisations_of(person.ledger, person.patient_id)
     row = next((row for row in rows if row.organisation_id == organisation_id), None)
@@ -128,15 +129,24 @@ def _own(person: Visit, organisation_id: UUID) -> Standing:
     return standing_of(person.ledger, person.patient_id, row)
 
 
-def _page(
-    person: Visit, own: Standing, error: ProblemError | None = None, values: dict[str, str] | None = None
+def shown_page(
+    person: Visit,
+    own: Standing,
+    error: ProblemError | None = None,
+    values: dict[str, str] | None = None,
+    *,
+    sample_barrier: str | None = None,
 ) -> Response:
+    """The organisation's page, with what was wrong in a form or what keeps a sample back."""
     card = load_card(person.ledger, person.patient_id, LaboratoryId(own.row.organisation_id))
+    sample = load_sample(person.ledger, person.patient_id, own.row.organisation_id)
     return person.page(
         "organisation.html",
-        status=explain(error.code).status if error else 200,
+        status=explain(error.code).status if error else 409 if sample_barrier else 200,
         organisation=_detailed(person, own),
         card=card,
+        sample_href=f"/reports/{sample.report_id}" if sample and sample.report_id else None,
+        sample_reason=reason_text(sample_barrier, person.locale) if sample_barrier else None,
         errors=told(error, person.locale) if error else {},
         values=values or {},
     )

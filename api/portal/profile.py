@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from api import limits
 from api.citizenships import citizenships
+from api.portal.masks import masked_email
 from api.portal.web import Actor, Form, Person, Visit, go, told
 from api.problems import ProblemError, explain
 from api.profile_rules import Read, read_profile
@@ -34,11 +35,12 @@ def save_profile(person: Actor, form: Form) -> Response:
     if read.errors or read.profile is None:
         return _page(person, form, errors=_told(person, read), status=422)
     try:
-        known = commands.load_patient(person.ledger, person.patient_id).profile
+        patient = commands.load_patient(person.ledger, person.patient_id)
+        known = patient.profile
         if known is None or known.snils != read.profile.snils:
             limits.take(person.ledger, "number", str(person.patient_id))
         commands.state_profile(person.ledger, person.patient_id, read.profile, person.by())
-        if read.email:
+        if read.email and not patient.is_email_confirmed:
             commands.state_email(person.ledger, person.patient_id, read.email, person.by())
     except MarkTakenError:
         errors = told(ProblemError("snils-taken", "snils"), person.locale)
@@ -131,6 +133,7 @@ def _page(
     person: Visit, values: dict[str, str], *, errors: dict[str, Any] | None = None, status: int = 200
 ) -> Response:
     known = look(person.ledger, person.patient_id)
+    patient = known.patient
     return person.page(
         "profile.html",
         status=status,
@@ -139,5 +142,7 @@ def _page(
         citizenships=citizenships(person.locale),
         document_kinds=tuple(DocumentKind),
         regions=tuple(REGIONS.items()),
-        is_confirmed=known.so_far.is_believed(known.patient),
+        is_confirmed=known.so_far.is_believed(patient),
+        # Once confirmed, it is changed where a code and a step-up are asked for.
+        email_confirmed=masked_email(patient.email) if patient.email and patient.is_email_confirmed else None,
     )

@@ -2,7 +2,8 @@
 S49, S52-S59); and the check-list of what was received (S58)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -11,25 +12,24 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.portal.consents import consent_of
 from api.portal.seen_reports import purpose_of, seen_reports
 from api.portal.web import Actor, Form, Person, Visit, go, told
 from api.problems import ProblemError, explain
-from domain.channel import Channel
+from domain.consent import ConsentKind
 from domain.patient import PolicyMissingError
 from domain.reading import ReportsListed
 from domain.receiving import (
-    ChannelMissingError,
     CheckList,
     DocumentFormat,
     NothingWantedError,
-    Periodicity,
     Receiving,
     ReceivingSettings,
 )
 from domain.study_type import StudyType
 from domain.values import OrganisationId
 from ledger import commands
-from ledger.receiving import load_receiving, save_settings
+from ledger.receiving import change_settings, load_receiving
 from projections import cabinet
 from projections.cabinet import ReportRow
 
@@ -67,14 +67,13 @@ def save(person: Actor, form: Form) -> Response:
     known = load_receiving(person.ledger, person.patient_id)
     chosen, switches = known.settings, {}
     try:
-        chosen, switches = _read(form), _switches(person, form)
-        save_settings(person.ledger, person.patient_id, chosen, person.by(), switches=switches)
+        change, switches = _read(person, form), _switches(person, form)
+        chosen = change(known.settings)
+        change_settings(person.ledger, person.patient_id, change, person.by(), switches=switches)
     except PolicyMissingError:
         error = ProblemError("receiving-policy-missing", "form")
     except NothingWantedError:
         error = ProblemError("receiving-nothing-chosen", "study")
-    except ChannelMissingError:
-        error = ProblemError("receiving-channel-missing", "channel")
     except ProblemError as found:
         error = found
     else:
@@ -83,18 +82,20 @@ def save(person: Actor, form: Form) -> Response:
     return _page(person, Receiving(settings=chosen, turned_off=turned_off), error)
 
 
-def _read(form: dict[str, str]) -> ReceivingSettings:
-    """What is ticked is wanted. A field for each box, so that none can be lost."""
+def _read(person: Visit, form: dict[str, str]) -> Callable[[ReceivingSettings], ReceivingSettings]:
+    """What is ticked is wanted; how one is told of it stays as it is. A field for each box, so that none can be
+    lost. The documents of a ward are nobody's but the ward's: a guardian is not asked."""
     declined = tuple(one for one in StudyType if form.get(f"study-{one}") != "yes")
-    channels = tuple(one for one in Channel if form.get(f"channel-{one}") == "yes")
-    return ReceivingSettings(
+    document_format = _chosen(DocumentFormat, form, "format")
+    check_list = _chosen(CheckList, form, "check_list")
+    documents = form.get("documents") == "yes" if person.acting is None else None
+    return lambda settings: replace(
+        settings,
         declined_study_types=declined,
         declines_others=form.get(f"study-{OTHER}") != "yes",
-        has_no_notices=form.get("notices") != "yes",
-        channels=channels,
-        periodicity=_chosen(Periodicity, form, "periodicity"),
-        document_format=_chosen(DocumentFormat, form, "format"),
-        check_list=_chosen(CheckList, form, "check_list"),
+        document_format=document_format,
+        check_list=check_list,
+        sends_documents=settings.sends_documents if documents is None else documents,
     )
 
 
@@ -124,7 +125,6 @@ def _page(person: Visit, state: Receiving, error: ProblemError | None = None) ->
         status=explain(error.code).status if error else 200,
         errors=told(error, person.locale) if error else {},
         has_policy=patient.policy is not None,
-        has_email=patient.email is not None,
         organisations=[
             {
                 "id": str(row.laboratory_id),
@@ -136,15 +136,25 @@ def _page(person: Visit, state: Receiving, error: ProblemError | None = None) ->
         groups=[{"key": key, "types": [one.value for one in types]} for key, types in GROUPS.items()],
         wanted=[one.value for one in StudyType if one not in settings.declined_study_types]
         + ([] if settings.declines_others else [OTHER]),
-        channels=[{"key": one.value, "is_on": one in settings.channels} for one in Channel],
-        periodicities=[one.value for one in Periodicity],
+        channels=[] if settings.has_no_notices else [one.value for one in settings.channels],
         formats=[one.value for one in DocumentFormat],
         check_lists=[one.value for one in CheckList],
-        notices=not settings.has_no_notices,
         periodicity=settings.periodicity.value,
+        may_set_notices=person.may_open("/notifications/settings"),
         document_format=settings.document_format.value,
+        documents=_documents(person, settings),
         check_list=settings.check_list.value,
     )
+
+
+def _documents(person: Visit, settings: ReceivingSettings) -> dict[str, bool] | None:
+    """«Автоматически отправлять результаты на электронную почту» (S40): whether it is on, and whether its consent
+    is there. None where a guardian looks in."""
+    if person.acting is not None:
+        return None
+    consent = consent_of(person, ConsentKind.RESULTS_BY_EMAIL)
+    has_consent = consent is not None and consent.holds_at(datetime.now(UTC))
+    return {"is_on": settings.sends_documents, "has_consent": has_consent}
 
 
 @router.get("/services/receiving/check-list")

@@ -1,7 +1,5 @@
-"""Pages where a patient reads: reports, one report, who looked, what was sent. Each reading is recorded
-before the page leaves."""
+"""Pages where a patient reads: reports, one report, who looked. Each reading is recorded before the page leaves."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,29 +13,18 @@ from api.portal.web import Person, Visit
 from api.problems import ProblemError
 from domain.admission import section_of
 from domain.laboratory import Laboratory
-from domain.permission import BARRIERS
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
 from domain.report import ReportReceived, ReportRevised
 from domain.report_content import ReportContent
 from domain.values import PatientId
-from ledger import code_maps, commands, guardianship, onboarding
+from ledger import code_maps, commands, guardianship, onboarding, staff
 from ledger.codec import RecordedEvent
-from projections import audit, cabinet, delivery, transparency
+from projections import audit, cabinet, transparency
 from projections import guardianship as guardianships
 from projections.cabinet import ReportRow
-from projections.delivery import NotificationRow
 from projections.summary import summarise, title_of
 
 router = APIRouter(include_in_schema=False)
-# Of a notice; what holds a version back from the patient is said together.
-_REASONS = (
-    "consent-missing",
-    "consent-withdrawn",
-    "consent-expired",
-    "not-wanted",
-    "email-missing",
-    "version-late",
-)
 _ACTIONS = {
     "ReportRead": "viewed",
     "ReportsListed": "listed",
@@ -46,6 +33,7 @@ _ACTIONS = {
     "IdentityRead": "identity-viewed",
     "ScanRead": "scan-viewed",
     "AppealRead": "appeal-read",
+    "DocumentPasswordRead": "password-viewed",
     "CardNumberRead": "card-viewed",
 }
 
@@ -127,6 +115,7 @@ def _report(person: Visit, row: ReportRow, content: ReportContent) -> dict[str, 
         "conclusion": content.conclusion or text_of(content.conclusion_codes),
         "notes": list(content.notes),
         "version": row.version,
+        "can_send": person.acting is None,
         "held": cabinet.held_reason(person.ledger, person.patient_id, row.report_id),
         "versions": [
             {"version": version.version, "status": version.status, "received_at": version.received_at}
@@ -158,50 +147,25 @@ def access_page(person: Person) -> Response:
     own_name = ""
     if patient.profile is not None:
         own_name = f"{patient.profile.family} {patient.profile.given}"
-    guardians = _guardians(person, patient_id)
+    found = audit.readings_of(person.ledger, patient_id)
+    registrars = _registrars(person, {entry.actor for entry in found})
+    known_names = _guardians(person, patient_id) | registrars
     entries = [
         {
             "at": entry.recorded_at,
             "who": own_name
             if entry.actor == f"patient:{patient_id}"
-            else guardians.get(entry.actor, entry.actor),
-            "role_id": f"access.role.{_role_of(entry)}",
+            else known_names.get(entry.actor, entry.actor),
+            "role_id": f"access.role.{'registrar' if entry.actor in registrars else _role_of(entry)}",
             "action_id": f"access.action.{_ACTIONS[entry.name]}",
             "what": (titles.get(entry.report_id) if entry.report_id else None) or "—",
             "purpose_id": f"access.purpose.{entry.detail['purpose']}",
             "consent_version": None,
         }
-        for entry in audit.readings_of(person.ledger, patient_id)
+        for entry in found
         if person.acting is None or entry.report_id is None or entry.report_id in titles
     ]
     return person.page("access.html", entries=entries)
-
-
-@router.get("/notifications")
-def notifications_page(person: Person) -> Response:
-    patient_id = person.patient_id
-    titles = _titles(person)
-    return person.page(
-        "notifications.html",
-        notifications=[
-            {
-                "at": row.changed_at,
-                "channel": row.channel,
-                "state_id": f"notification.state.{row.status}",
-                "what": _subject_of(person, row, titles),
-                "reason_id": _reason(row.reason),
-            }
-            for row in delivery.notifications_of(person.ledger, patient_id)
-            if person.acting is None or row.report_id in titles
-        ],
-    )
-
-
-def _subject_of(person: Visit, row: NotificationRow, titles: Mapping[UUID, str | None]) -> str:
-    """What a notice is about. Of a report that left the cabinet no title is left to show."""
-    if row.about is not None:
-        return phrase(f"notification.about.{row.about}", locale=person.locale)
-    return titles.get(row.report_id) or "—"
 
 
 def _titles(person: Visit) -> dict[UUID, str | None]:
@@ -215,6 +179,17 @@ def _role_of(entry: audit.Entry) -> str:
     return "guardian" if is_guardian else entry.actor.partition(":")[0]
 
 
+def _registrars(person: Visit, actors: set[str]) -> dict[str, str]:
+    """The organisation of each who works for one: a registrar is no member of the service's staff."""
+    handles = (actor.removeprefix("staff:") for actor in actors if actor.startswith("staff:"))
+    members = (staff.load_member(person.ledger, staff.member_id_of(person.ledger, one)) for one in handles)
+    return {
+        f"staff:{one.handle}": onboarding.laboratory_of_id(person.ledger, one.organisation_id).name
+        for one in members
+        if one is not None and one.organisation_id is not None
+    }
+
+
 def _guardians(person: Visit, patient_id: PatientId) -> dict[str, str]:
     """What each who represents the patient, or did, is to them."""
     found = guardianships.relations_of_ward(person.ledger, patient_id)
@@ -225,17 +200,6 @@ def _guardians(person: Visit, patient_id: PatientId) -> dict[str, str]:
         f"patient:{guardian_id}": phrase(f"guardianship.kind.{kind}", locale=person.locale)
         for guardian_id, kind in kinds.items()
     }
-
-
-def _reason(reason: str | None) -> str | None:
-    if reason is None:
-        return None
-    if reason in _REASONS:
-        return f"notification.reason.{reason}"
-    if reason in BARRIERS:
-        return "notification.reason.not-permitted"
-    is_address = reason.startswith("smtp-5")
-    return f"notification.reason.{'address-refused' if is_address else 'channel-unavailable'}"
 
 
 def _laboratory_names(person: Visit) -> dict[UUID, str]:

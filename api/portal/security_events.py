@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from domain import account, external_account, patient, recovery
+from domain import account, external_account, patient, push_subscription, recovery
 from domain.values import PatientId
 from ledger.account import account_stream
 from ledger.codec import RecordedEvent
 from ledger.external_accounts import external_stream
+from ledger.push_subscriptions import push_stream
 from ledger.recovery import recovery_stream
 from ledger.store import Ledger
 from projections.audit import Entry, sign_ins_of
@@ -24,11 +25,13 @@ _WORDS: Final[dict[type, str]] = {
     account.SmsCodesTurnedOn: "sms-turned-on",
     patient.PasswordSet: "password-set",
     patient.PhoneConfirmed: "phone-confirmed",
+    patient.EmailConfirmed: "email-confirmed",
     recovery.PasswordRecoveryRequested: "recovery-requested",
     recovery.PasswordRecoveryCancelled: "recovery-cancelled",
     recovery.PasswordRecovered: "password-recovered",
     external_account.ExternalAccountLinked: "external-linked",
     external_account.ExternalAccountUnlinked: "external-unlinked",
+    push_subscription.PushSubscribed: "push-subscribed",
 }
 
 
@@ -47,6 +50,7 @@ def security_events(ledger: Ledger, patient_id: PatientId) -> list[SecurityEvent
         account_stream(ledger, patient_id),
         recovery_stream(ledger, patient_id),
         external_stream(ledger, patient_id),
+        push_stream(ledger, patient_id),
         patient_id,
     )
     found = [(recorded, _word(recorded)) for stream_id in streams for recorded in ledger.read(stream_id)]

@@ -1,6 +1,7 @@
 """Reports as the person who looks may see them: all of them to the patient; to a guardian, what the law and the
 ward let. Every page that shows anything of reports asks here, and records by what right it was shown."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from api.portal.web import Visit
@@ -25,6 +26,13 @@ def seen_reports(person: Visit, *, limit: int = 100) -> list[ReportRow]:
     issuers = {row.laboratory_id for row in rows}
     known = {issuer: onboarding.laboratory_of_id(person.ledger, issuer) for issuer in issuers}
     return [row for row in rows if _is_covered(person.acting.sight, known[row.laboratory_id], row)]
+
+
+def titles_of(person: Visit, report_ids: Sequence[UUID]) -> dict[UUID, str | None]:
+    """What those of the reports are called that are in the visitor's own cabinet."""
+    assert person.acting is None
+    rows = cabinet.reports_of(person.ledger, person.patient_id, only=list(report_ids), limit=len(report_ids))
+    return {row.report_id: row.summary.title for row in rows if row.summary is not None}
 
 
 def seen_report(person: Visit, report_id: UUID) -> tuple[ReportRow, int] | None:

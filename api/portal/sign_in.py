@@ -1,4 +1,4 @@
-"""Signing in: passwords, codes by SMS, sessions. Secrets and counters live in the schema `access`.
+"""Signing in: passwords, codes by SMS and e-mail, sessions. Secrets and counters live in the schema `access`.
 
 Figures of reliability.md G16: a code has six digits, five tries, ten minutes, one use; a phone gets
 ten codes a day. Counters are raised in the database before anything is compared, so a burst of
@@ -19,12 +19,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from psycopg import Connection
 
+from api.channels.sms import send_now
 from api.outcome import HandedOver
 from api.pages import Locale, phrase
 from api.portal.whence import NOWHERE, Whence, seal_network
 from api.problems import ProblemError
 from api.settings import Settings
-from api.sms import send_sms
 from domain.values import PatientId
 from ledger import commands, sealing
 from ledger.store import Ledger
@@ -45,8 +45,8 @@ SESSION_HOURS = 12
 # A sensitive act asks for a factor again when the last proof is older.
 STEP_UP_MINUTES = 10
 
-Action = Literal["register", "sign-in", "step-up", "policy", "recovery", "phone"]
-_STRANGERS = ("register", "recovery", "phone")
+Action = Literal["register", "sign-in", "step-up", "policy", "recovery", "phone", "phone-check", "email"]
+_STRANGERS = ("register", "recovery", "phone", "email")
 
 # OWASP's second choice of parameters; the semaphore keeps a crowd at the door from taking all memory.
 HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1)
@@ -66,6 +66,15 @@ class Session:
     is_fresh: bool
     # Under which guardianship they look into another's cabinet; whether they still may, is asked each time.
     guardianship_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A code to be sent; nothing is, if it `is_silent`."""
+
+    challenge_id: UUID
+    code: str
+    is_silent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,7 @@ class Door:
                 },
             ).fetchone()
 
-    # Codes by SMS
+    # Codes
 
     def challenge(
         self,
@@ -178,10 +187,29 @@ class Door:
     ) -> UUID:
         """Send a code to the phone; the id of the challenge. With `is_possible` False the code that is
         sent opens nothing: the phone's owner is told why (`otherwise`), and nobody else learns anything."""
+        issued = self.issue_code(
+            action, "phone", phone, subject=subject, pending=pending, is_possible=is_possible
+        )
+        text = phrase("sms.code" if is_possible else otherwise, locale=locale, code=issued.code)
+        if not issued.is_silent:
+            self._send(phone, text, reference=str(issued.challenge_id))
+        return issued.challenge_id
+
+    def issue_code(
+        self,
+        action: Action,
+        kind: Literal["phone", "email"],
+        address: str,
+        *,
+        subject: UUID | None = None,
+        pending: bytes = b"",
+        is_possible: bool = True,
+    ) -> Issued:
+        """A new code for the owner of a phone or a mailbox, to be sent by who asked for it."""
         challenge_id, code = uuid4(), f"{secrets.randbelow(10**6):06d}"
         with self.ledger.pool.connection() as connection, connection.transaction():
-            mark = sealing.mark(self.ledger.custody.index_key, "phone", phone)
-            # One phone's challenges are counted one after another.
+            mark = sealing.mark(self.ledger.custody.index_key, kind, address)
+            # One address's challenges are counted one after another; the column has the name of the first kind.
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (mark.hex(),))
             is_silent = _is_used_up(connection, action, mark)
             # A new code ends the earlier ones of the same act.
@@ -206,10 +234,7 @@ class Door:
                     CODE_MINUTES,
                 ),
             )
-        text = phrase("sms.code" if is_possible else otherwise, locale=locale, code=code)
-        if not is_silent:
-            self._send(phone, text, reference=str(challenge_id))
-        return challenge_id
+        return Issued(challenge_id, code, is_silent)
 
     def pass_code(self, action: Action, challenge_id: UUID, code: str) -> Passed:
         """Meet a challenge with the code that was sent. The try is counted before the code is looked at."""
@@ -246,16 +271,9 @@ class Door:
         return Passed(row[0], self._unseal(challenge_id, bytes(row[1])))
 
     def _send(self, phone: str, text: str, *, reference: str) -> None:
-        if self.settings.sms_gateway_url is None:
+        outcome = send_now(self.settings, phone=phone, text=text, reference=reference)
+        if outcome is None:
             raise ProblemError("sms-unavailable", "phone")
-        outcome = send_sms(
-            gateway_url=self.settings.sms_gateway_url,
-            token=self.settings.sms_gateway_token,
-            phone=phone,
-            text=text,
-            reference=reference,
-            timeout_seconds=10,
-        )
         if not isinstance(outcome, HandedOver):
             raise ProblemError("sms-unavailable", "phone", retry_after=60)
 
@@ -326,7 +344,7 @@ class Door:
 
 
 def _is_used_up(connection: Connection[Any], action: Action, mark: bytes) -> bool:
-    """Whether this phone gets no more codes today. A stranger is told so of their own only: how many the owner
+    """Whether this phone or mailbox gets no more codes today. A stranger is told so of their own only: how many the owner
     was sent is not their business, so beyond those they are answered as if one were sent."""
     row = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE action = ANY(%s)) FROM access.challenges"

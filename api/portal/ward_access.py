@@ -37,8 +37,19 @@ _OWN_SECTIONS = (
     "/recover",
     "/passwords",
     "/external",
+    "/unsubscribe/",
+    "/notifications/push",
+    "/sw.js",
 )
-_SEEN = frozenset({"/reports", "/reports/{report_id}", "/access", "/notifications"})
+_SEEN = frozenset(
+    {
+        "/reports",
+        "/reports/{report_id}",
+        "/access",
+        "/notifications",
+        "/notifications/{notification_id:uuid}",
+    }
+)
 # Who the ward is was confirmed by an operator from a document: a guardian can't change it, or they could make
 # a child younger than they are.
 _KEPT_SECTIONS = (

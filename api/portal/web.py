@@ -28,7 +28,7 @@ from projections.follow import NotFollowedError, wait_for
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; font-src 'self';"
-    " img-src 'self'; form-action 'self';"
+    " img-src 'self'; form-action 'self'; worker-src 'self'; manifest-src 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
 SECURITY_HEADERS = {
@@ -193,10 +193,12 @@ def locale_of(request: Request) -> Locale:
 
 def page_of(request: Request) -> str:
     """The page that is asked for; of a form that is posted, the page that holds it, as the browser says."""
-    if request.method == "GET":
-        return request.url.path
-    came_from = urlsplit(request.headers.get("referer", ""))
-    return (came_from.path or "/") if came_from.netloc == request.url.netloc else "/"
+    asked = urlsplit(str(request.url))
+    if request.method != "GET":
+        asked = urlsplit(request.headers.get("referer", ""))
+        if asked.netloc != request.url.netloc:
+            return "/"
+    return f"{asked.path or '/'}?{asked.query}" if asked.query else asked.path or "/"
 
 
 def require_same_site(request: Request, settings: Settings) -> None:

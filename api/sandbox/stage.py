@@ -26,6 +26,7 @@ from domain.patient import ProfileStated
 from domain.values import OrganisationId, PatientId
 from ledger import commands, consents, identity, onboarding
 from ledger import linkage as linking
+from ledger.contacts import confirm_email
 from ledger.custody import create_file
 from ledger.store import Ledger
 
@@ -95,6 +96,7 @@ def _fill_in(ledger: Ledger, patient_id: PatientId, person: Person) -> None:
     )
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, person.email, by)
+    confirm_email(ledger, patient_id, person.email, by)
     identity.confirm(ledger, patient_id, OPERATOR, proof=Proof.IN_PERSON)
     commands.link_policy(ledger, patient_id, person.enp, by)
 

@@ -22,7 +22,17 @@ from domain.values import OrganisationId
 from ledger.codec import Circumstances
 from ledger.staff import by_member
 from ledger.store import Ledger
-from projections import appeals, cabinet, guardianship, identity, intake, matching, obligations, organisations
+from projections import (
+    appeals,
+    cabinet,
+    delivery_health,
+    guardianship,
+    identity,
+    intake,
+    matching,
+    obligations,
+    organisations,
+)
 from projections.follow import NotFollowedError, wait_for
 from projections.projection import Projection
 
@@ -70,6 +80,7 @@ SECTIONS = (
     Section("matches", Role.OPERATOR, waiting=matching.count),
     Section("cards", Role.OPERATOR, waiting=organisations.count_cards),
     Section("misfiled", Role.OPERATOR),
+    Section("delivery", Role.OPERATOR, waiting=delivery_health.count_dead),
     Section("obligations", Role.OPERATOR, waiting=obligations.count_open),
     Section("escalated", Role.OPERATOR, waiting=appeals.count_escalated),
     Section("appeals", Role.REGISTRAR, waiting_at=appeals.count_waiting_at),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any
@@ -20,10 +22,13 @@ from api.app import create_app
 from api.consent_documents import current
 from api.demo_peers import MailPeer, SmsPeer
 from api.envelope import seal
+from api.guardian_notices import tell_guardians
 from api.node import Node
-from api.notifier import Notifier
 from api.problems import explain
+from api.reports_matching import ReportsMatching
+from api.sending import worker
 from domain import Event
+from domain.channel import Channel
 from domain.consent import OF_CABINET, ConsentKind
 from domain.identity import Proof
 from domain.patient import ProfileStated
@@ -31,6 +36,7 @@ from domain.values import CheckDigitError, LaboratoryId, OrganisationId, Patient
 from ledger import commands, identity
 from ledger.commands import by_patient
 from ledger.consents import grant_consent, withdraw_consent
+from ledger.contacts import confirm_email
 from ledger.linkage import link_organisation
 from ledger.staff import by_member
 from projections import PROJECTIONS
@@ -189,6 +195,7 @@ def settle(
     )
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, person.email, by)
+    confirm_email(ledger, patient_id, person.email, by)
     commands.link_policy(ledger, patient_id, person.enp, by)
     identity.confirm(ledger, patient_id, by_member("ivan"), proof=Proof.IN_PERSON)
     if laboratory_id is not None:
@@ -227,19 +234,34 @@ class Portal:
         """Bring the views to the end of the ledger, as the server's follower does."""
         assert Follower(self.opened.ledger, PROJECTIONS).catch_up()
 
-    def notify(self) -> int:
-        """One round of the notifier on views that are up to date."""
+    def notify(self, *channels: Channel) -> int:
+        """One round of the senders, of all channels or of these, on views that are up to date."""
         self.catch_up()
-        notifier = Notifier(self.opened.ledger, self.opened.settings)
-        notifier.match_held()
-        notifier.release_held()
+        ReportsMatching(self.opened.ledger).step()
         self.catch_up()
-        return notifier.step()
+        while tell_guardians(self.opened.ledger, worker.utc_now()):
+            self.catch_up()
+        return sum(worker.ChannelWorker(self.opened, channel).step() for channel in channels or Channel)
 
     def events(self, *kinds: type[Event]) -> list[Any]:
         """The recorded events of these kinds in order of position."""
         found = self.opened.ledger.read_all(limit=100_000)
         return [recorded for recorded in found if isinstance(recorded.event, kinds)]
+
+    def letters(self, address: str) -> list[EmailMessage]:
+        """What arrived in the mailbox, as it did."""
+        return [
+            message_from_bytes(one.path.read_bytes(), _class=EmailMessage, policy=policy.default)
+            for one in self.mail.accepted
+            if one.recipients == (address,)
+        ]
+
+    def letter_code(self, address: str) -> str:
+        """The code in the latest letter to the address."""
+        body = self.letters(address)[-1].get_body(("plain",))
+        found = re.search(r"\b(\d{6})\b", body.get_content() if body else "")
+        assert found is not None
+        return found[1]
 
     def person(self, person: Who = ANNA) -> "Person":
         return Person(self, person, browser(self.opened.settings.public_url))

@@ -51,7 +51,7 @@ OBLIGATIONS = [obligation(number, duty) for number, duty in enumerate(FAMILIES["
 CONSENT_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "consents": ("consents.html", {
         "consents": [consent(kind, state) for kind, state in
-                     zip(FAMILIES["consents.title"], FAMILIES["consents.state"], strict=True)],
+                     zip(FAMILIES["consents.title"], (*FAMILIES["consents.state"], "none"), strict=True)],
         "waiting": [{"count": number, "organisation": "Поликлиника № 12", "reason": reason}
                     for number, reason in enumerate(FAMILIES["barrier"])],
         "obligations": OBLIGATIONS}),

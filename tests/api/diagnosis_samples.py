@@ -15,6 +15,7 @@ HUB: dict[str, Any] = {
         for at, name in enumerate(FAMILIES["hub.section"])
     ],
     "region": {"code": "region-not-connected", "verdict": "our-fault"},
+    "lost": ["email-unreachable", "phone-unreachable"],
 }
 
 

@@ -83,10 +83,10 @@ ORGANISATION_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "left": []}),
     "organisations-not-found": ("organisations.html", NOT_FOUND | {"q": "юг", "is_inn_wrong": False}),
     "organisations-inn-wrong": ("organisations.html", NOT_FOUND | {"q": "7707083894", "is_inn_wrong": True}),
-    "organisation": ("organisation.html", {
+    "organisation": ("organisation.html", {"sample_href": None, "sample_reason": "Нет согласия на передачу результатов.",
         "organisation": FACTS | {"statuses": EVERY_STATUS}, "card": CARD,
         "errors": {"card": WRONG}, "values": {"card": "0"}}),
-    "organisation-left": ("organisation.html", {"card": None, "errors": {}, "values": {}, "organisation": FACTS | {
+    "organisation-left": ("organisation.html", {"sample_href": None, "sample_reason": None, "card": None, "errors": {}, "values": {}, "organisation": FACTS | {
         "is_joined": False, "is_linked": False, "certificate": None, "address": None, "department": None,
         "statuses": [{"name": "unlinked", "reason": None}]}}),
     "organisation_choice": ("organisation_choice.html", {"organisation": CHOICE, "errors": {}}),

@@ -20,6 +20,11 @@ own    GET  /account
 own    POST /account/authenticators/remove
 own    GET  /account/confirm
 own    POST /account/confirm
+own    GET  /account/email
+own    POST /account/email
+own    GET  /account/email/code
+own    POST /account/email/code
+own    POST /account/email/code/resend
 own    GET  /account/external
 own    GET  /account/passkey
 own    POST /account/passkey
@@ -31,6 +36,10 @@ own    POST /account/phone
 own    GET  /account/phone/code
 own    POST /account/phone/code
 own    POST /account/phone/code/resend
+own    POST /account/phone/check
+own    GET  /account/phone/check/code
+own    POST /account/phone/check/code
+own    POST /account/phone/check/code/resend
 own    GET  /account/recovery
 own    GET  /account/recovery-codes
 own    POST /account/recovery-codes
@@ -58,6 +67,13 @@ own    GET  /guardians/claim
 own    POST /guardians/claim
 own    POST /guardians/{guardianship_id}/sections
 seen   GET  /notifications
+closed GET  /notifications/settings
+closed POST /notifications/settings
+closed POST /notifications/settings/test
+seen   GET  /notifications/{notification_id:uuid}
+own    GET  /notifications/push
+own    POST /notifications/push
+own    POST /notifications/push/{subscription_id}/remove
 own    POST /passwords/estimate
 own    GET  /recover
 own    POST /recover
@@ -79,6 +95,9 @@ own    POST /register/code
 own    POST /register/code/resend
 seen   GET  /reports
 seen   GET  /reports/{report_id}
+closed GET  /reports/{report_id}/documents/{notification_id}
+closed GET  /reports/{report_id}/send
+closed POST /reports/{report_id}/send
 kept   GET  /services
 kept   GET  /services/appeals
 kept   GET  /services/appeals/{organisation_id}
@@ -102,6 +121,8 @@ kept   POST /services/organisations/new
 kept   GET  /services/organisations/{organisation_id}
 kept   POST /services/organisations/{organisation_id}/card
 kept   POST /services/organisations/{organisation_id}/link
+kept   POST /services/organisations/{organisation_id}/sample
+kept   POST /services/organisations/{organisation_id}/sample/remove
 kept   POST /services/organisations/{organisation_id}/transfer
 kept   POST /services/organisations/{organisation_id}/unlink
 kept   GET  /services/policy
@@ -149,6 +170,9 @@ own    POST /step-up/passkey/options
 own    POST /step-up/recovery-code
 own    POST /step-up/sms
 own    POST /step-up/totp
+own    GET  /sw.js
+own    GET  /unsubscribe/{token}
+own    POST /unsubscribe/{token}
 own    GET  /wards
 own    POST /wards/leave
 own    GET  /wards/new
@@ -177,6 +201,10 @@ operator  GET  /staff/cards/{laboratory_id}/{patient_id}
 operator  POST /staff/cards/{laboratory_id}/{patient_id}/confirm
 operator  POST /staff/cards/{laboratory_id}/{patient_id}/number
 operator  POST /staff/cards/{laboratory_id}/{patient_id}/refuse
+operator  GET  /staff/delivery
+operator  GET  /staff/delivery/{notification_id}
+operator  POST /staff/delivery/all
+operator  POST /staff/delivery/{notification_id}
 operator  GET  /staff/escalated
 operator  GET  /staff/guardianships
 operator  GET  /staff/guardianships/{guardianship_id}
@@ -225,6 +253,8 @@ anybody    GET  /v1/log/checkpoint
 anybody    GET  /v1/log/key
 anybody    GET  /v1/receipts/key
 anybody    GET  /v1/submissions/{submission_id}/proof
+provider   POST /receipts/sms
+provider   GET  /receipts/sms/kannel/{notification_id}
 anybody    GET  /healthz
 anybody    GET  /readyz
 anybody    GET  /metrics

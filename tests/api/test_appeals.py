@@ -126,7 +126,9 @@ def test_a_patient_appeals_and_the_organisation_switches_the_transfer_on(
     assert portal.submit(laboratory.seal(sent_report)).json()["reports"][0].get("held") is None
     portal.catch_up()
     assert len(cabinet.reports_of(portal.opened.ledger, anna.patient_id)) == 1
-    assert "Прочитано обращение" in anna.get("/access").text
+    access = anna.get("/access").text
+    assert "Прочитано обращение" in access and "Регистратор организации" in access
+    assert "Сотрудник системы" not in access and "maria" not in access
 
 
 def test_every_wrong_field_is_named_at_once_and_what_was_written_stays(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -59,6 +60,16 @@ def test_who_proved_themselves_long_ago_does_it_again_first(portal: Portal, anna
     assert portal.events(ConsentGranted) == []
 
 
+def test_who_proves_again_comes_back_to_the_very_page_they_asked_for(
+    portal: Portal, anna: Person, laboratory: Laboratory
+) -> None:
+    with portal.opened.ledger.pool.connection() as connection:
+        connection.execute("UPDATE access.sessions SET proved_at = now() - interval '1 hour'")
+    page = f"/consents/electronic-transfer?organisation={laboratory.laboratory_id}"
+    to = urlsplit(anna.get(page).headers["location"])
+    assert to.path == "/step-up" and parse_qs(to.query)["to"] == [page]
+
+
 def test_the_scope_and_the_term_are_chosen(portal: Portal, anna: Person, laboratory: Laboratory) -> None:
     organisation = {f"organisation-{laboratory.laboratory_id}": "yes", "organisations": "some"}
     types = {"study-types": "some", "study-type-blood-count": "yes"}
@@ -85,6 +96,8 @@ def test_the_scope_and_the_term_are_chosen(portal: Portal, anna: Person, laborat
         ({"until": "завтра"}, "consent-term-invalid"),
         ({"study-types": "some"}, "consent-scope-empty"),
         ({"organisations": "some"}, "consent-scope-empty"),
+        # «Все» beside ticked boxes: nobody guesses which of the two was meant.
+        ({"study-types": "all", "study-type-blood-count": "yes"}, "consent-scope-both"),
     ],
 )
 def test_a_scope_that_can_not_be_is_refused_by_field(
@@ -144,7 +157,11 @@ def test_electronic_transfer_is_given_to_one_organisation(
     organisation = str(laboratory.laboratory_id)
     assert anna.get("/consents/electronic-transfer").status_code == 404
     assert anna.get(f"/consents/electronic-transfer?organisation={organisation}").status_code == 200
-    given(anna, "electronic-transfer", organisation=organisation)
+    appeal = f"/services/appeals/{organisation}"
+    page = f"/consents/electronic-transfer?organisation={organisation}&to={appeal}"
+    assert f'name="to" value="{appeal}"' in anna.get(page).text
+    back = given(anna, "electronic-transfer", organisation=organisation, to=appeal)
+    assert back == f"{appeal}?notice=consent-granted", "on with the appeal that asked for it"
     (recorded,) = portal.events(ConsentGranted)
     assert recorded.event.organisations == (laboratory.laboratory_id,)
     assert (

@@ -1,19 +1,24 @@
 """«Почему услуга недоступна»: what the page and its JSON say of a real patient, of nobody else, and in whose words."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from api.diagnosis import facts_of
 from api.diagnosis_words import DIAGNOSES
 from api.page_words import FAMILIES
+from api.settings import Settings
+from domain.channel import Channel
 from domain.consent import ConsentKind
 from domain.diagnosis import Verdict, diagnose
+from domain.notification import NotificationRequested
 from domain.patient import ProfileStated
 from ledger import commands
 from ledger.commands import by_patient
 from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, bundle, settle, settled, withdraw
 from tests.domain.test_diagnosis import CAUSES
+from tests.scenario import recorded
 
 STATES = {"ok", "needs-you", "needs-organisation", "our-fault", "hint"}
 
@@ -120,6 +125,28 @@ def test_notices_that_nobody_sends_and_views_that_lag_are_our_fault(
     findings = diagnose(facts_of(ledger, settings, anna.patient_id, now=later))
     ours = {one.code for one in findings if one.verdict is Verdict.OURS}
     assert ours == {"notices-stuck", "views-behind"}
+
+
+def test_what_waits_for_a_channel_that_nobody_set_up_holds_nobody_up(portal: Portal, anna: Person) -> None:
+    ledger, settings = portal.opened.ledger, portal.opened.settings
+    by_push = NotificationRequested(
+        patient_id=anna.patient_id,
+        report_id=UUID(int=1),
+        report_version=1,
+        channel=Channel.PUSH,
+        consent_id=UUID(int=2),
+        consent_version=1,
+    )
+    recorded(ledger, UUID(int=3), by_push)
+    portal.catch_up()
+    later = datetime.now(UTC) + timedelta(minutes=20)
+
+    def codes(chosen: Settings) -> set[str]:
+        return {one.code for one in diagnose(facts_of(ledger, chosen, anna.patient_id, now=later))}
+
+    assert settings.push_contact is None and "notices-stuck" not in codes(settings)
+    set_up = settings.model_copy(update={"push_contact": "mailto:a@letopis.example"})
+    assert "notices-stuck" in codes(set_up)
 
 
 def test_there_are_words_for_every_cause() -> None:

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from domain.announcement import ChannelsSuppressed
+from domain.channel import Channel
 from domain.consent import ConsentKind
-from domain.notification import NotificationRequested, NotificationSuppressed
+from domain.notification import NotificationRequested
 from domain.report import ReportRevised, ReportVersionsHeld, ReportVersionsReleased
 from domain.values import OrganisationId, PatientId
 from ledger import linkage, receiving
@@ -82,8 +84,8 @@ def test_a_version_that_comes_after_the_permission_ended_waits_for_it(
     versions = cabinet.versions_of(portal.opened.ledger, anna, report_id)
     assert [version.version for version in versions] == [1], "of the newer one only that it is there is said"
     # Without the consent to personal data the notice of the first one is not sent any more either.
-    suppressed = [one.event for one in portal.events(NotificationSuppressed) if one.event.report_version == 2]
-    assert [event.reason for event in suppressed] == [reason]
+    silent = [one.event for one in portal.events(ChannelsSuppressed) if one.event.report_version == 2]
+    assert [[one.reason for one in event.channels] for event in silent] == [[reason] * len(Channel)]
 
     begin(portal, anna, organisation_id)
     portal.notify()
@@ -157,5 +159,5 @@ def test_an_auditor_makes_every_decision_again_by_the_command_line(
     withdraw(portal.opened, anna, TRANSFER)
     sent(portal, laboratory, "75.00", status="corrected")
     found = letopis(portal.opened, "redecide")
-    # The first version and its notice; the hold of the second and the notice that was not sent.
-    assert (found.returncode, found.stdout) == (0, "same: 4, differing: 0, erased: 0\n")
+    # The first version, its hold, and each channel of both.
+    assert (found.returncode, found.stdout) == (0, "same: 8, differing: 0, erased: 0\n")

@@ -176,6 +176,20 @@ def fills_in_the_profile(anna: Visitor) -> None:
     anna.sees("Данные сохранены.", "из 8")
 
 
+def confirms_the_address(anna: Visitor) -> None:
+    """By the code in the letter that arrived."""
+    anna.follow("Подтвердить электронную почту")
+    anna.sees("Адрес не подтверждён")
+    anna.follow("Подтвердить адрес")
+    anna.press("Получить код")
+    anna.sees("Введите код из письма")
+    anna.fill(Код_из_письма=anna.portal.letter_code(ANNA.email))
+    anna.press("Подтвердить")
+    anna.sees("Адрес электронной почты подтверждён.", "p•••@patients.example")
+    anna.picture("notification-settings")
+    anna.menu("Мои медицинские услуги")
+
+
 def links_the_policy(anna: Visitor) -> None:
     anna.follow("Привязать полис ОМС")
     anna.fill(Номер_полиса=ANNA.enp)
@@ -242,7 +256,7 @@ def the_laboratory_sends(portal: Portal, laboratory: Laboratory) -> None:
     content = addressed(SAMPLE.read_bytes(), character, number="А-17")
     answer = portal.submit(laboratory.seal(content))
     assert answer.status_code == 201 and answer.json()["reports"][0]["held"] is None, answer.text
-    comes_true(lambda: portal.mail.accepted, "an e-mail arrives")
+    comes_true(lambda: len(portal.letters(ANNA.email)) > 1, "an e-mail arrives, after that with the code")
 
 
 def follows_the_email(anna: Visitor) -> None:
@@ -284,7 +298,6 @@ def reads_the_access_log(anna: Visitor) -> None:
     anna.picture("access")
     anna.menu("Отправленные уведомления")
     anna.sees(TITLE)
-    anna.picture("notifications")
 
 
 def withdraws_the_consent(anna: Visitor) -> None:
@@ -304,6 +317,7 @@ def test_a_patient_gets_a_result_and_reads_it(
     with visiting(chromium, portal, PHONE) as anna:
         registers(anna)
         fills_in_the_profile(anna)
+        confirms_the_address(anna)
         links_the_policy(anna)
         is_confirmed_in_person(portal)
         adds_the_laboratory(anna)
@@ -321,4 +335,4 @@ def test_a_patient_gets_a_result_and_reads_it(
         anna.sees("Вы вышли из кабинета.")
         anna.go("/reports")
         anna.sees("Вход в личный кабинет")
-    assert len(portal.mail.accepted) == 1 and len(portal.events(ReportMatched)) == 1
+    assert len(portal.mail.accepted) == 2 and len(portal.events(ReportMatched)) == 1

@@ -8,7 +8,7 @@ does not exist: the same status, the same page, and no event.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -24,6 +24,7 @@ from domain.guardianship import GuardianshipKind
 from domain.identity import ScanKind
 from domain.laboratory import LaboratoryRegistered
 from domain.obligation import ObligationArose
+from domain.receiving import DocumentFormat
 from domain.sampling import SamplingPointStated
 from domain.session import SessionOpened
 from domain.submission import SubmissionQuarantined
@@ -32,10 +33,24 @@ from domain.values import LaboratoryId, OrganisationId, PatientId
 from ledger import commands, guardianship, scans, takeover
 from ledger.commands import by_patient
 from ledger.consents import withdraw_consent
+from ledger.document_sending import ask_for_document
 from ledger.medical_card import claim_card
+from ledger.push_subscriptions import load_subscriptions, subscribe
 from tests.api import test_appeals
 from tests.api.account_cast import Authenticator, ask_to_sign_in
-from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, browser, bundle, settle, settled, who
+from tests.api.cast import (
+    ANNA,
+    BORIS,
+    Laboratory,
+    Person,
+    Portal,
+    browser,
+    bundle,
+    grant,
+    settle,
+    settled,
+    who,
+)
 from tests.api.route_table import MACHINE_ROWS, ROWS, STAFF_ROWS, addressed, answered, named_in
 from tests.api.staff_cast import Clock, Member
 from tests.api.test_match_commands import OWN, WRONG_SNILS
@@ -44,6 +59,7 @@ from tests.api.test_scan_content import picture
 from tests.api.test_study_pages import ask as ask_for_study
 from tests.api.test_study_pages import point
 from tests.api.ward_cast import MISHA, described, token_of
+from tests.examples import BROWSER
 
 __all__ = ["point"]
 TWIN = LaboratoryRegistered(handle="twin", name="Лаборатория Инвитро", inn="7707083893", ogrn="1027700132195")
@@ -96,8 +112,10 @@ def world(portal: Portal, laboratory: Laboratory, clock: Clock, point: SamplingP
     ids = {
         "report_id": report["reports"][0]["id"],
         "submission_id": str(portal.events(SubmissionQuarantined)[0].stream_id),
+        "notification_id": with_a_document(portal, anna, UUID(report["reports"][0]["id"])),
         "laboratory_id": str(laboratory.laboratory_id),
         "organisation_id": str(laboratory.laboratory_id),
+        "subscription_id": with_a_browser(portal, anna),
         "appeal_id": test_appeals.sent(anna, laboratory).rpartition("/")[2],
         "request_id": ask_for_study(anna, laboratory).rpartition("/")[2],
         "patient_id": str(anna.patient_id),
@@ -108,6 +126,31 @@ def world(portal: Portal, laboratory: Laboratory, clock: Clock, point: SamplingP
     }
     portal.catch_up()
     return World(portal, laboratory, anna, ids, twin)
+
+
+def with_a_document(portal: Portal, anna: Person, report_id: UUID) -> str:
+    """The notification by which she has her result sent to herself."""
+    grant(portal.opened, anna.patient_id, ConsentKind.RESULTS_BY_EMAIL)
+    by = by_patient(anna.patient_id)
+    asked = ask_for_document(portal.opened.ledger, anna.patient_id, report_id, form=DocumentFormat.PDF, by=by)
+    portal.catch_up()
+    return str(asked)
+
+
+def with_a_browser(portal: Portal, anna: Person) -> str:
+    """A browser of hers that takes notices."""
+    by = by_patient(anna.patient_id)
+    subscribe(
+        portal.opened.ledger,
+        anna.patient_id,
+        endpoint=BROWSER.endpoint,
+        p256dh=BROWSER.p256dh,
+        auth=BROWSER.auth,
+        label=BROWSER.label,
+        by=by,
+    )
+    (browser,) = load_subscriptions(portal.opened.ledger, anna.patient_id).subscriptions
+    return str(browser.subscription_id)
 
 
 def asked_for(portal: Portal, anna: Person, laboratory: Laboratory) -> dict[str, str]:

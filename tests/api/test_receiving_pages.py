@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
-from domain.channel import Channel
 from domain.receiving import (
     AutomaticTransferTurnedOff,
     DocumentFormat,
-    Periodicity,
     ReceivingSettingsChanged,
 )
 from domain.study_type import StudyType
@@ -37,9 +35,6 @@ def form(laboratory: Laboratory, **changed: str | None) -> dict[str, str]:
         "shown": str(laboratory.laboratory_id),
         f"from-{laboratory.laboratory_id}": "yes",
         **{f"study-{one}": "yes" for one in (*StudyType, "other")},
-        "notices": "yes",
-        "channel-email": "yes",
-        "periodicity": "as-ready",
         "format": "pdf",
         "check_list": "monthly",
     }
@@ -60,7 +55,7 @@ SAVED = "/services/receiving?notice=receiving-saved"
 
 def test_everything_is_ticked_for_who_never_chose(laboratory: Laboratory, anna: Person) -> None:
     page = anna.get("/services/receiving").text
-    boxes = {name for name in form(laboratory) if name.startswith(("study-", "from-", "notices", "channel-"))}
+    boxes = {name for name in form(laboratory) if name.startswith(("study-", "from-"))}
     assert ticked(page) == boxes
     assert "Лаборатория Инвитро" in page
 
@@ -68,20 +63,13 @@ def test_everything_is_ticked_for_who_never_chose(laboratory: Laboratory, anna: 
 def test_what_is_saved_is_one_event_and_is_shown_again(
     portal: Portal, laboratory: Laboratory, anna: Person
 ) -> None:
-    chosen: dict[str, Any] = {
-        "study-hormones": None,
-        "channel-sms": "yes",
-        "periodicity": "daily",
-        "format": "xml",
-    }
+    chosen: dict[str, Any] = {"study-hormones": None, "format": "xml"}
     assert save(anna, laboratory, **chosen) == SAVED
     (saved,) = portal.events(ReceivingSettingsChanged)
     assert saved.event.declined_study_types == (StudyType.HORMONES,)
-    assert saved.event.channels == (Channel.EMAIL, Channel.SMS)
-    assert (saved.event.periodicity, saved.event.document_format) == (Periodicity.DAILY, DocumentFormat.XML)
+    assert saved.event.document_format is DocumentFormat.XML
     page = anna.get("/services/receiving").text
-    assert "study-hormones" not in ticked(page) and "channel-sms" in ticked(page)
-    assert '<option value="daily" selected>' in page
+    assert "study-hormones" not in ticked(page) and '<option value="xml" selected>' in page
     assert save(anna, laboratory, **chosen) == SAVED
     assert len(portal.events(ReceivingSettingsChanged)) == 1, "the same again is no event"
 
@@ -106,11 +94,10 @@ def test_refusals_name_the_field_and_keep_what_was_chosen(
     nothing = {f"study-{one}": None for one in (*StudyType, "other")}
     assert save(anna, laboratory, **nothing) == "receiving-nothing-chosen"
     answer = anna.post(
-        "/services/receiving", **form(laboratory, **{"channel-email": None, "study-urinalysis": None})
+        "/services/receiving", **form(laboratory, **{"study-urinalysis": None, "check_list": "yearly"})
     )
-    assert (answer.status_code, code_of(answer)) == (422, "receiving-channel-missing")
-    assert "study-urinalysis" not in ticked(answer.text)
-    assert save(anna, laboratory, periodicity="hourly") == "receiving-choice-unknown"
+    assert (answer.status_code, code_of(answer)) == (422, "receiving-choice-unknown")
+    assert save(anna, laboratory, format="doc") == "receiving-choice-unknown"
     assert not portal.events(ReceivingSettingsChanged)
 
 

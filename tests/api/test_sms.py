@@ -1,5 +1,6 @@
-"""A short message handed to the gateway: an honest outcome of each attempt."""
+"""A short message handed to a gateway of our form of JSON: an honest outcome of each attempt."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from api.channels.short_message import ShortMessage
+from api.channels.sms_json import JsonGateway
 from api.demo_peers import Fault, SmsPeer
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
-from api.sms import send_sms
 
 TOKEN = "gateway-token"
 TEXT = "В кабинете готов новый документ"
@@ -27,14 +29,14 @@ def peer(tmp_path: Path) -> Iterator[SmsPeer]:
 def sent(
     url: str, *, token: str = TOKEN, reference: str = "notification-1", seconds: float = 10.0
 ) -> Outcome:
-    return send_sms(
-        gateway_url=url,
-        token=token,
-        phone="+79990000001",
-        text=TEXT,
-        reference=reference,
-        timeout_seconds=seconds,
-    )
+    async def send() -> Outcome:
+        gateway = JsonGateway(url=url, token=token, timeout_seconds=seconds)
+        try:
+            return await gateway.submit(ShortMessage(phone="+79990000001", text=TEXT, reference=reference))
+        finally:
+            await gateway.close()
+
+    return asyncio.run(send())
 
 
 def test_an_accepted_message_is_kept_by_the_gateway_under_our_reference(
@@ -88,6 +90,7 @@ def test_a_gateway_that_is_not_there_refuses_for_now() -> None:
     ("status", "outcome"),
     [
         (400, RefusedForGood("400")),
+        (403, RefusedForNow("403")),
         (404, RefusedForGood("404")),
         (408, RefusedForNow("408")),
         (422, RefusedForGood("422")),
@@ -126,6 +129,51 @@ def test_what_is_accepted_stays_accepted_whatever_the_answer_holds(
         assert sent(url) == HandedOver(remote_id)
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error": "number-unknown"}', "number-unknown"),
+        (b'{"error": "+79990000001 is no phone"}', "422"),
+        (b'{"error": ["number-unknown"]}', "422"),
+        (b"number-unknown", "422"),
+    ],
+)
+def test_a_gateway_may_say_that_there_is_no_such_number_and_nothing_in_words_of_its_own(
+    body: bytes, code: str
+) -> None:
+    with scripted(422, body) as (url, _):
+        assert sent(url) == RefusedForGood(code)
+
+
+def test_a_gateway_that_says_when_to_come_again_is_heard() -> None:
+    with scripted(429, b"", retry_after="17") as (url, _):
+        assert sent(url) == RefusedForNow("429", 17.0)
+
+
+@pytest.mark.parametrize("url", ["", "gateway", "ftp://127.0.0.1/"])
+def test_an_address_that_is_none_is_our_mistake_and_not_the_end_of_the_message(url: str) -> None:
+    assert sent(url) == RefusedForNow("connection")
+
+
+def test_a_token_that_is_none_is_our_mistake_too(peer: SmsPeer) -> None:
+    assert sent(peer.url, token="") == RefusedForNow("401")
+    assert sent(peer.url, token="two\nlines") == RefusedForNow("connection")
+
+
+def test_many_go_at_once(peer: SmsPeer) -> None:
+    async def send() -> list[Outcome]:
+        gateway = JsonGateway(url=peer.url, token=TOKEN)
+        messages = [ShortMessage(phone="+79990000001", text=TEXT, reference=str(n)) for n in range(50)]
+        try:
+            return await asyncio.gather(*(gateway.submit(message) for message in messages))
+        finally:
+            await gateway.close()
+
+    outcomes = asyncio.run(send())
+    assert all(isinstance(outcome, HandedOver) for outcome in outcomes)
+    assert sorted(int(one.reference) for one in peer.accepted) == list(range(50))
+
+
 def test_a_redirect_is_not_followed(peer: SmsPeer) -> None:
     with scripted(307, b"", location=peer.url) as (url, seen):
         assert sent(url) == RefusedForNow("307")
@@ -134,7 +182,9 @@ def test_a_redirect_is_not_followed(peer: SmsPeer) -> None:
 
 
 @contextmanager
-def scripted(status: int, body: bytes, *, location: str | None = None) -> Iterator[tuple[str, list[bytes]]]:
+def scripted(
+    status: int, body: bytes, *, location: str | None = None, retry_after: str | None = None
+) -> Iterator[tuple[str, list[bytes]]]:
     """A gateway with one answer to everything."""
     seen: list[bytes] = []
 
@@ -145,6 +195,8 @@ def scripted(status: int, body: bytes, *, location: str | None = None) -> Iterat
             self.send_header("Content-Length", str(len(body)))
             if location is not None:
                 self.send_header("Location", location)
+            if retry_after is not None:
+                self.send_header("Retry-After", retry_after)
             self.end_headers()
             self.wfile.write(body)
 

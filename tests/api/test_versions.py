@@ -5,7 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.notification import NotificationRequested, NotificationSuppressed
+from domain.announcement import ChannelsSuppressed
+from domain.channel import Channel
+from domain.notification import NotificationRequested
 from domain.report import ReportReceived, ReportRevised, ReportUnmatched
 from projections import cabinet
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, Who, bundle, settle, settled
@@ -51,8 +53,10 @@ def test_an_old_copy_that_was_late_does_not_win_and_is_not_announced(
     assert (answer["version"], answer["outcome"]) == (2, "recorded")
     assert shown(portal, anna) == [(1, "final")]
     assert len(portal.events(NotificationRequested)) == 1
-    (suppressed,) = portal.events(NotificationSuppressed)
-    assert suppressed.event.reason == "version-late"
+    silent = portal.events(ChannelsSuppressed)[-1].event
+    assert {(one.channel, one.reason) for one in silent.channels} == {
+        (channel, "version-late") for channel in Channel
+    }
     versions = cabinet.versions_of(portal.opened.ledger, anna, UUID(answer["id"]))
     assert [version.version for version in versions] == [1, 2]
     assert letopis(portal.opened, "rebuild", "--check").returncode == 0

@@ -35,6 +35,8 @@ from tests.api.ward_cast import (
     token_of,
 )
 
+# What else stands in an address of a report: the same whichever report is asked for.
+OTHER = {"notification_id": str(UUID(int=1))}
 OWN = {(method, path) for place, method, path in ROWS if place == "own"}
 
 
@@ -150,7 +152,9 @@ def test_a_report_of_a_ward_is_not_there_for_a_stranger_nor_for_its_guardian_in_
     theirs, nobodys = sent(household, laboratory, "1", MISHA, BLOOD), str(uuid4())
     for person in (household.mother, household.portal.person(BORIS).register()):
         for path in {path for _, method, path in ROWS if method == "GET" and "{report_id}" in path}:
-            seen, unseen = (person.get(addressed(path, {"report_id": one})) for one in (theirs, nobodys))
+            seen, unseen = (
+                person.get(addressed(path, {"report_id": one, **OTHER})) for one in (theirs, nobodys)
+            )
             assert (seen.status_code, unseen.status_code) == (404, 404), path
             assert seen.text.replace(theirs, "") == unseen.text.replace(nobodys, ""), path
 

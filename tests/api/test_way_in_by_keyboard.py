@@ -20,6 +20,7 @@ from domain.account import AuthenticatorAdded
 from domain.appeal import AppealAnswered
 from domain.consent import ConsentGranted, ConsentKind
 from domain.identity import IdentityConfirmed, ScanAdded
+from domain.notice_hours import NoticeHoursChosen
 from domain.notification import NotificationRequested
 from domain.organisation_registry import Certificate
 from domain.receiving import ReceivingSettingsChanged
@@ -187,12 +188,31 @@ def chooses_what_to_receive(anna: Hands, portal: Portal) -> None:
     anna.keys.press("Выбрать, что получать")
     anna.sees("Настройки автоматического получения анализов")
     anna.keys.tick("Инструментальные исследования")
-    anna.keys.select("Периодичность", "Еженедельно")
     anna.keys.select("Формат документа", "XML")
     anna.keys.press("Сохранить")
     anna.sees("Настройки сохранены и уже действуют.")
-    (changed,) = portal.events(ReceivingSettingsChanged)
-    assert (changed.event.periodicity, changed.event.document_format) == ("weekly", "xml")
+    changed = portal.events(ReceivingSettingsChanged)[-1]
+    assert changed.event.document_format == "xml"
+
+
+def confirms_the_address(anna: Hands, portal: Portal) -> None:
+    """By the code in the letter that arrived; and says when she wants to be told."""
+    anna.keys.press("Подтвердить электронную почту")
+    anna.sees("Адрес не подтверждён")
+    anna.keys.press("Подтвердить адрес")
+    anna.sees("Адрес электронной почты")
+    anna.keys.press("Получить код")
+    anna.sees("Введите код из письма")
+    anna.keys.type("Код из письма", portal.letter_code(ANNA.email))
+    anna.keys.press("Подтвердить")
+    anna.sees("Адрес электронной почты подтверждён.")
+    anna.keys.select("Час сводки", "07:00")
+    anna.keys.select("Часовой пояс", "Омск (МСК+3)")
+    anna.keys.press("Сохранить")
+    anna.sees("Настройки сохранены и уже действуют.")
+    (chosen,) = portal.events(NoticeHoursChosen)
+    assert (chosen.event.time_zone, chosen.event.digest_hour) == ("Asia/Omsk", 7)
+    anna.keys.press("Мои медицинские услуги")
 
 
 def proves_again(anna: Hands) -> None:
@@ -342,7 +362,7 @@ def the_laboratory_sends(portal: Portal, laboratory: Laboratory) -> None:
     """A report that knows her by the number alone that the registrar gave her."""
     answer = portal.submit(laboratory.seal(bundle("1", identifiers=[("urn:lab:patients", NUMBER)])))
     assert answer.status_code == 201 and answer.json()["reports"][0]["held"] is None, answer.text
-    comes_true(lambda: portal.mail.accepted, "an e-mail arrives")
+    comes_true(lambda: len(portal.letters(ANNA.email)) > 1, "an e-mail arrives, after that with the code")
 
 
 def test_the_whole_way_in_by_keyboard_alone(
@@ -367,6 +387,7 @@ def test_the_whole_way_in_by_keyboard_alone(
         anna, ivan, maria = (stack.enter_context(hands(chromium, portal)) for _ in range(3))
         registers(anna)
         states_the_profile(anna)
+        confirms_the_address(anna, portal)
         links_the_policy(anna)
         asks_to_be_checked(anna, portal)
         comes_to_work(operator, ivan)
@@ -384,7 +405,8 @@ def test_the_whole_way_in_by_keyboard_alone(
         secret = sets_up_a_program(anna, clock)
         signs_out_and_in_by_the_program(anna, clock, secret)
     granted = [one.event.document.kind for one in portal.events(ConsentGranted)]
-    assert sorted(granted) == sorted(ConsentKind), "four, each by an act of its own"
+    asked = set(ConsentKind) - {ConsentKind.RESULTS_BY_EMAIL}
+    assert sorted(granted) == sorted(asked), "four, each by an act of its own"
     assert portal.events(SessionOpened)[-1].event.factors == ("password", "totp")
     for kind in (ReportMatched, NotificationRequested, AuthenticatorAdded):
         assert len(portal.events(kind)) == 1, kind

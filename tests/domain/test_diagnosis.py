@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.appeal import AppealStatus
+from domain.channel import Channel
 from domain.consent import OF_CABINET, Consent, ConsentDocument, ConsentKind, Scope
 from domain.diagnosis import (
     VIEWS_BEHIND_MAX,
@@ -51,6 +52,7 @@ PATIENT = Patient(
     profile=FULL_PROFILE,
     profile_number=1,
     email="anna@example.test",
+    is_email_confirmed=True,
     policy=ENP,
     policy_linked=POLICY,
 )
@@ -106,6 +108,10 @@ def test_a_new_patient_is_told_everything_that_is_to_be_done() -> None:
 
 def profile(**changed: Any) -> Patient:
     return replace(PATIENT, profile=replace(FULL_PROFILE, **changed))
+
+
+def told_by(*channels: Channel) -> Receiving:
+    return Receiving(settings=ReceivingSettings(channels=channels))
 
 
 YOURS, OURS, THEIRS, HINT = Verdict.YOURS, Verdict.OURS, Verdict.ORGANISATION, Verdict.HINT
@@ -166,6 +172,22 @@ CAUSES: dict[str, tuple[Check, dict[str, Any], Verdict]] = {
         HINT,
     ),
     "email-missing": (Check.CONTACTS, {"patient": replace(PATIENT, email=None)}, YOURS),
+    "email-unconfirmed": (Check.CONTACTS, {"patient": replace(PATIENT, is_email_confirmed=False)}, YOURS),
+    "email-unreachable": (
+        Check.CONTACTS,
+        {"patient": replace(PATIENT, unreachable=frozenset({Channel.EMAIL}))},
+        YOURS,
+    ),
+    "email-change-waiting": (Check.CONTACTS, {"patient": replace(PATIENT, email_stated="a@b.test")}, HINT),
+    "phone-unreachable": (
+        Check.CONTACTS,
+        {
+            "patient": replace(PATIENT, unreachable=frozenset({Channel.SMS})),
+            "receiving": told_by(Channel.EMAIL, Channel.SMS),
+        },
+        YOURS,
+    ),
+    "push-missing": (Check.CONTACTS, {"receiving": told_by(Channel.EMAIL, Channel.PUSH)}, HINT),
     "notices-off": (
         Check.CONTACTS,
         {"receiving": Receiving(settings=ReceivingSettings(has_no_notices=True))},

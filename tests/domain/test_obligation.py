@@ -38,10 +38,13 @@ def test_each_withdrawal_obliges_to_stop_and_one_to_destroy() -> None:
         ConsentKind.RESULTS_TRANSFER: (Duty.STOP_RECEIVING,),
         ConsentKind.NOTIFICATIONS: (Duty.STOP_NOTICES,),
         ConsentKind.ELECTRONIC_TRANSFER: (Duty.TELL_ORGANISATION,),
+        ConsentKind.RESULTS_BY_EMAIL: (Duty.STOP_SENDING,),
     }
 
 
-@pytest.mark.parametrize("duty", [Duty.STOP_PROCESSING, Duty.STOP_RECEIVING, Duty.STOP_NOTICES])
+@pytest.mark.parametrize(
+    "duty", [Duty.STOP_PROCESSING, Duty.STOP_RECEIVING, Duty.STOP_NOTICES, Duty.STOP_SENDING]
+)
 def test_what_the_withdrawal_itself_does_is_met_at_once(duty: Duty) -> None:
     arose, met = arisen(duty)
     assert isinstance(arose, ObligationArose) and met == ObligationMet(proof=Proof.CONSENT_WITHDRAWN)

@@ -2,13 +2,23 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import reduce
+from typing import Any
 
 import pytest
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
 from domain import patient
+from domain.channel import Channel
 from domain.patient import (
+    ContactReachable,
+    ContactUnreachable,
+    EmailChangedError,
+    EmailConfirmed,
     EmailStated,
     PasswordSet,
+    Patient,
     PatientRegistered,
     PhoneConfirmed,
     PhoneNotConfirmedError,
@@ -148,3 +158,94 @@ def test_a_new_phone_is_to_be_confirmed_anew() -> None:
 
 def test_a_cabinet_whose_personal_events_were_erased_is_still_a_cabinet() -> None:
     given(REGISTERED, PhoneConfirmed()).when(patient.state_profile, PROFILE).then(PROFILE)
+
+
+# Contacts
+
+CONFIRMED_EMAIL = (*CONFIRMED, EMAIL, EmailConfirmed())
+NEW_EMAIL = EmailStated(email="anna@other.test")
+LOST = ContactUnreachable(channel=Channel.EMAIL, reason="5.1.1")
+
+
+def state(*events: Any) -> Patient:
+    known = reduce(patient.evolve, events, None)
+    assert known is not None
+    return known
+
+
+def test_an_address_is_used_once_its_code_came_back() -> None:
+    stated = state(*CONFIRMED, EMAIL)
+    assert (stated.email, stated.is_email_confirmed, stated.email_stated) == (EMAIL.email, False, EMAIL.email)
+    given(*CONFIRMED, EMAIL).when(patient.confirm_email, EMAIL.email).then(EmailConfirmed())
+    assert state(*CONFIRMED_EMAIL).is_email_confirmed
+
+
+def test_an_address_from_before_codes_is_not_confirmed() -> None:
+    """Histories of before hold statements only: whoever typed them may have mistyped them."""
+    known = state(*CONFIRMED, EMAIL, NEW_EMAIL)
+    assert (known.email, known.is_email_confirmed) == (NEW_EMAIL.email, False)
+
+
+def test_the_confirmed_address_stays_until_the_new_one_is_confirmed() -> None:
+    waiting = state(*CONFIRMED_EMAIL, NEW_EMAIL)
+    assert (waiting.email, waiting.is_email_confirmed) == (EMAIL.email, True)
+    given(*CONFIRMED_EMAIL, NEW_EMAIL).when(patient.confirm_email, NEW_EMAIL.email).then(EmailConfirmed())
+    changed = state(*CONFIRMED_EMAIL, NEW_EMAIL, EmailConfirmed())
+    assert (changed.email, changed.email_stated) == (NEW_EMAIL.email, None)
+
+
+def test_the_address_in_use_said_again_gives_the_other_up() -> None:
+    given(*CONFIRMED_EMAIL, NEW_EMAIL).when(patient.state_email, EMAIL.email).then(EMAIL)
+    assert state(*CONFIRMED_EMAIL, NEW_EMAIL, EMAIL).email_stated is None
+
+
+def test_the_code_of_an_address_that_was_given_up_confirms_nothing() -> None:
+    third = EmailStated(email="anna@third.test")
+    history = (*CONFIRMED_EMAIL, NEW_EMAIL, third)
+    given(*history).when(patient.confirm_email, NEW_EMAIL.email).then_refused(EmailChangedError)
+    given(*history).when(patient.confirm_email, EMAIL.email).then_nothing()
+
+
+def test_a_contact_is_lost_once_and_found_by_its_code() -> None:
+    given(*CONFIRMED_EMAIL).when(patient.lose, Channel.EMAIL, reason="5.1.1").then(LOST)
+    given(*CONFIRMED_EMAIL, LOST).when(patient.lose, Channel.EMAIL, reason="5.2.2").then_nothing()
+    given(*CONFIRMED_EMAIL, LOST).when(patient.confirm_email, EMAIL.email).then(
+        ContactReachable(channel=Channel.EMAIL)
+    )
+    given(*CONFIRMED_EMAIL).when(patient.reach, Channel.EMAIL).then_nothing()
+
+
+def test_there_is_nothing_to_lose_without_an_address() -> None:
+    given(*CONFIRMED).when(patient.lose, Channel.EMAIL, reason="5.1.1").then_nothing()
+    given(*CONFIRMED).when(patient.lose, Channel.PUSH, reason="410").then_nothing()
+
+
+def test_a_new_contact_is_not_the_lost_one() -> None:
+    no_sms = ContactUnreachable(channel=Channel.SMS, reason="unknown")
+    assert state(*CONFIRMED_EMAIL, no_sms, LOST).unreachable == {Channel.EMAIL, Channel.SMS}
+    assert state(*CONFIRMED, no_sms, PhoneStated(phone="+79990000002")).unreachable == frozenset()
+    assert state(*CONFIRMED_EMAIL, LOST, NEW_EMAIL).unreachable == {Channel.EMAIL}, "it is still in use"
+    assert state(*CONFIRMED_EMAIL, LOST, NEW_EMAIL, EmailConfirmed()).unreachable == frozenset()
+
+
+_HISTORY = st.lists(
+    st.one_of(
+        st.builds(EmailStated, email=st.sampled_from(("a@x.test", "b@x.test", "c@x.test"))),
+        st.just(EmailConfirmed()),
+        st.just(LOST),
+        st.just(ContactReachable(channel=Channel.EMAIL)),
+    ),
+    max_size=12,
+)
+
+
+@given_any(_HISTORY)
+def test_notices_go_only_to_an_address_that_was_confirmed_whatever_was_stated(history: list[Any]) -> None:
+    """A law: once confirmed, the address in use changes with a confirmation and with nothing else."""
+    known = state(*CONFIRMED)
+    for event in history:
+        before, known = known, patient.evolve(known, event)
+        if before.is_email_confirmed and known.email != before.email:
+            assert isinstance(event, EmailConfirmed) and known.email == before.email_stated
+        if not before.is_email_confirmed and known.is_email_confirmed:
+            assert isinstance(event, EmailConfirmed) and known.email is not None

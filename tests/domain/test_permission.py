@@ -2,20 +2,32 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
 from uuid import UUID
 
 import pytest
 
-from domain import consent, identity, linkage, patient, permission, receiving
+from domain import consent, identity, linkage, patient, permission, push_subscription, receiving
+from domain.channel import Channel
 from domain.consent import Consent, ConsentGranted, ConsentKind, ConsentWithdrawn
 from domain.identity import IdentityConfirmed, ProfileSuspended, Proof, SuspensionReason
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
-from domain.patient import EmailStated, PatientRegistered, PolicyLinked, PolicyUnlinked
+from domain.patient import (
+    ContactUnreachable,
+    EmailConfirmed,
+    EmailStated,
+    PatientRegistered,
+    PhoneConfirmed,
+    PhoneStated,
+    PolicyLinked,
+    PolicyUnlinked,
+)
 from domain.permission import Grounds, barrier, notice_barrier
+from domain.push_subscription import PushSubscriptions
 from domain.receiving import AutomaticTransferTurnedOff
 from domain.study_type import StudyType
 from domain.values import OrganisationId
-from tests.examples import ANNA, CLINIC, DOCUMENT, ENP, LATER, PROFILE
+from tests.examples import ANNA, CLINIC, DOCUMENT, ENP, EXAMPLES, LATER, PROFILE
 
 OTHER = OrganisationId(UUID(int=7))
 BLOOD = frozenset({StudyType.BLOOD_COUNT})
@@ -41,7 +53,9 @@ def withdrawn(known: Consent) -> Consent:
 PERSONAL, TRANSFER, NOTICES = (granted(kind) for kind in consent.OF_CABINET)
 WITH_PROFILE = patient.evolve(patient.evolve(None, PatientRegistered(locale="ru")), PROFILE)
 WITH_POLICY = patient.evolve(WITH_PROFILE, PolicyLinked(number=ENP))
-WITH_EMAIL = patient.evolve(WITH_POLICY, EmailStated(email="anna@patients.example"))
+WITH_EMAIL = patient.evolve(
+    patient.evolve(WITH_POLICY, EmailStated(email="anna@patients.example")), EmailConfirmed()
+)
 FULL = Grounds(
     at=LATER,
     patient=WITH_EMAIL,
@@ -110,4 +124,67 @@ def test_a_notice_is_sent_only_with_consent_and_an_address(
     changed: dict[str, object], expected: str | None
 ) -> None:
     grounds = replace(FULL, **changed)  # type: ignore[arg-type]
-    assert notice_barrier(grounds, channel="email") == expected
+    assert notice_barrier(grounds, channel=Channel.EMAIL) == expected
+
+
+ALL_CHANNELS = receiving.evolve(
+    None,
+    replace(
+        EXAMPLES["ReceivingSettingsChanged"][0],
+        patient_id=ANNA,
+        channels=tuple(Channel),
+        has_no_notices=False,
+    ),
+)
+WITH_PHONE = reduce(
+    patient.evolve,
+    (PhoneStated(phone="+79990000001"), PhoneConfirmed()),
+    WITH_EMAIL,
+)
+BROWSER = reduce(
+    push_subscription.evolve,
+    (EXAMPLES["PushSubscribed"][0], EXAMPLES["PushAddressStated"][0]),
+    None,
+)
+EVERY_WAY = replace(FULL, patient=WITH_PHONE, receiving=ALL_CHANNELS, pushes=BROWSER)
+UNREACHABLE = {
+    channel: patient.evolve(WITH_PHONE, ContactUnreachable(channel=channel, reason="5.1.1"))
+    for channel in (Channel.EMAIL, Channel.SMS)
+}
+
+
+@pytest.mark.parametrize(
+    ("channel", "changed", "expected"),
+    [
+        (Channel.EMAIL, {}, None),
+        (Channel.SMS, {}, None),
+        (Channel.PUSH, {}, None),
+        (Channel.EMAIL, {"receiving": None}, None),
+        (Channel.SMS, {"receiving": None}, "not-wanted"),
+        (Channel.PUSH, {"receiving": None}, "not-wanted"),
+        (Channel.EMAIL, {"patient": None}, "email-missing"),
+        (
+            Channel.EMAIL,
+            {"patient": patient.evolve(WITH_POLICY, EmailStated(email="anna@patients.example"))},
+            "email-unconfirmed",
+        ),
+        (Channel.EMAIL, {"patient": UNREACHABLE[Channel.EMAIL]}, "email-unreachable"),
+        (Channel.SMS, {"patient": UNREACHABLE[Channel.EMAIL]}, None),
+        (Channel.SMS, {"patient": WITH_EMAIL}, "phone-unconfirmed"),
+        (
+            Channel.SMS,
+            {"patient": patient.evolve(WITH_PHONE, PhoneStated(phone="+79990000002"))},
+            "phone-unconfirmed",
+        ),
+        (Channel.SMS, {"patient": UNREACHABLE[Channel.SMS]}, "phone-unreachable"),
+        (Channel.EMAIL, {"patient": UNREACHABLE[Channel.SMS]}, None),
+        (Channel.PUSH, {"pushes": None}, "push-missing"),
+        (Channel.PUSH, {"pushes": PushSubscriptions()}, "push-missing"),
+        (Channel.PUSH, {"notices": None, "pushes": None}, "consent-missing"),
+    ],
+)
+def test_each_channel_is_wanted_and_reached_by_itself(
+    channel: Channel, changed: dict[str, object], expected: str | None
+) -> None:
+    grounds = replace(EVERY_WAY, **changed)  # type: ignore[arg-type]
+    assert notice_barrier(grounds, channel=channel) == expected

@@ -121,3 +121,15 @@ def test_declining_more_never_lets_more_in(
     many = replace(few, declined_study_types=tuple(declined | more), declines_others=declines_others)
     for types in (frozenset[StudyType](), *(frozenset({one}) for one in StudyType), declined, more):
         assert after(few).wants(CLINIC, types) or not after(many).wants(CLINIC, types)
+
+
+def test_a_channel_is_turned_off_for_good_and_the_last_one_takes_all_with_it() -> None:
+    both = replace(PLAIN_SAVED, channels=(Channel.EMAIL, Channel.SMS))
+    less = replace(PLAIN_SAVED, channels=(Channel.SMS,))
+    none = replace(PLAIN_SAVED, channels=(), has_no_notices=True)
+    turn_off = {"patient_id": ANNA, "channel": Channel.EMAIL}
+    given(both).when(receiving.turn_channel_off, **turn_off).then(less)
+    given(both, less).when(receiving.turn_channel_off, **turn_off).then_nothing()
+    given().when(receiving.turn_channel_off, **turn_off).then(none)
+    silent = replace(both, has_no_notices=True)
+    given(silent).when(receiving.turn_channel_off, **turn_off).then(replace(less, has_no_notices=True))

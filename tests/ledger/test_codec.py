@@ -9,7 +9,7 @@ import os
 import types
 import typing
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,7 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         bool: st.booleans(),
         UUID: st.uuids(),
         date: st.dates(),
+        time: st.times(),
         datetime: st.datetimes(timezones=st.just(UTC)),
         types.NoneType: st.none(),
     }

@@ -17,6 +17,7 @@ from projections.follow import Follower, parked
 from tests.examples import (
     ANNA,
     BORIS,
+    CHANNELS_SUPPRESSED,
     EXAMPLES,
     MATCHED,
     PROFILE,
@@ -90,6 +91,7 @@ LINES: list[tuple[Event, UUID | None, UUID | None, dict[str, Any]]] = [
         REPORT,
         {"channel": "email", "consent": None, "consent_version": None, "reason": "email-missing"},
     ),
+    (CHANNELS_SUPPRESSED, ANNA, REPORT, {"reasons": {"sms": "not-wanted", "push": "push-missing"}}),
 ]
 
 

@@ -1,0 +1,148 @@
+"""The door for letters that come back: a small SMTP server that takes nothing but reports about our own letters.
+
+Each letter goes out with a return address of its own (`bounce_address`). What comes to it is believed as far as its
+machine-readable part says (`delivery_status`), and is not kept. Everything else is refused within the conversation:
+nothing is relayed, and nothing is answered later, to a sender who may be forged.
+
+The same addresses stand in List-Unsubscribe, with a token of their own: a mail to such a one turns e-mail off.
+"""
+
+import asyncio
+from collections.abc import Callable
+from threading import Event as Signal
+from typing import Final
+
+import structlog
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from api import unsubscribe_token
+from api.bounce_address import Place, notice_of
+from api.delivery_status import read
+from api.metrics import BOUNCES
+from api.node import Node
+from ledger.codec import Circumstances
+from ledger.provider_receipts import record_receipt
+from ledger.receiving import turn_channel_off
+
+# A report with the headers of the letter is some thousands of bytes; with the whole letter, no more than it.
+SIZE_BYTES_MAX: Final = 1_000_000
+CONNECTIONS_MAX: Final = 50
+IDLE_SECONDS: Final = 60.0
+BY_LINK: Final = Circumstances(actor="system:unsubscribe-link")
+
+# How aiosmtpd writes the null return address.
+_NOBODY: Final = "<>"
+_TAKEN: Final = "250 2.0.0 Taken"
+_NOT_HERE: Final = "550 5.1.1 No such address here"
+
+log = structlog.get_logger()
+
+
+class BounceDoor:
+    """What aiosmtpd calls; the hooks' names and arguments are its own."""
+
+    def __init__(self, node: Node, place: Place) -> None:
+        self._node, self.place = node, place
+        self._key = node.ledger.custody.message_key
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        del server, session, options
+        token = self.place.token_of(address)
+        if token is None:
+            return _NOT_HERE
+        if envelope.rcpt_tos:
+            return "452 4.5.3 One recipient a message"
+        is_report = notice_of(self._key, token) is not None
+        if not is_report and unsubscribe_token.read(self._key, token) is None:
+            return _NOT_HERE
+        if (
+            is_report and envelope.mail_from != _NOBODY
+        ):  # RFC 5321 4.5.5: what reports has no return address itself
+            return "550 5.7.1 Only delivery reports are taken here"
+        envelope.rcpt_tos.append(token)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        del server, session
+        content = envelope.original_content or b""
+        return await asyncio.to_thread(self._take, envelope.rcpt_tos[0], content)
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Without it aiosmtpd would log the error whole, and tell it to the other side."""
+        log.error("bounce.not-taken", error=type(error).__name__)
+        return "451 4.3.0 Try again later"
+
+    def _take(self, token: str, content: bytes) -> str:
+        """Recorded before it is answered: what is not, the other server brings again."""
+        stop = unsubscribe_token.read(self._key, token)
+        if stop is not None:
+            turn_channel_off(self._node.ledger, *stop, BY_LINK)
+            BOUNCES.labels("unsubscribed").inc()
+            return _TAKEN
+        notification_id = notice_of(self._key, token)
+        assert notification_id is not None, "looked at when the recipient was named"
+        reported = read(content)
+        if reported is None:
+            BOUNCES.labels("nothing-final").inc()
+            return _TAKEN
+        is_ours = record_receipt(
+            self._node.ledger,
+            notification_id,
+            delivered=reported.delivered,
+            remote_id="",
+            reason=reported.status,
+        )
+        BOUNCES.labels(("delivered" if reported.delivered else "failed") if is_ours else "unknown").inc()
+        return _TAKEN
+
+
+class _Conversation(SMTP):
+    """One of so many at once."""
+
+    def __init__(self, door: BounceDoor, among: set["_Conversation"]) -> None:
+        super().__init__(
+            door,
+            data_size_limit=SIZE_BYTES_MAX,
+            hostname=door.place.domain,
+            ident="Letopis",
+            timeout=IDLE_SECONDS,
+            enable_SMTPUTF8=True,  # reports about names beyond ASCII (RFC 6533)
+        )
+        self._among = among
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if len(self._among) >= CONNECTIONS_MAX:
+            log.warning("bounce.too-many-connections")
+            transport.close()
+            return
+        self._among.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self in self._among:
+            self._among.discard(self)
+            super().connection_lost(error)
+
+    def hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+
+def run(
+    node: Node, place: Place, port: int, stop: Signal, *, ready: Callable[[int], None] = lambda _: None
+) -> None:
+    """Serve in this thread until told to stop; `ready` is told the port."""
+    asyncio.run(_serve(BounceDoor(node, place), node.settings.bounce_host, port, stop, ready))
+
+
+async def _serve(door: BounceDoor, host: str, port: int, stop: Signal, ready: Callable[[int], None]) -> None:
+    among: set[_Conversation] = set()
+    server = await asyncio.get_running_loop().create_server(lambda: _Conversation(door, among), host, port)
+    ready(server.sockets[0].getsockname()[1])
+    await asyncio.to_thread(stop.wait)
+    server.close()
+    for conversation in tuple(among):
+        conversation.hang_up()
+    await asyncio.sleep(0)

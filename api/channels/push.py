@@ -1,0 +1,243 @@
+"""Web Push: a notice to the browsers of a person (RFC 8030), which only they can read (RFC 8291).
+
+The library encrypts; this sends. A push service answers that it took the message, and never that it was shown; a
+message that comes twice is one to its reader, for it has the same topic there and the same tag in the browser.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import cycle
+from ssl import SSLContext
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx2
+import orjson
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from webpush import WebPush, WebPushSubscription  # type: ignore[import-untyped]
+
+from api.channels.notice import Notice, NoticeKind, PushAddress
+from api.channels.retry_after import seconds_of
+from api.node import DATABASE_AWAY
+from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown, remote_id
+from api.pages import Locale, phrase, plural_phrase
+from api.push_origins import is_known
+from api.settings import Settings
+from api.vapid import Signer, key_of
+from domain.values import PatientId
+from ledger.custody import Custody
+
+SEND_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 5.0
+_ANSWER_BYTES_MAX: Final = 65_536
+# A client looks at each of its idle connections at each request: with one client for all, that took half the time.
+_CLIENTS: Final = 8
+# So long a service keeps it for a browser that is away. A notice that came later would tell of the day before.
+_LIFE: Final = timedelta(hours=72)
+_SHORTEST: Final = timedelta(minutes=1)
+# All are of one length, or the service could tell by it which words are inside.
+_CONTENT_BYTES: Final = 1024
+_GONE: Final = frozenset({404, 410})
+# Not about this message: our word for who we are, the service's pace, its clock. What it does not take for another
+# reason, it never will.
+_FOR_NOW: Final = frozenset({401, 408, 425, 429})
+_GATEWAY_TIMEOUT: Final = 504
+_NOT_SENT: Final = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.WriteError,
+    httpx2.WriteTimeout,
+)
+# What counts when several browsers were told: that one took it; else that one may have, or may later.
+_BEST: Final[Mapping[type, int]] = MappingProxyType(
+    {HandedOver: 3, Unknown: 2, RefusedForNow: 1, RefusedForGood: 0}
+)
+
+
+def _nobody(patient_id: PatientId, subscription_id: UUID) -> None:
+    del patient_id, subscription_id
+
+
+@dataclass(slots=True)
+class PushSender:
+    """`gone` is told of each browser that its service knows no more."""
+
+    custody: Custody
+    contact: str
+    services: Sequence[str]
+    width: int = 64
+    gone: Callable[[PatientId, UUID], None] = _nobody
+    _web_push: WebPush = field(init=False, repr=False)
+    _signer: Signer = field(init=False, repr=False)
+    _clients: Iterator[httpx2.AsyncClient] | None = field(init=False, default=None, repr=False)
+    _opened: tuple[httpx2.AsyncClient, ...] = field(init=False, default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        key = key_of(self.custody.push_seed)
+        self._signer = Signer(key, contact=self.contact)
+        self._web_push = WebPush(
+            private_key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            public_key=key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+            subscriber=self.contact,
+        )
+        # The library's own would sign each message anew, for an audience without its port.
+        self._web_push.vapid = self._signer
+
+    @classmethod
+    def from_settings(cls, settings: Settings, custody: Custody) -> "PushSender | None":
+        """None without a contact: push services want to know whom to write to."""
+        if settings.push_contact is None:
+            return None
+        return cls(custody=custody, contact=settings.push_contact, services=settings.push_services)
+
+    async def send(self, notice: Notice) -> Outcome:
+        """To all of the person's browsers at once."""
+        if not notice.browsers:
+            return RefusedForGood("push-missing")
+        if notice.kind is NoticeKind.PASSWORD:
+            return RefusedForGood("not-by-push")  # a locked screen would show it
+        topic = _topic(notice.notification_id, self.custody.message_key)
+        content = _content(notice, topic)
+        outcomes = await asyncio.gather(
+            *(self._push(notice, browser, content, topic) for browser in notice.browsers)
+        )
+        return max(outcomes, key=lambda outcome: _BEST[type(outcome)])
+
+    async def close(self) -> None:
+        for client in self._opened:
+            await client.aclose()
+        self._opened, self._clients = (), None
+
+    async def _push(self, notice: Notice, browser: PushAddress, content: bytes, topic: str) -> Outcome:
+        if not is_known(browser.endpoint, self.services):
+            return RefusedForGood("subscription-elsewhere")
+        try:
+            encrypted = self._encrypted(browser, content)
+        except ValueError:
+            return RefusedForGood("subscription-malformed")
+        headers = {
+            "TTL": str(_seconds_left(notice)),
+            "Urgency": "high" if notice.is_urgent or notice.kind is NoticeKind.TEST else "normal",
+            "Topic": topic,
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "Authorization": self._signer.authorization(browser.endpoint),
+        }
+        outcome = await self._posted(browser.endpoint, encrypted, headers)
+        if isinstance(outcome, RefusedForGood) and outcome.code == "subscription-gone":
+            # If it can't be recorded now, the service will say so again.
+            with suppress(*DATABASE_AWAY):
+                await asyncio.to_thread(self.gone, notice.recipient_id, browser.subscription_id)
+        return outcome
+
+    def _next_client(self) -> httpx2.AsyncClient:
+        if self._clients is None:
+            trusted = httpx2.create_ssl_context()
+            self._opened = tuple(_client(trusted) for _ in range(_CLIENTS))
+            self._clients = cycle(self._opened)
+        return next(self._clients)
+
+    def _encrypted(self, browser: PushAddress, content: bytes) -> bytes:
+        """ValueError for keys that are none. Nothing here waits: 0.13 ms."""
+        subscription = WebPushSubscription.model_validate(
+            {"endpoint": browser.endpoint, "keys": {"p256dh": browser.p256dh, "auth": browser.auth}}
+        )
+        return bytes(self._web_push.get(content, subscription).encrypted)
+
+    async def _posted(self, endpoint: str, encrypted: bytes, headers: dict[str, str]) -> Outcome:
+        client = self._next_client()
+        try:
+            async with (
+                asyncio.timeout(SEND_SECONDS),
+                client.stream("POST", endpoint, content=encrypted, headers=headers) as response,
+            ):
+                await _read_out(response)
+                return _outcome(response)
+        except _NOT_SENT:
+            return RefusedForNow("connection")
+        except (TimeoutError, httpx2.TimeoutException):
+            return Unknown("timeout-after-request")
+        except httpx2.HTTPError:
+            return Unknown("connection-lost-after-request")
+
+
+def _client(trusted: SSLContext) -> httpx2.AsyncClient:
+    """Connections to the few services are kept. A redirect is not followed: nobody allowed where it leads."""
+    return httpx2.AsyncClient(
+        verify=trusted,
+        timeout=httpx2.Timeout(SEND_SECONDS, connect=_CONNECT_SECONDS),
+        follow_redirects=False,
+        limits=httpx2.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=60.0),
+    )
+
+
+async def _read_out(response: httpx2.Response) -> None:
+    """What is left unread would cost the connection; an answer that does not end costs it too."""
+    received = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        if received > _ANSWER_BYTES_MAX:
+            return
+
+
+def _outcome(response: httpx2.Response) -> Outcome:
+    status = response.status_code
+    if response.is_success:
+        return HandedOver(_message_id(response))
+    if status in _GONE:
+        return RefusedForGood("subscription-gone")
+    if status == _GATEWAY_TIMEOUT:  # a proxy of the service gave up in our place
+        return Unknown(str(status))
+    if 400 <= status < 500 and status not in _FOR_NOW:
+        return RefusedForGood(str(status))
+    return RefusedForNow(str(status), seconds_of(response.headers.get("Retry-After")))
+
+
+def _message_id(response: httpx2.Response) -> str | None:
+    """The last part of the address that the service gave the message (RFC 8030, section 5), if it is a number."""
+    location = urlsplit(response.headers.get("Location", "")).path
+    return remote_id(location.rpartition("/")[2])
+
+
+def _seconds_left(notice: Notice) -> int:
+    left = notice.requested_at + _LIFE - datetime.now(UTC)
+    return int(max(left, _SHORTEST).total_seconds())
+
+
+def _topic(notification_id: UUID, message_key: bytes) -> str:
+    """32 letters of base64url, as many as RFC 8030, 5.4 allows. It tells the service nothing of the notification."""
+    digest = hmac.digest(message_key, b"push-topic" + notification_id.bytes, hashlib.sha256)
+    return urlsafe_b64encode(digest[:24]).decode()
+
+
+def _content(notice: Notice, topic: str) -> bytes:
+    """What the service worker shows; spaces behind JSON mean nothing."""
+    content = {
+        "kind": notice.kind.value,
+        "title": phrase("push.notice.title", locale=notice.locale),
+        "body": _words(notice.kind, notice.locale, notice.count, for_ward=notice.for_ward),
+        "lang": notice.locale,
+        "link": urlsplit(notice.link).path or "/",
+        "tag": topic,
+    }
+    return orjson.dumps(content).ljust(_CONTENT_BYTES)
+
+
+@lru_cache(maxsize=1024)
+def _words(kind: NoticeKind, locale: Locale, count: int, *, for_ward: bool) -> str:
+    """Nothing of what it says, nor whose it is: any passer-by may read a locked screen."""
+    ward = "ward." if for_ward and kind is not NoticeKind.TEST else ""
+    if kind is NoticeKind.DIGEST:
+        return plural_phrase(f"push.notice.{ward}digest", count, locale=locale)
+    return phrase(f"push.notice.{ward}{kind}", locale=locale)

@@ -1,0 +1,61 @@
+"""Letters about the account itself, sent at once: a code to a new address, and a word to the one before.
+
+They are no notices: nobody has to permit them, and who asked for one waits for what became of it.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+import structlog
+
+from api.channels.email import post_once
+from api.letter import Letter as Written
+from api.letter import keyed_name
+from api.outcome import HandedOver, Outcome
+from api.pages import Locale, phrase, render
+from api.portal.sign_in import Door
+
+LETTER_SECONDS = 20.0
+log = structlog.get_logger()
+
+
+class Letter(StrEnum):
+    """What is said; the words are `letter.subject.<letter>` and `letter.text.<letter>`."""
+
+    CODE = "code"
+    EMAIL_CHANGED = "email-changed"
+
+
+def send_letter(
+    door: Door,
+    letter: Letter,
+    recipient: str,
+    *,
+    locale: Locale,
+    reference: UUID | None = None,
+    code: str = "",
+) -> Outcome:
+    """What the mail server said. Neither names nor addresses stand in the text."""
+    settings = door.settings
+    words = {"kind": letter.value, "code": code, "link": f"{settings.public_url}/account"}
+    key = door.ledger.custody.message_key
+    written = Written(
+        name=keyed_name(key, str(reference or uuid4())),
+        recipient=recipient,
+        subject=phrase(f"letter.subject.{letter}", locale=locale),
+        text=render("letter.txt", locale=locale, **words),
+        html=render("letter.html", locale=locale, **words),
+        locale=locale,
+        dated_at=datetime.now(UTC),
+    )
+    return asyncio.run(post_once(settings, door.ledger.custody, written, timeout_seconds=LETTER_SECONDS))
+
+
+def tell_by_letter(door: Door, letter: Letter, recipient: str, *, locale: Locale) -> bool:
+    """Whether the mail server took it. What was done stays done if it did not: the pages tell too."""
+    outcome = send_letter(door, letter, recipient, locale=locale)
+    if not isinstance(outcome, HandedOver):
+        log.warning("letter.failed", letter=letter.value)
+    return isinstance(outcome, HandedOver)

@@ -1,0 +1,41 @@
+"""Files that a laboratory sent inside of a report: their bytes lie in the submission, where `source` points."""
+
+import base64
+import binascii
+from typing import Any
+
+from api.content import ContentError
+from api.fhir.xml import xml_to_json_value
+from api.json_content import parse_json
+from api.xml_content import parse_xml
+from domain.report_content import Attachment
+
+
+def bytes_of(attachment: Attachment, content: bytes) -> bytes | None:
+    """The file, by the JSON pointer (RFC 6901) of FHIR and of reports that are a PDF; None if it is not there, or is
+    of a format that points otherwise."""
+    if attachment.source is None or not attachment.source.startswith("/"):
+        return None
+    try:
+        found = xml_to_json_value(parse_xml(content)) if _is_xml(content) else parse_json(content)
+    except ContentError:
+        return None
+    for step in attachment.source.split("/")[1:]:
+        found = _member(found, step.replace("~1", "/").replace("~0", "~"))
+    if not isinstance(found, str):
+        return None
+    try:
+        return base64.b64decode("".join(found.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_xml(content: bytes) -> bool:
+    return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def _member(whole: object, step: str) -> Any:
+    if isinstance(whole, dict):
+        return whole.get(step)
+    is_place = isinstance(whole, list) and step.isascii() and step.isdecimal() and int(step) < len(whole)
+    return whole[int(step)] if is_place and isinstance(whole, list) else None
