@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -35,7 +36,7 @@ from api.portal.report_view import as_json
 from api.process import prepare
 from api.retention import retention
 from api.serving import serve_alone, serve_together
-from api.settings import Settings
+from api.settings import Settings, faults_of
 from domain.reading import ReadingPurpose, ReportRead
 from ledger import commands, custody, note
 from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report
@@ -80,7 +81,13 @@ def main() -> None:
     try:
         cli()
     except _MISCONFIGURED as error:
-        err.print(f"[red]letopis:[/red] {(type(error).__doc__ or '').strip()}\n{error}")
+        err.print(f"[red]letopis:[/red] {(type(error).__doc__ or '').strip()}\n{error}", soft_wrap=True)
+        sys.exit(2)
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        for line in faults_of(error):
+            err.print(f"letopis: {line}", markup=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -258,22 +265,28 @@ def report(
 
 @cli.command()
 def bench(
+    *,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: to see that it works.")] = False,
     events: Annotated[list[int] | None, typer.Option(help="Sizes to measure at, such as 1000000.")] = None,
     intake: Annotated[bool, typer.Option("--intake", help="Only what comes in by HTTP.")] = False,
     organisations: Annotated[
         bool, typer.Option("--organisations", help="Only the search for organisations.")
     ] = False,
+    delivery: Annotated[bool, typer.Option("--delivery", help="Only what goes out to people.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
-    from api import bench_organisations  # noqa: PLC0415 - as above
+    from api import bench_delivery, bench_organisations  # noqa: PLC0415 - as above
 
     if organisations:
         figures = bench_organisations.run(quick=quick, out=out)
+    elif delivery:
+        figures = bench_delivery.run(quick=quick, out=out)
     else:
         figures = benchmark.run(events=events or [], quick=quick, out=out, intake_only=intake)
+        if not intake:
+            figures["delivery"] = bench_delivery.run(quick=quick, out=out)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
 

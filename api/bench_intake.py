@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ def measure(home: Path, effort: Effort, *, seen: Callable[[], None]) -> dict[str
         seen()
         with psycopg.connect(opened.conninfo, autocommit=True) as connection:
             connection.execute(_BARE_TABLE)
-        with _server(settings) as server:
+        with served(settings) as server:
             for clients in CLIENTS:
                 count = effort.submissions * (1 if clients == 1 else 2)
                 found[str(clients)] = _measured(
@@ -147,13 +147,14 @@ def _bare_rate(conninfo: str, envelopes: Sequence[bytes], clients: int) -> float
 
 
 @contextmanager
-def _server(settings: Settings) -> Iterator[int]:
-    """`letopis serve` as in production, in processes of its own; the pid of the first."""
+def served(settings: Settings, more: Mapping[str, str] | None = None) -> Iterator[int]:
+    """`letopis serve` as in production, in processes of its own, with these and more settings; the pid of the
+    first."""
     chosen = {
         "LETOPIS_HOME": str(settings.home),
         "LETOPIS_PORT": str(settings.port),
         "LETOPIS_PUBLIC_URL": settings.public_url,
-    }
+    } | dict(more or {})
     ours = ("LETOPIS_", "DATABASE_URL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | chosen
     command = [sys.executable, "-m", "api", "serve", "--processes", str(PROCESSES)]

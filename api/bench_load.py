@@ -29,23 +29,37 @@ class Load:
 
 def post_all(host: str, port: int, envelopes: Sequence[bytes], *, clients: int) -> Load:
     """Each client has its connection and posts one envelope after another, all of them at once."""
+    return _post(host, port, envelopes, clients=clients, interval=0.0)
+
+
+def post_at_pace(
+    host: str, port: int, envelopes: Sequence[bytes], *, clients: int, per_second: float
+) -> Load:
+    """So many a second, one after the other has its moment; one that finds no free client in time waits for it."""
+    return _post(host, port, envelopes, clients=clients, interval=1 / per_second)
+
+
+def _post(host: str, port: int, envelopes: Sequence[bytes], *, clients: int, interval: float) -> Load:
     head = f"POST /v1/submissions HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/jose\r\n"
     requests = [f"{head}Content-Length: {len(one)}\r\n\r\n".encode() + one for one in envelopes]
     ready = Barrier(clients + 1)
     latencies: list[float] = []
     errors: list[Exception] = []
 
-    def client(mine: Sequence[bytes]) -> None:
+    def client(number: int) -> None:
         try:
             with socket.create_connection((host, port), timeout=60) as connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 ready.wait()
-                latencies.extend([_exchange(connection, request) for request in mine])
+                first = time.perf_counter()
+                for place in range(number, len(requests), clients):
+                    time.sleep(max(first + place * interval - time.perf_counter(), 0.0) if interval else 0.0)
+                    latencies.append(_exchange(connection, requests[place]))
         except (OSError, UnexpectedAnswerError) as error:
             errors.append(error)
             ready.abort()
 
-    threads = [Thread(target=client, args=(requests[number::clients],)) for number in range(clients)]
+    threads = [Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
         time.sleep(0.002)  # together they would all be taken by the process that wakes first

@@ -20,15 +20,17 @@ from api.bounce_address import Place, notice_of
 from api.delivery_status import read
 from api.metrics import BOUNCES
 from api.node import Node
-from ledger.codec import Circumstances
 from ledger.provider_receipts import record_receipt
 from ledger.receiving import turn_channel_off
 
 # A report with the headers of the letter is some thousands of bytes; with the whole letter, no more than it.
 SIZE_BYTES_MAX: Final = 1_000_000
 CONNECTIONS_MAX: Final = 50
+# Of one host, so that one alone does not shut the door; as many as Postfix opens to one destination.
+CONNECTIONS_OF_ONE_MAX: Final = 20
 IDLE_SECONDS: Final = 60.0
-BY_LINK: Final = Circumstances(actor="system:unsubscribe-link")
+# However often something is said meanwhile.
+CONVERSATION_SECONDS: Final = 600.0
 
 # How aiosmtpd writes the null return address.
 _NOBODY: Final = "<>"
@@ -57,9 +59,8 @@ class BounceDoor:
         is_report = notice_of(self._key, token) is not None
         if not is_report and unsubscribe_token.read(self._key, token) is None:
             return _NOT_HERE
-        if (
-            is_report and envelope.mail_from != _NOBODY
-        ):  # RFC 5321 4.5.5: what reports has no return address itself
+        # RFC 5321 4.5.5: what reports has no return address itself.
+        if is_report and envelope.mail_from != _NOBODY:
             return "550 5.7.1 Only delivery reports are taken here"
         envelope.rcpt_tos.append(token)
         return "250 2.1.5 Ok"
@@ -78,7 +79,8 @@ class BounceDoor:
         """Recorded before it is answered: what is not, the other server brings again."""
         stop = unsubscribe_token.read(self._key, token)
         if stop is not None:
-            turn_channel_off(self._node.ledger, *stop, BY_LINK)
+            patient_id, channel = stop
+            turn_channel_off(self._node.ledger, patient_id, channel, unsubscribe_token.by_holder(patient_id))
             BOUNCES.labels("unsubscribed").inc()
             return _TAKEN
         notification_id = notice_of(self._key, token)
@@ -111,18 +113,25 @@ class _Conversation(SMTP):
             enable_SMTPUTF8=True,  # reports about names beyond ASCII (RFC 6533)
         )
         self._among = among
+        self.host = ""
+        self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if len(self._among) >= CONNECTIONS_MAX:
+        self.host = str((transport.get_extra_info("peername") or ("",))[0])
+        of_one = sum(one.host == self.host for one in self._among)
+        if len(self._among) >= CONNECTIONS_MAX or of_one >= CONNECTIONS_OF_ONE_MAX:
             log.warning("bounce.too-many-connections")
             transport.close()
             return
         self._among.add(self)
+        self._end = asyncio.get_running_loop().call_later(CONVERSATION_SECONDS, self.hang_up)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self in self._among:
             self._among.discard(self)
+            if self._end is not None:
+                self._end.cancel()
             super().connection_lost(error)
 
     def hang_up(self) -> None:

@@ -17,6 +17,12 @@ _DIAGNOSTIC: Final = re.compile(r"(?<![\d.])([45]\d\d)[ -](?:#?([45]\.\d{1,3}\.\
 # What a server writes that knows no better.
 _UNKNOWN: Final = "5.0.0"
 _PARTS_MAX: Final = 100
+# What is longer, or deeper, than any server writes is made to keep us busy: the library's parser takes time that
+# grows with the square of it. The machine-readable part comes before the letter that it is about.
+_BYTES_MAX: Final = 128_000
+_BOUNDARIES_MAX: Final = 20
+_CONTENT_TYPE: Final = re.compile(rb"(?i)(?<![^\r\n])content-type:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*")
+_CONTENT_TYPE_MAX: Final = 1000
 _BEYOND_ASCII: Final = "message/global-delivery-status"  # RFC 6533
 
 
@@ -31,8 +37,11 @@ class Reported:
 def read(content: bytes) -> Reported | None:
     """None where the message reports nothing final. If it speaks of several recipients, which a forwarded letter
     has, one that it reached counts."""
+    begin = content[:_BYTES_MAX]
+    if _is_beyond_reason(begin):
+        return None
     try:
-        message = BytesParser(policy=compat32).parsebytes(content)
+        message = BytesParser(policy=compat32).parsebytes(begin)
         said = [one for part in _reports(message) for one in _recipients(part)]
     except (
         ValueError,
@@ -41,6 +50,11 @@ def read(content: bytes) -> Reported | None:
     ):  # what the library's parser raises for what is no message
         return None
     return next((one for one in said if one.delivered), said[0] if said else None)
+
+
+def _is_beyond_reason(content: bytes) -> bool:
+    is_deep = content.lower().count(b"boundary") > _BOUNDARIES_MAX
+    return is_deep or any(len(found[0]) > _CONTENT_TYPE_MAX for found in _CONTENT_TYPE.finditer(content))
 
 
 def _reports(message: Message) -> list[Message]:

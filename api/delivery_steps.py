@@ -57,7 +57,7 @@ class Step:
 
     @property
     def reason(self) -> str | None:
-        return reason_word(self.code, self.channel)
+        return reason_word(self.code, self.channel, is_unknown=self.event.startswith("unknown"))
 
 
 def history_of(ledger: Ledger, notification_id: UUID, digest_id: UUID | None) -> list[RecordedEvent]:

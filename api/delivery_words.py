@@ -6,8 +6,9 @@ from typing import Final
 
 from domain.announcement import About
 from domain.channel import Channel
+from domain.dead_letter import DEAD
 from domain.notice_hours import Wait
-from domain.notification import NotificationStatus
+from domain.notification import OPEN, NotificationStatus
 from domain.permission import (
     BARRIERS,
     DOCUMENTS_CONSENT_EXPIRED,
@@ -21,6 +22,7 @@ _OWN_WORDS = (
     "consent-missing",
     "consent-withdrawn",
     "consent-expired",
+    "consent-outdated",
     "not-wanted",
     "email-missing",
     "email-unconfirmed",
@@ -33,9 +35,11 @@ _OWN_WORDS = (
     "not-in-sight",
     "guardianship-over",
     "ward-consent-missing",
+    "news-old",
+    "sample-removed",
+    "erased",
     "life-over",
     "by-operator",
-    "channel-off",
     "worker-lost",
 )
 _DOCUMENTS = (DOCUMENTS_CONSENT_MISSING, DOCUMENTS_CONSENT_EXPIRED, DOCUMENTS_CONSENT_WITHDRAWN)
@@ -53,6 +57,7 @@ WAYS: Final[Mapping[str, str]] = MappingProxyType(
         "consent-missing": _CONSENT,
         "consent-withdrawn": _CONSENT,
         "consent-expired": _CONSENT,
+        "consent-outdated": "/consents/notifications",
         "not-wanted": _SETTINGS,
         "email-missing": _SETTINGS,
         "email-unconfirmed": _SETTINGS,
@@ -63,6 +68,7 @@ WAYS: Final[Mapping[str, str]] = MappingProxyType(
         "browser-gone": "/notifications/push",
         "documents-not-permitted": "/consents#results-by-email",
         "address-refused": _SETTINGS,
+        "channel-unavailable": _SETTINGS,
         "not-permitted": "/services/diagnosis",
     }
 )
@@ -70,19 +76,9 @@ WAYS: Final[Mapping[str, str]] = MappingProxyType(
 # What a reader chooses by: an open one may still come, a sent one was taken by its provider.
 STAGES: Final[Mapping[str, tuple[NotificationStatus, ...]]] = MappingProxyType(
     {
-        "open": (
-            NotificationStatus.REQUESTED,
-            NotificationStatus.POSTPONED,
-            NotificationStatus.WAITING,
-            NotificationStatus.ATTEMPTED,
-        ),
+        "open": tuple(sorted(OPEN)),
         "sent": (NotificationStatus.HANDED_OVER, NotificationStatus.DELIVERED),
-        "failed": (
-            NotificationStatus.FAILED,
-            NotificationStatus.UNKNOWN,
-            NotificationStatus.RETURNED,
-            NotificationStatus.ABANDONED,
-        ),
+        "failed": tuple(sorted({*DEAD, NotificationStatus.ABANDONED})),
         "suppressed": (NotificationStatus.SUPPRESSED,),
     }
 )
@@ -117,14 +113,15 @@ DELIVERY_FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "notifications.stage": tuple(STAGES),
         "notifications.recipient": ("guardian", "of-ward"),
         "staff.delivery.period": ("hour", "day"),
-        "staff.delivery.open": ("requested", "postponed", "waiting", "attempted"),
-        "staff.delivery.status": ("failed", "unknown", "returned", "abandoned"),
+        "staff.delivery.open": STAGES["open"],
+        "staff.delivery.status": STAGES["failed"],
     }
 )
 
 
-def reason_word(reason: str | None, channel: str) -> str | None:
-    """The member of `notification.reason` that says it; a code that a provider gave has no word but its kind's."""
+def reason_word(reason: str | None, channel: str, *, is_unknown: bool = False) -> str | None:
+    """The member of `notification.reason` that says it; a code that a provider gave has no word but its kind's, and
+    none where nobody knows whether the message was taken."""
     if not reason:
         return None
     if reason in _OWN_WORDS:
@@ -135,4 +132,6 @@ def reason_word(reason: str | None, channel: str) -> str | None:
         return "not-permitted"
     if is_bad_address(Channel(channel), reason):
         return "address-refused"
-    return "browser-gone" if reason.startswith("subscription-") else "channel-unavailable"
+    if reason.startswith("subscription-"):
+        return "browser-gone"
+    return None if is_unknown else "channel-unavailable"

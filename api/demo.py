@@ -23,7 +23,7 @@ from rich.console import Console
 from api import laboratories
 from api.app import create_app
 from api.demo_characters import IDENTITY_FIELDS, Character, addressed, character, scan
-from api.demo_letters import code_in, latest, text_of
+from api.demo_letters import arrived, code_in, latest, text_of
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
 from api.settings import Settings
@@ -387,14 +387,14 @@ def _summarise(story: Story, out: Console) -> None:
 def _serve_on(story: Story, out: Console) -> None:
     """Serve until Ctrl+C, and show the codes that people would read on their phones."""
     out.print(f"\n[bold]The portal[/bold]  {story.opened.settings.public_url}")
-    out.print(f"  sign in with phone {story.who.phone} and password «{PASSWORD}»; the SMS code appears here")
+    out.print(f"  sign in with phone {story.who.phone} and password «{PASSWORD}»; SMS and e-mail appear here")
     out.print("  Ctrl+C stops it\n")
-    shown = len(story.sms.accepted)
+    shown = 0, 0
     try:
         while True:
-            for message in story.sms.accepted[shown:]:
-                out.print(f"  SMS to {message.to}: {message.text}")
-            shown = len(story.sms.accepted)
+            before, shown = shown, (len(story.mail.accepted), len(story.sms.accepted))
+            for line in arrived(story.mail, story.sms, before, shown) if any(before) else ():
+                out.print(line, markup=False, soft_wrap=True)
             sleep(0.2)
     except (KeyboardInterrupt, SystemExit):
         out.print("  stopping …")

@@ -19,10 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-# Named twice, From can't be added to the message afterwards (RFC 6376, 8.15).
+# What is named once more than it is there can't be added to the message afterwards (RFC 6376, 8.15): whoever has a
+# letter of ours could else send it to anybody under another subject, and the signature would hold.
+_ONCE: Final = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")
+_NEVER: Final = ("cc", "reply-to", "sender", "content-transfer-encoding")
 _SIGNED: Final = (
-    *("from", "from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version"),
-    *("content-type", "content-language", "list-unsubscribe", "list-unsubscribe-post"),
+    *(name for once in _ONCE for name in (once, once)),
+    *("auto-submitted", "content-language", "list-unsubscribe", "list-unsubscribe-post"),
+    *_NEVER,
 )
 _RSA_BITS_MIN: Final = 1024  # RFC 8301: verifiers must not believe shorter ones
 
@@ -54,7 +58,7 @@ class Signer:
         """The message with its signature in front."""
         head, _, body = message.partition(b"\r\n\r\n")
         headers = _headers(head + b"\r\n")
-        names = [name for name in _SIGNED if name in headers]
+        names = [name for name in _SIGNED if name in headers or name in _NEVER]
         digest = base64.b64encode(hashlib.sha256(_relaxed_body(body)).digest()).decode()
         covered_names = ":\r\n  ".join(_rows(names))
         algorithm = "rsa-sha256" if isinstance(self.key, RSAPrivateKey) else "ed25519-sha256"
@@ -65,8 +69,8 @@ class Signer:
             f" bh={digest};\r\n"
             " b="
         ).encode()
-        # The second From is of a header that is not there: RFC 6376, 5.4.2 reads it as nothing.
-        covered = b"".join(headers[name] + b"\r\n" for name in dict.fromkeys(names))
+        # What is not there, or not a second time, RFC 6376, 5.4.2 reads as nothing.
+        covered = b"".join(headers[name] + b"\r\n" for name in dict.fromkeys(names) if name in headers)
         signature = base64.b64encode(self._sign(covered + _relaxed_header(unsigned))).decode()
         return unsigned + "\r\n  ".join(re.findall(r".{1,72}", signature)).encode() + b"\r\n" + message
 
@@ -97,4 +101,4 @@ def _relaxed_body(body: bytes) -> bytes:
 
 def _rows(names: Sequence[str]) -> list[str]:
     """No line of a header is longer than 78 characters."""
-    return [":".join(names[start : start + 4]) for start in range(0, len(names), 4)]
+    return [":".join(names[start : start + 3]) for start in range(0, len(names), 3)]

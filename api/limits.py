@@ -35,6 +35,7 @@ Act = Literal[
     "sample",
     "email-code",
     "contact-test",
+    "push",
     "staff-sign-in",
 ]
 
@@ -69,6 +70,9 @@ OF_ONE_SUBJECT: Final = MappingProxyType(
         # A letter to any address that is typed: nobody is flooded from here.
         "email-code": Limit(10, timedelta(days=1)),
         "contact-test": Limit(5, timedelta(hours=1)),
+        # Each stays in the ledger, and stands in the short list of what happened to the account: nobody pushes out
+        # of it what its owner should see.
+        "push": Limit(10, timedelta(days=1)),
         # A sample is a report for ever.
         "sample": Limit(5, timedelta(days=1)),
     }

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -47,20 +48,23 @@ class _NoFallback(gnu_gettext.NullTranslations):
 
 @cache
 def _catalogue(locale: Locale) -> gnu_gettext.GNUTranslations:
-    # Compiled in memory: the stdlib then chooses the plural form, and no .mo can be older than its .po.
-    words = None
+    # Compiled in memory: the stdlib then chooses the plural form, and no .mo can be older than its .po. One for all
+    # parts: asked one after the other, they would make a phrase cost as many look-ups as there are sections.
+    whole: Catalog | None = None
     for part in sorted(catalogue_files(locale)):
         with part.open("rb") as source:
             catalogue = read_po(source, locale=locale, abort_invalid=True)
-        compiled = BytesIO()
-        write_mo(compiled, catalogue)
-        compiled.seek(0)
-        further = gnu_gettext.GNUTranslations(compiled)
-        if words is None:
-            words = further
-        else:
-            words.add_fallback(further)
-    assert words is not None
+        if whole is None:
+            whole = catalogue
+            continue
+        for message in catalogue:
+            if message.id:  # else it is the header
+                whole[message.id] = message
+    assert whole is not None
+    compiled = BytesIO()
+    write_mo(compiled, whole)
+    compiled.seek(0)
+    words = gnu_gettext.GNUTranslations(compiled)
     words.add_fallback(_NoFallback())
     return words
 

@@ -45,6 +45,7 @@ class ReportsMatching:
         """Give reports that waited to patients who have become known and ready, a few at a time."""
         found = matching.recognised(self.ledger, after=self.held_after)
         for report_id, patient_id, kind in found:
+            self.held_after = report_id  # one that fails is passed by until all have had their turn
             match_held(self.ledger, report_id, patient_id, matched_by=kind)
         self.held_after = found[-1][0] if found else NOBODY
 
@@ -52,5 +53,6 @@ class ReportsMatching:
         """Let later versions that were held reach patients who permit them again, a few at a time."""
         found = matching.held(self.ledger, after=self.versions_after)
         for report_id in found:
+            self.versions_after = report_id
             release_held(self.ledger, report_id)
         self.versions_after = found[-1] if found else NOBODY

@@ -1,12 +1,15 @@
 """Settings: everything that an operator may choose, read from the environment here and nowhere else."""
 
+import ssl
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, FilePath, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.dkim import DkimKeyUnfitError, Signer
 from api.push_origins import PUSH_SERVICES
 from api.regions import REGIONS
 
@@ -72,7 +75,7 @@ class Settings(BaseSettings):
     smtp_username: str | None = None
     smtp_password: str | None = None
     # The authorities whose certificates the relay may show (PEM); without it, those of the system.
-    smtp_authorities: Path | None = None
+    smtp_authorities: FilePath | None = None
     smtp_connections: int = Field(default=16, ge=1, le=100)
     # Whether the relay is asked to tell of each letter that reached its mailbox (RFC 3461); needs bounce_domain.
     smtp_asks_delivery: bool = False
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
     document_limit_bytes: int = Field(default=10 * 1024 * 1024, ge=100_000)
     # DKIM, where the relay does not sign: the private key (PEM; RSA or Ed25519), where in DNS its public key stands,
     # and for which domain; without it, the sender's.
-    dkim_key: Path | None = None
+    dkim_key: FilePath | None = None
     dkim_selector: str = "letopis"
     dkim_domain: str | None = None
     # Letters that come back: their domain, whose MX leads to bounce_port here, and the name before the plus. Without
@@ -118,7 +121,7 @@ class Settings(BaseSettings):
     smpp_port: int = 2775
     smpp_tls: bool = False
     # The authorities whose certificates the centre may show (PEM); without it, those of the system.
-    smpp_authorities: Path | None = None
+    smpp_authorities: FilePath | None = None
     smpp_system_id: str = Field(default="", max_length=15, pattern=_ASCII)
     smpp_password: str = Field(default="", max_length=8, pattern=_ASCII)
     smpp_system_type: str = Field(default="", max_length=12, pattern=_ASCII)
@@ -140,6 +143,28 @@ class Settings(BaseSettings):
     def _are_regions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := set(value) - REGIONS.keys():
             raise ValueError(f"no such regions: {', '.join(sorted(unknown))}")
+        return value
+
+    @field_validator("dkim_key")
+    @classmethod
+    def _is_a_key(cls, value: Path | None) -> Path | None:
+        """Looked at when the program starts: else no letter went out, and nobody were told why."""
+        if value is not None:
+            try:
+                Signer.of_file(value, selector="", domain="")
+            except DkimKeyUnfitError:
+                message = "needs a private key in PEM: RSA of at least 1024 bits, or Ed25519"
+                raise ValueError(message) from None
+        return value
+
+    @field_validator("smtp_authorities", "smpp_authorities")
+    @classmethod
+    def _has_certificates(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                ssl.create_default_context(cafile=value)
+            except ssl.SSLError:
+                raise ValueError("has no certificates in PEM") from None
         return value
 
     @model_validator(mode="after")
@@ -169,3 +194,11 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Cookies are bound to the origin and to TLS when the portal is served by it."""
         return self.public_url.startswith("https://")
+
+
+def faults_of(error: ValidationError) -> Iterator[str]:
+    """What is wrong with the settings, each by the variable's name, and never by its value."""
+    for one in error.errors(include_input=False, include_url=False):
+        field, words = "".join(str(part) for part in one["loc"][:1]), one["msg"].removeprefix("Value error, ")
+        name = field if field.isupper() else f"LETOPIS_{field.upper()}"
+        yield f"{name}: {words}" if field else words

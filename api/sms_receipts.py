@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.arrivals import read_body
 from api.channels.kannel import receipt_seal
-from api.channels.short_message import NUMBER_UNKNOWN, Receipt, Taken, TakeReceipt
+from api.channels.short_message import NUMBER_UNKNOWN, Receipt, ReceiptAnswer, TakeReceipt
 from api.metrics import SMS_RECEIPTS
 from api.node import DATABASE_AWAY, Node
 from api.outcome import remote_id
@@ -119,7 +119,7 @@ def _require_token(right: str, authorization: str) -> None:
 
 async def _record(ledger: Ledger, notification_id: UUID, receipt: Receipt) -> None:
     known = await run_in_threadpool(_recorded, ledger, notification_id, receipt)
-    SMS_RECEIPTS.labels(Taken.RECORDED if known else Taken.UNKNOWN).inc()
+    SMS_RECEIPTS.labels(ReceiptAnswer.RECORDED if known else ReceiptAnswer.UNKNOWN).inc()
     if not known:
         raise ProblemError("not-found")
 
@@ -142,12 +142,12 @@ def _recorded(ledger: Ledger, notification_id: UUID, receipt: Receipt) -> bool:
 def take_into(ledger: Ledger) -> TakeReceipt:
     """For a provider that knows its own number of the message only."""
 
-    def take(receipt: Receipt) -> Taken:
+    def take(receipt: Receipt) -> ReceiptAnswer:
         try:
             found = by_remote_id(ledger, Channel.SMS, receipt.remote_id)
             known = found is not None and _recorded(ledger, found, receipt)
         except DATABASE_AWAY:
-            return Taken.LATER
-        return Taken.RECORDED if known else Taken.UNKNOWN
+            return ReceiptAnswer.LATER
+        return ReceiptAnswer.RECORDED if known else ReceiptAnswer.UNKNOWN
 
     return take

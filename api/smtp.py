@@ -213,7 +213,7 @@ class Connection:
     async def _start_tls(self) -> None:
         """What the relay, or somebody on the way, said before the handshake is not heard after it."""
         if "STARTTLS" not in self._offers:
-            raise NotServedError("not-offered")
+            raise NotServedError("tls-not-offered")
         await self._expect("STARTTLS", 220)
         assert self._relay.context is not None
         loop = asyncio.get_running_loop()
@@ -239,7 +239,7 @@ class Connection:
             await self._expect(_base64(username), 334)
             await self._expect(_base64(password), 235)
         else:
-            raise NotServedError("not-offered")
+            raise NotServedError("auth-not-offered")
 
     async def _expect(self, command: str, code: int) -> None:
         reply = await self._command(command)

@@ -1,6 +1,7 @@
 """A pool of connections to one relay: a message takes a kept one, or opens another, up to so many at once."""
 
 import asyncio
+import ssl
 from asyncio import Semaphore
 
 from api.outcome import Outcome, RefusedForNow
@@ -44,7 +45,9 @@ class Pool:
             return error.outcome
         except TimeoutError:
             return RefusedForNow("timeout")
-        except OSError:  # connection refused or lost, a certificate not trusted
+        except ssl.SSLCertVerificationError:
+            return RefusedForNow("certificate")
+        except OSError:  # the connection refused or lost
             return RefusedForNow("connection")
         outcome = refused or await connection.finish(self._timeout_seconds)
         if connection.is_ready:

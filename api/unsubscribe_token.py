@@ -9,6 +9,7 @@ from uuid import UUID
 from api import opaque_token
 from domain.channel import Channel
 from domain.values import PatientId
+from ledger.codec import Circumstances
 
 _USE: Final = b"unsubscribe"
 # The place of a channel never changes: letters lie in mailboxes for years.
@@ -25,3 +26,8 @@ def read(message_key: bytes, token: str) -> tuple[PatientId, Channel] | None:
     if content is None or len(content) != 17 or content[16] >= len(_CHANNELS):
         return None
     return PatientId(UUID(bytes=content[:16])), _CHANNELS[content[16]]
+
+
+def by_holder(patient_id: PatientId) -> Circumstances:
+    """Who acts by the token: whoever has the message, in its reader's place."""
+    return Circumstances(actor="link:unsubscribe", on_behalf_of=f"patient:{patient_id}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -60,6 +60,9 @@ VERSION_LATE = "version-late"
 NOT_IN_SIGHT = "not-in-sight"
 GUARDIANSHIP_OVER = "guardianship-over"
 WARD_CONSENT_MISSING = "ward-consent-missing"
+# What was decided so late that it is no news: a view made anew knows of what nobody was asked about at its time.
+NEWS_OLD = "news-old"
+NEWS_LIFE = timedelta(hours=72)
 
 # HL7 v2 table 0078, which FHIR interpretation continues: critically high, low, abnormal.
 _CRITICAL = frozenset({"HH", "LL", "AA"})

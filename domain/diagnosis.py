@@ -365,7 +365,6 @@ def _notices(facts: Facts) -> list[Finding]:
                 verdict=Verdict.YOURS,
                 code="notices-failed",
                 count=facts.notices.failed,
-                fields=("email",),
             )
         ]
     return _ok(Check.NOTICES)

@@ -24,12 +24,12 @@ def gather(notification: Notification, *, now: datetime, members: tuple[UUID, ..
 def join(notification: Notification, *, now: datetime, digest_id: UUID) -> NotificationJoined:
     """What was tried, or carries something of its own, is told by itself."""
     require_free(notification, now)
-    if not is_gathered(notification):
+    if not may_be_gathered(notification):
         raise NotificationNotDueError
     return NotificationJoined(digest_id=digest_id)
 
 
-def is_gathered(notification: Notification) -> bool:
+def may_be_gathered(notification: Notification) -> bool:
     """Whether it may be told together with others: it never was tried, and is nothing but news."""
     is_news = notification.about not in (About.DOCUMENT, About.PASSWORD) and notification.carries is None
     return is_news and not notification.attempt and not notification.members

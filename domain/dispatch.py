@@ -1,21 +1,22 @@
 """Dispatch: what is to become of a notification that a worker looks at, and of one whose attempt has ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain import notification
 from domain.announcement import About, guardian_notice_barrier
 from domain.dead_letter import abandon
-from domain.digest import is_gathered
-from domain.notice_hours import when
+from domain.digest import may_be_gathered
+from domain.notice_hours import DAY, when
 from domain.notification import (
     Notification,
     NotificationAbandoned,
     NotificationEvent,
     NotificationFailed,
     NotificationHandedOver,
+    NotificationOutcomeUnknown,
     NotificationStatus,
 )
 from domain.permission import Grounds, document_notice_barrier, notice_barrier
@@ -65,7 +66,7 @@ def put_aside(
     waits = when(
         grounds.receiving or EVERYTHING_WANTED,
         channel=state.channel,
-        requested_at=_gathered_since(looked),
+        requested_at=_gathered_since(looked, now),
         now=now,
         is_urgent=state.is_urgent,
         default_zone=default_zone,
@@ -75,9 +76,12 @@ def put_aside(
     return notification.postpone(state, now=now, until=waits[0], waits_for=waits[1])
 
 
-def _gathered_since(looked: Looked) -> datetime | None:
-    """From when on it may wait for a digest; None if it goes in none, or went in one."""
-    return None if looked.state.attempt or looked.state.about in ASKED_FOR else looked.requested_at
+def _gathered_since(looked: Looked, now: datetime) -> datetime | None:
+    """From when on it may wait for a digest; None if it goes in none, or went in one, or by a clock that was wrong
+    is of a day to come: then it would wait until that day."""
+    is_to_come = looked.requested_at > now + DAY
+    goes_alone = looked.state.attempt or looked.state.about in ASKED_FOR
+    return None if goes_alone or is_to_come else looked.requested_at
 
 
 def life_until(looked: Looked, grounds: Grounds, *, default_zone: str) -> datetime:
@@ -99,7 +103,7 @@ def gathered(ready: Sequence[Looked]) -> list[list[Looked]]:
     groups: dict[object, list[Looked]] = {}
     for looked in ready:
         state = looked.state
-        alone = not is_gathered(state)
+        alone = not may_be_gathered(state)
         key = looked.notification_id if alone else (state.told, state.patient_id, state.channel)
         groups.setdefault(key, []).append(looked)
     return list(groups.values())
@@ -117,17 +121,24 @@ def failed(
     )
 
 
+def within_life(unknown: NotificationOutcomeUnknown, life_until: datetime) -> NotificationOutcomeUnknown:
+    """An attempt without an answer is repeated no later than its notification lives: then it is left unknown, and is
+    seen."""
+    is_beyond = unknown.retry_at is not None and unknown.retry_at > life_until
+    return replace(unknown, retry_at=None) if is_beyond else unknown
+
+
 def settled(
     state: Notification, attempt: int, events: tuple[NotificationEvent, ...]
 ) -> tuple[NotificationEvent, ...]:
     """What of an attempt's outcome is still news. Its worker may have been thought dead, or the provider's receipt
-    was faster: that it was handed over then still counts, that it failed does not. Of an attempt that another one
-    followed, nothing does."""
+    was faster: that it was handed over then still counts, also where it is to be tried again, that it failed does
+    not. Of an attempt that another one followed, nothing does."""
     if state.attempt != attempt:
         return ()
     if state.status is NotificationStatus.ATTEMPTED:
         return events
     s = NotificationStatus
-    is_late = state.status in (s.WAITING, s.UNKNOWN, s.DELIVERED)
+    is_late = state.status in (s.WAITING, s.UNKNOWN, s.DELIVERED, s.POSTPONED, s.REQUESTED)
     is_handed_over = any(isinstance(event, NotificationHandedOver) for event in events)
     return events if is_late and is_handed_over else ()

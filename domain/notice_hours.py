@@ -62,6 +62,8 @@ RINGING = frozenset({Channel.SMS, Channel.PUSH})
 # What comes shortly before a digest goes with the next one: else a view that is a moment behind would bring two.
 GATHERED_BEFORE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+# Nothing is put off further: a week's digest, and the quiet hours that it comes in.
+AHEAD_MAX = timedelta(days=10)
 
 # Decisions: the rules.
 
@@ -106,6 +108,11 @@ def when(
     if channel in RINGING and not (is_urgent and hours.urgent_at_night):
         at = quiet_until(hours, zone, at)
     return None if at <= now else (at, wait)
+
+
+def has_come(at: datetime | None, now: datetime) -> bool:
+    """Whether it is time. What lies further ahead than anything is put off was said by a clock that was wrong."""
+    return at is None or at <= now or at > now + AHEAD_MAX
 
 
 # By the periodicity that a patient chose: receiving.Periodicity.

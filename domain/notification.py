@@ -14,7 +14,7 @@ from uuid import UUID
 
 from domain.announcement import About
 from domain.channel import Channel
-from domain.notice_hours import Wait
+from domain.notice_hours import Wait, has_come
 from domain.permission import GUARDIANSHIP, Basis
 from domain.receiving import DocumentFormat
 from domain.values import PatientId
@@ -371,7 +371,7 @@ def give_up_lease(
     notification: Notification, *, now: datetime, retry_at: datetime
 ) -> NotificationOutcomeUnknown:
     """The worker that took it died. It may have sent it: see `unknown`."""
-    lease_is_over = notification.due_at is not None and notification.due_at <= now
+    lease_is_over = notification.due_at is not None and has_come(notification.due_at, now)
     if notification.status is not NotificationStatus.ATTEMPTED or not lease_is_over:
         raise NotificationNotDueError
     return unknown(notification, stage="worker-lost", retry_at=retry_at)
@@ -395,6 +395,6 @@ def require_free(notification: Notification, now: datetime) -> None:
     """Refused unless it is to be sent by now, and nobody has it. One that was put off may be looked at any time:
     what it waits for may have been chosen anew."""
     is_put_off = notification.status is NotificationStatus.POSTPONED
-    is_due = is_put_off or notification.due_at is None or notification.due_at <= now
+    is_due = is_put_off or has_come(notification.due_at, now)
     if notification.status not in FREE or not is_due:
         raise NotificationNotDueError

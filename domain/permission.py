@@ -30,6 +30,7 @@ IDENTITY_UNCONFIRMED = "identity-unconfirmed"
 POLICY_UNLINKED = "policy-unlinked"
 # Why a person is not told by a channel.
 CONSENT_WITHDRAWN = "consent-withdrawn"
+CONSENT_OUTDATED = "consent-outdated"
 EMAIL_MISSING = "email-missing"
 EMAIL_UNCONFIRMED = "email-unconfirmed"
 EMAIL_UNREACHABLE = "email-unreachable"
@@ -42,6 +43,9 @@ GUARDIANSHIP = "guardianship"
 DOCUMENTS_CONSENT_MISSING = "documents-consent-missing"
 DOCUMENTS_CONSENT_EXPIRED = "documents-consent-expired"
 DOCUMENTS_CONSENT_WITHDRAWN = "documents-consent-withdrawn"
+
+# The first edition of the consent to notices names e-mail only; from this one on it names every channel.
+EVERY_CHANNEL_SINCE = 2
 
 BARRIERS = (
     ORGANISATION_NOT_LINKED,
@@ -128,7 +132,16 @@ def notice_barrier(grounds: Grounds, *, channel: Channel) -> str | None:
         return lacking
     if not (grounds.receiving or EVERYTHING_WANTED).notices(channel):
         return NOT_WANTED
+    if not names_channel(grounds.notices, channel):
+        return CONSENT_OUTDATED
     return address_barrier(grounds, channel)
+
+
+def names_channel(notices: Consent | None, channel: Channel) -> bool:
+    """Whether the text that was agreed to names the channel."""
+    return channel is Channel.EMAIL or (
+        notices is not None and notices.document.version >= EVERY_CHANNEL_SINCE
+    )
 
 
 def notices_consent_barrier(grounds: Grounds) -> str | None:

@@ -17,11 +17,15 @@ def deliver(notification: Notification, *, remote_id: str) -> tuple[Notification
     return (NotificationDelivered(remote_id=remote_id),)
 
 
-def take_back(notification: Notification, *, remote_id: str, reason: str) -> tuple[NotificationReturned, ...]:
+def take_back(
+    notification: Notification, *, remote_id: str, reason: str, told_before: frozenset[str]
+) -> tuple[NotificationReturned, ...]:
     """The provider could not deliver what it took; nothing if that was known, or it says the opposite of what it
-    said before."""
-    is_settled = notification.status in (NotificationStatus.DELIVERED, NotificationStatus.RETURNED)
-    if not notification.attempt or is_settled:
+    said before. `told_before` are the numbers that were returned already: what is said again of one of them is of an
+    older attempt than one that an operator wanted since. While that one was not made yet, so is whatever is said."""
+    s = NotificationStatus
+    is_settled = notification.status in (s.DELIVERED, s.RETURNED, s.REQUESTED)
+    if not notification.attempt or is_settled or remote_id in told_before:
         return ()
     return (NotificationReturned(remote_id=remote_id, reason=reason),)
 

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from domain import announcement
+from domain import announcement, notification
 from domain.announcement import VERSION_LATE, About, Announcement, ChannelsSuppressed
 from domain.channel import Channel
-from domain.notification import NotificationRequested
+from domain.dead_letter import abandon
+from domain.notification import FREE, NotificationRequested
 from domain.permission import Basis
 from domain.report import Report
+from domain.sample_report import SENDER
 from domain.values import PatientId
+from ledger.onboarding import laboratory_id
 from ledger.permissions import NOTICES, Permissions
 from ledger.recorder import Guard
-from ledger.sample_reports import sender_id
 from ledger.store import Ledger, Write
 
 
@@ -57,7 +59,8 @@ def announcement_of(
         report_version=state.current_version,
         about=announcement.about_of_version(state.current_version, state.status) if is_known else None,
         # Who asks for a sample waits for it.
-        is_urgent=announcement.is_urgent(state.current) or state.laboratory_id == sender_id(ledger),
+        is_urgent=announcement.is_urgent(state.current)
+        or state.laboratory_id == laboratory_id(ledger, SENDER.handle),
     )
     decided = announcement.announce(permitted.grounds)
     return told(ledger, news, decided, consent=permitted.guards[NOTICES], basis=permitted.notice_basis)
@@ -90,6 +93,17 @@ def not_announced(
     news, or it is not permitted to reach the patient."""
     news = News(patient_id=patient_id, report_id=report_id, report_version=report_version)
     return told(ledger, news, announcement.announce_nothing(reason), consent=None, basis=basis)
+
+
+def called_off(ledger: Ledger, news: News, *, reason: str) -> tuple[Write, ...]:
+    """That the patient is told no more of what nobody has tried to tell yet."""
+    streams = [notification_stream(ledger, news, channel) for channel in Channel]
+    folded = ledger.load_all(*((stream_id, notification.evolve) for stream_id in streams))
+    return tuple(
+        Write(stream_id, version, (abandon(state, reason=reason),))
+        for stream_id, (state, version) in zip(streams, folded, strict=True)
+        if state is not None and state.status in FREE and not state.attempt
+    )
 
 
 def told(

@@ -19,8 +19,6 @@ from ledger.codec import Circumstances, RecordedEvent
 from ledger.commands import PatientNotFoundError, change
 from ledger.store import Ledger, Position
 
-NOTHING = Position(0, ())
-
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
@@ -55,24 +53,31 @@ def mark_unreachable(
     of it: a letter to the address before may come back days later."""
 
     def decide(state: Patient | None) -> tuple[ContactUnreachable, ...]:
+        # Asked after the state was read: what is confirmed in between makes the append a conflict.
+        if _is_of_another(ledger, patient_id, channel, sent_at):
+            return ()
         return patient.lose(_known(state), channel, reason=reason)
 
-    proved_at = _proved_at(ledger, patient_id, channel)
-    if sent_at is not None and proved_at is not None and sent_at < proved_at:
-        return NOTHING
     return change(ledger, patient_id, patient.evolve, decide, by, subject=patient_id)
 
 
-def mark_reachable(ledger: Ledger, patient_id: PatientId, channel: Channel, by: Circumstances) -> Position:
-    """Something arrived by this channel; nothing if it was not thought to be lost."""
-    return change(
-        ledger,
-        patient_id,
-        patient.evolve,
-        lambda state: patient.reach(_known(state), channel),
-        by,
-        subject=patient_id,
-    )
+def mark_reachable(
+    ledger: Ledger,
+    patient_id: PatientId,
+    channel: Channel,
+    by: Circumstances,
+    *,
+    sent_at: datetime | None = None,
+) -> Position:
+    """Something arrived by this channel; nothing if it was not thought to be lost. As in `mark_unreachable`, what
+    was sent before says nothing of the contact in use."""
+
+    def decide(state: Patient | None) -> tuple[ContactReachable, ...]:
+        if _is_of_another(ledger, patient_id, channel, sent_at):
+            return ()
+        return patient.reach(_known(state), channel)
+
+    return change(ledger, patient_id, patient.evolve, decide, by, subject=patient_id)
 
 
 def unreachable_of(ledger: Ledger, patient_id: PatientId) -> dict[Channel, Unreachable]:
@@ -110,6 +115,12 @@ def latest_tests(ledger: Ledger, patient_id: PatientId) -> dict[Channel, LatestT
 
 def _tests_stream(ledger: Ledger, patient_id: PatientId) -> UUID:
     return ledger.stream_id("contact-tests", str(patient_id))
+
+
+def _is_of_another(ledger: Ledger, patient_id: PatientId, channel: Channel, sent_at: datetime | None) -> bool:
+    """Whether what was sent then may have gone to the contact before."""
+    proved_at = _proved_at(ledger, patient_id, channel) if sent_at is not None else None
+    return sent_at is not None and proved_at is not None and sent_at < proved_at
 
 
 def _proved_at(ledger: Ledger, patient_id: PatientId, channel: Channel) -> datetime | None:

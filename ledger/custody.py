@@ -31,7 +31,8 @@ class KeyNotUnwrappedError(Exception):
 class Custody:
     """Secrets of one ledger. `wrapping_keys` are by epoch; new keys are wrapped by the latest.
     `index_key` makes marks, which can be made anew under another key; `stream_key` makes stream ids,
-    which are for ever; `log_seed` signs checkpoints; `message_key` serves codes and Message-IDs."""
+    which are for ever; `log_seed` signs checkpoints; from `message_key` follows what goes out with messages:
+    codes, Message-IDs, tokens of links and return addresses, passwords of documents, the key of pushes."""
 
     folder: Path
     wrapping_keys: dict[int, bytes]

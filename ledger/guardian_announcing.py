@@ -38,11 +38,12 @@ BY = Circumstances(actor="system:sender")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guardian:
     """Who may have to be told. `was_told`: something of the report was sent to them, so that it left the cabinet
-    is news for them."""
+    is news for them. `news_at`: since when it is the ward's."""
 
     guardianship_id: UUID
     guardian_id: PatientId
     was_told: bool = False
+    news_at: datetime | None = None
 
 
 def announce_to_guardian(ledger: Ledger, guardian: Guardian, news: News, *, now: datetime) -> bool:
@@ -94,17 +95,24 @@ def _decided(
     }
     also = tuple(what for what in guards if what not in own_guards)
     basis = basis_of(guards, (*looked_at_for_notices(own), *also), at=now)
-    untold = None if barrier else _untold(ledger, guardian, news, state)
+    untold = None if barrier else _untold(ledger, guardian, news, state, now)
     decided = announcement.announce_to_guardian(own, ward, barrier=barrier or untold)
     # What is not announced to the ward either rests on no permission.
     writes = told(ledger, news, decided, consent=own_guards[NOTICES], basis=None if untold else basis)
     return writes, tuple(guards.values())
 
 
-def _untold(ledger: Ledger, guardian: Guardian, news: News, state: Report | None) -> str | None:
-    """Why a version is no news for anybody: the ward does not have it, or has another by now."""
+def _untold(
+    ledger: Ledger, guardian: Guardian, news: News, state: Report | None, now: datetime
+) -> str | None:
+    """Why a version is no news for anybody: the ward does not have it, or has another by now, or had it long ago."""
+    is_old = guardian.news_at is not None and now > guardian.news_at + announcement.NEWS_LIFE
+    if news.about is About.WITHDRAWN and not guardian.was_told:
+        return announcement.NOT_IN_SIGHT
+    if is_old:
+        return announcement.NEWS_OLD
     if news.about is About.WITHDRAWN:
-        return None if guardian.was_told else announcement.NOT_IN_SIGHT
+        return None
     if state is None or state.patient_id != news.patient_id:
         return SUPERSEDED
     for recorded in ledger.read(silence_stream(ledger, replace(news, recipient_id=None))):

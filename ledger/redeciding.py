@@ -100,10 +100,11 @@ def _again(
 ) -> str | None:
     event = recorded.event
     if basis.of(NOTICES) is None or channel is None:
+        grounds = grounds_of(ledger, basis)
         organisation_id, study_types = _report_of(ledger, recorded)
-        return rules.of_reports(
-            grounds_of(ledger, basis), organisation_id=organisation_id, study_types=study_types
-        )
+        if grounds.linkage is not None:
+            organisation_id = grounds.linkage.organisation_id  # of a sample it is not who sent it
+        return rules.of_reports(grounds, organisation_id=organisation_id, study_types=study_types)
     assert isinstance(event, Notice)
     return _of_guardian(ledger, event, basis) or rules.of_notices(grounds_of(ledger, basis), channel=channel)
 

@@ -8,11 +8,15 @@ from domain.report import UnmatchReason
 from domain.sample_report import SENDER, SampleReport, SampleReportRequested
 from domain.study_type import StudyType
 from domain.values import LaboratoryId, OrganisationId, PatientId
+from ledger.announcing import News, called_off
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
 from ledger.onboarding import laboratory_id
 from ledger.permissions import permissions_of_all
 from ledger.store import Ledger, Position, Write
+
+# Why nobody is told of it any more.
+SAMPLE_REMOVED = "sample-removed"
 
 
 def sample_stream(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> UUID:
@@ -79,7 +83,7 @@ def record_arrival(
 def remove_sample(
     ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
 ) -> Position | None:
-    """The sample leaves the cabinet, and its history stays; None if there is none."""
+    """The sample leaves the cabinet, and its history stays; None if there is none. Notices that wait are called off."""
     stream_id = sample_stream(ledger, patient_id, organisation_id)
 
     def act() -> Position | None:
@@ -92,6 +96,8 @@ def remove_sample(
         if filed is not None and filed.patient_id == patient_id:
             gone = report.withdraw(filed, reason=UnmatchReason.SAMPLE_REMOVED)
             writes.append(Write(state.report_id, filed_version, gone, state.report_id))
+            news = News(patient_id=patient_id, report_id=state.report_id, report_version=1)
+            writes += called_off(ledger, news, reason=SAMPLE_REMOVED)
         return ledger.append(*writes, circumstances=by)
 
     return decide_again(act)

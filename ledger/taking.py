@@ -5,6 +5,7 @@ obeyed, and the addresses that are used are those of that position.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +14,7 @@ from domain import announcement, dead_letter, dispatch, guardianship, identity, 
 from domain.announcement import About
 from domain.digest import gather, join
 from domain.dispatch import ASKED_FOR, UNKNOWN_WAIT, Looked
+from domain.notice_hours import has_come
 from domain.notification import (
     FREE,
     Notification,
@@ -39,11 +41,13 @@ from ledger.permissions import (
     of_ward,
 )
 from ledger.recorder import Guard, StreamConflictError
-from ledger.store import Ledger, Write
+from ledger.store import Ledger, StreamErasedError, Write
 
 BY = Circumstances(actor="system:sender")
 # More than that nobody reads in one message; the rest goes with the next one.
 MEMBERS_MAX = 100
+# Why nobody is told: the keys of whom it tells, or of whom it speaks, were destroyed.
+ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +114,12 @@ def take(ledger: Ledger, due: Sequence[Due], taking: Taking) -> Round:
     """The attempts that are now this worker's. Who was faster has the others. Some five queries and one append,
     however many are due."""
     looked = _look(ledger, due)
-    steps = [_lost(one, taking) for one in looked if _is_lost(one, taking.now)]
+    lost = [one for one in looked if _is_lost(one, taking.now)]
     free = [one for one in looked if one.state.status in FREE]
-    permitted = _permitted(ledger, free, at=taking.now)
+    permitted = _permitted(ledger, [*lost, *free], at=taking.now)
+    steps = [_lost(one, permitted, taking) for one in lost]
+    steps += [_nobodys(one) for one in free if not _people(one) <= permitted.keys()]
+    free = [one for one in free if _people(one) <= permitted.keys()]
     sights = {one.notification_id: _sight(ledger, one.state, permitted, taking.now) for one in free}
     ready: list[Looked] = []
     for one in free:
@@ -159,27 +166,49 @@ def _look(ledger: Ledger, due: Sequence[Due]) -> list[Looked]:
 
 
 def _permitted(ledger: Ledger, looked: Sequence[Looked], *, at: datetime) -> _Permitted:
-    people = {one.state.told: None for one in looked} | {one.state.patient_id: None for one in looked}
-    return notices_permitted_of_all(ledger, list(people), at=at)
+    """Who was erased is not in it."""
+    people = dict.fromkeys(person for one in looked for person in sorted(_people(one)))
+    try:
+        return notices_permitted_of_all(ledger, list(people), at=at)
+    except StreamErasedError:
+        found: dict[PatientId, tuple[Grounds, Mapping[str, Guard]]] = {}
+        for person in people:
+            with suppress(StreamErasedError):
+                found |= notices_permitted_of_all(ledger, [person], at=at)
+        return found
+
+
+def _people(looked: Looked) -> set[PatientId]:
+    """Whom it tells, and of whom it speaks."""
+    return {looked.state.told, looked.state.patient_id}
+
+
+def _nobodys(looked: Looked) -> _Step:
+    """One of the two is nobody any more."""
+    given_up = dead_letter.abandon(looked.state, reason=ERASED)
+    return _Step((Write(looked.notification_id, looked.version, (given_up,)),))
 
 
 def _is_lost(looked: Looked, now: datetime) -> bool:
     state = looked.state
-    is_over = state.due_at is not None and state.due_at <= now
-    return state.status is NotificationStatus.ATTEMPTED and is_over
+    return state.status is NotificationStatus.ATTEMPTED and has_come(state.due_at, now)
 
 
-def _lost(looked: Looked, taking: Taking) -> _Step:
+def _lost(looked: Looked, permitted: _Permitted, taking: Taking) -> _Step:
     """Its worker died: nobody knows whether it was sent."""
     now = taking.now
     lost = notification.give_up_lease(looked.state, now=now, retry_at=now + UNKNOWN_WAIT)
+    if looked.state.told in permitted:
+        grounds, _ = permitted[looked.state.told]
+        zone = taking.zone_of(grounds.patient)
+        lost = dispatch.within_life(lost, dispatch.life_until(looked, grounds, default_zone=zone))
     return _Step((Write(looked.notification_id, looked.version, (lost,)),))
 
 
 def _refused(looked: Looked, permitted: _Permitted, sight: _Sight, taking: Taking) -> _Step | None:
     """What is recorded of one that is not to be sent now; None if it is."""
     state, now = looked.state, taking.now
-    if state.status is not NotificationStatus.POSTPONED and state.due_at is not None and state.due_at > now:
+    if state.status is not NotificationStatus.POSTPONED and not has_come(state.due_at, now):
         return _Step(())  # the view is behind
     grounds, guards = permitted[state.told]
     of_patient, _ = permitted[state.patient_id]

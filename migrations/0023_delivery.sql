@@ -53,6 +53,7 @@ CREATE TABLE delivery.untold (
     report_version integer,
     about text DEFAULT '',
     position bigint NOT NULL,
+    at timestamptz NOT NULL,
     PRIMARY KEY (guardianship_id, report_id, report_version, about)
 );
 CREATE INDEX untold_position_idx ON delivery.untold (position);

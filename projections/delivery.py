@@ -5,7 +5,7 @@ notification joined a digest follows the digest.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from domain.announcement import ChannelsSuppressed
 from domain.channel import Channel
 from domain.consent import ConsentExpired, ConsentGranted, ConsentWithdrawn
 from domain.guardianship import GuardianshipConfirmed, GuardianshipEnded
-from domain.notice_hours import NoticeHoursChosen
+from domain.notice_hours import AHEAD_MAX, NoticeHoursChosen
 from domain.notification import (
     NotificationAbandoned,
     NotificationAttempted,
@@ -68,8 +68,8 @@ class NotificationRow:
 
 @dataclass(frozen=True, slots=True)
 class UntoldRow:
-    """A guardian for whom it was not decided yet whether they are told of this version of a ward's report;
-    `was_told`: something of the report was sent to them, or is to be."""
+    """A guardian for whom it was not decided yet whether they are told of this version of a ward's report, which was
+    the ward's news `at` that time; `was_told`: something of the report was sent to them, or is to be."""
 
     guardianship_id: UUID
     guardian_id: PatientId
@@ -77,18 +77,15 @@ class UntoldRow:
     report_id: UUID
     report_version: int
     about: str | None
+    at: datetime
     was_told: bool
 
 
 # How events change the rows.
 
-_COLUMNS = (
-    "notification_id, patient_id, report_id, report_version, channel, status, attempt, due_at, reason,"
-    " requested_at, changed_at, about, recipient_id, is_urgent, carries, remote_id, waits_for, digest_id,"
-    " lives_since, superseded_by"
-)
+COLUMNS = ", ".join(one.name for one in fields(NotificationRow))
 _OPEN = f"""
-INSERT INTO notifications ({_COLUMNS})
+INSERT INTO notifications ({COLUMNS})
 SELECT one.notification_id, %(patient_id)s, %(report_id)s, %(report_version)s, one.channel, %(status)s, 0, NULL,
     one.reason, %(at)s, %(at)s, %(about)s, %(recipient_id)s, %(is_urgent)s, %(carries)s, NULL, NULL, NULL, %(at)s, NULL
 FROM unnest(%(ids)s::uuid[], %(channels)s::text[], %(reasons)s::text[]) AS one (notification_id, channel, reason)
@@ -130,7 +127,7 @@ UPDATE notifications SET due_at = NULL
 WHERE status = 'postponed' AND (patient_id = %(patient_id)s OR recipient_id = %(patient_id)s)
 """
 _UNTOLD = """
-INSERT INTO untold SELECT guardianship_id, guardian_id, ward_id, %s, %s, %s, %s FROM guardians WHERE ward_id = %s
+INSERT INTO untold SELECT guardianship_id, guardian_id, ward_id, %s, %s, %s, %s, %s FROM guardians WHERE ward_id = %s
 ON CONFLICT DO NOTHING
 """
 _TOLD = """
@@ -254,7 +251,7 @@ def _guardians_told(rows: Rows, recorded: RecordedEvent, event: _Opening, wards:
     if event.recipient_id is not None:
         rows.execute(_TOLD, (event.recipient_id, *version))
     elif event.patient_id in wards:
-        rows.execute(_UNTOLD, (*version, recorded.position, event.patient_id))
+        rows.execute(_UNTOLD, (*version, recorded.position, recorded.recorded_at, event.patient_id))
 
 
 def _wards(rows: Rows, events: Sequence[RecordedEvent]) -> set[UUID]:
@@ -292,17 +289,23 @@ def _changed(
 
 # Queries.
 
-# Four ranges of two indexes, so that nothing is looked at that waits: urgent or not, due at once or since a time.
+# Six ranges of two indexes, so that nothing is looked at that waits: urgent or not, due at once or since a time, or
+# put off by a clock that was wrong.
 _OPEN_NOW = f"""
-SELECT {_COLUMNS} FROM delivery.notifications WHERE channel = %(channel)s AND digest_id IS NULL
+SELECT {COLUMNS} FROM delivery.notifications WHERE channel = %(channel)s AND digest_id IS NULL
     AND status IN ('requested', 'postponed', 'waiting', 'attempted')
 """
+_BY_WRONG_CLOCK = "due_at > %(beyond)s ORDER BY due_at"
 _DUE = (
     "SELECT * FROM ("
     + " UNION ALL ".join(
         f"({_OPEN_NOW} AND is_urgent = {is_urgent} AND {since} LIMIT %(limit)s)"
         for is_urgent in ("true", "false")
-        for since in ("due_at IS NULL ORDER BY requested_at", "due_at <= %(now)s ORDER BY due_at")
+        for since in (
+            "due_at IS NULL ORDER BY requested_at",
+            "due_at <= %(now)s ORDER BY due_at",
+            _BY_WRONG_CLOCK,
+        )
     )
     + ") AS found ORDER BY is_urgent DESC, coalesce(due_at, requested_at), notification_id LIMIT %(limit)s"
 )
@@ -312,7 +315,9 @@ def due(ledger: Ledger, channel: Channel, *, now: datetime, limit: int = 100) ->
     """What is to be looked at now by the channel's sender, and attempts whose worker has died: the urgent first,
     then what has waited longest. What joined a digest goes with it."""
     with ledger.pool.connection() as connection:
-        found = connection.execute(_DUE.encode(), {"channel": channel, "now": now, "limit": limit}).fetchall()
+        found = connection.execute(
+            _DUE.encode(), {"channel": channel, "now": now, "beyond": now + AHEAD_MAX, "limit": limit}
+        ).fetchall()
     return [NotificationRow(*row) for row in found]
 
 
@@ -331,7 +336,7 @@ def notifications_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200)
     """What the patient was told, and what others were told of them, the latest first."""
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
-            f"SELECT {_COLUMNS} FROM delivery.notifications WHERE patient_id = %s"
+            f"SELECT {COLUMNS} FROM delivery.notifications WHERE patient_id = %s"
             " ORDER BY requested_at DESC, notification_id LIMIT %s".encode(),
             (patient_id, limit),
         ).fetchall()
@@ -342,7 +347,7 @@ def untold(ledger: Ledger, *, limit: int = 100) -> list[UntoldRow]:
     """Guardians who may have to be told, in the order of the ledger."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
-            "SELECT guardianship_id, guardian_id, ward_id, report_id, report_version, nullif(about, ''), EXISTS"
+            "SELECT guardianship_id, guardian_id, ward_id, report_id, report_version, nullif(about, ''), at, EXISTS"
             " (SELECT FROM delivery.notifications AS one WHERE one.report_id = untold.report_id"
             " AND one.recipient_id = guardian_id AND one.status <> 'suppressed') FROM delivery.untold"
             " ORDER BY position, guardianship_id, report_id, report_version, about LIMIT %s",

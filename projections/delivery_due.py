@@ -5,15 +5,10 @@ from datetime import datetime
 
 from domain.channel import Channel
 from ledger.store import Ledger
-from projections.delivery import NotificationRow
+from projections.delivery import COLUMNS, NotificationRow
 
-_COLUMNS = (
-    "notification_id, patient_id, report_id, report_version, channel, status, attempt, due_at, reason,"
-    " requested_at, changed_at, about, recipient_id, is_urgent, carries, remote_id, waits_for, digest_id,"
-    " lives_since, superseded_by"
-)
 _FRESH = (
-    f"SELECT {_COLUMNS} FROM delivery.notifications WHERE channel = %(channel)s AND digest_id IS NULL"
+    f"SELECT {COLUMNS} FROM delivery.notifications WHERE channel = %(channel)s AND digest_id IS NULL"
     " AND status IN ('requested', 'postponed') AND attempt = 0 AND coalesce(due_at, requested_at) <= %(now)s"
 )
 # Two queries of one index each: who is told of themselves, and guardians.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from domain.guardianship import (
@@ -11,10 +11,8 @@ from domain.guardianship import (
     GuardianshipRefused,
     GuardianshipRequested,
 )
-from domain.study_type import StudyType
 from domain.takeover import CabinetClaimed, CabinetClaimRefused, CabinetHandedOver
 from domain.values import PatientId
-from ledger import guardianship
 from ledger.codec import RecordedEvent
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
@@ -163,19 +161,6 @@ def waiting(ledger: Ledger) -> int:
             " + (SELECT count(*) FROM guardianship.claims WHERE status = 'claimed')"
         ).fetchone()
     return int(row[0]) if row else 0
-
-
-def guardians_to_tell(
-    ledger: Ledger, ward_id: PatientId, study_types: frozenset[StudyType], *, on: date | None = None
-) -> tuple[PatientId, ...]:
-    """Who is to be told that a ward has a report of these types: each who may see it today, by the
-    guardianship itself and not by this view."""
-    told = []
-    for row in relations_of_ward(ledger, ward_id):
-        found = guardianship.acting(ledger, row.guardianship_id, row.guardian_id, on=on)
-        if found is not None and found.ward_id == ward_id and found.sight.covers(study_types):
-            told.append(row.guardian_id)
-    return tuple(told)
 
 
 GUARDIANSHIP = Projection(

@@ -25,8 +25,9 @@ EDGES = {
     "projections/follow.py": {"run", "_take", "take", "_take_alone"},
     "api/reports_matching.py": {"run"},
     "api/sending/guardians.py": {"run"},
+    "api/guardian_notices.py": {"tell_guardians"},
     # One notification that can't be read, or made, must not stop its channel.
-    "api/sending/worker.py": {"run", "_taken", "_handed"},
+    "api/sending/worker.py": {"run", "_taken", "_handed", "_conclude"},
     "api/clockwork.py": {"run", "_take"},
     # A receipt that fails must not be the last that a centre of SMS tells us.
     "api/channels/smpp.py": {"_take_delivered"},

@@ -25,6 +25,7 @@ import orjson
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from webpush import WebPush, WebPushSubscription  # type: ignore[import-untyped]
 
+from api.channels.http_failures import GATEWAY_TIMEOUT, NOT_SENT
 from api.channels.notice import Notice, NoticeKind, PushAddress
 from api.channels.retry_after import seconds_of
 from api.node import DATABASE_AWAY
@@ -50,15 +51,6 @@ _GONE: Final = frozenset({404, 410})
 # Not about this message: our word for who we are, the service's pace, its clock. What it does not take for another
 # reason, it never will.
 _FOR_NOW: Final = frozenset({401, 408, 425, 429})
-_GATEWAY_TIMEOUT: Final = 504
-_NOT_SENT: Final = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.ProxyError,
-    httpx2.WriteError,
-    httpx2.WriteTimeout,
-)
 # What counts when several browsers were told: that one took it; else that one may have, or may later.
 _BEST: Final[Mapping[type, int]] = MappingProxyType(
     {HandedOver: 3, Unknown: 2, RefusedForNow: 1, RefusedForGood: 0}
@@ -107,7 +99,7 @@ class PushSender:
             return RefusedForGood("push-missing")
         if notice.kind is NoticeKind.PASSWORD:
             return RefusedForGood("not-by-push")  # a locked screen would show it
-        topic = _topic(notice.notification_id, self.custody.message_key)
+        topic = topic_of(notice.notification_id, self.custody.message_key)
         content = _content(notice, topic)
         outcomes = await asyncio.gather(
             *(self._push(notice, browser, content, topic) for browser in notice.browsers)
@@ -164,7 +156,7 @@ class PushSender:
             ):
                 await _read_out(response)
                 return _outcome(response)
-        except _NOT_SENT:
+        except NOT_SENT:
             return RefusedForNow("connection")
         except (TimeoutError, httpx2.TimeoutException):
             return Unknown("timeout-after-request")
@@ -197,7 +189,7 @@ def _outcome(response: httpx2.Response) -> Outcome:
         return HandedOver(_message_id(response))
     if status in _GONE:
         return RefusedForGood("subscription-gone")
-    if status == _GATEWAY_TIMEOUT:  # a proxy of the service gave up in our place
+    if status == GATEWAY_TIMEOUT:
         return Unknown(str(status))
     if 400 <= status < 500 and status not in _FOR_NOW:
         return RefusedForGood(str(status))
@@ -215,7 +207,7 @@ def _seconds_left(notice: Notice) -> int:
     return int(max(left, _SHORTEST).total_seconds())
 
 
-def _topic(notification_id: UUID, message_key: bytes) -> str:
+def topic_of(notification_id: UUID, message_key: bytes) -> str:
     """32 letters of base64url, as many as RFC 8030, 5.4 allows. It tells the service nothing of the notification."""
     digest = hmac.digest(message_key, b"push-topic" + notification_id.bytes, hashlib.sha256)
     return urlsafe_b64encode(digest[:24]).decode()

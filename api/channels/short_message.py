@@ -47,7 +47,7 @@ class Receipt:
         return replace(self, remote_id=remote_id, is_as_answered=True)
 
 
-class Taken(StrEnum):
+class ReceiptAnswer(StrEnum):
     """What was done with a receipt. The number may not be known yet: a receipt can overtake the answer's record."""
 
     RECORDED = "recorded"
@@ -56,4 +56,4 @@ class Taken(StrEnum):
 
 
 # Blocks; whoever gives it knows the ledger.
-TakeReceipt = Callable[[Receipt], Taken]
+TakeReceipt = Callable[[Receipt], ReceiptAnswer]

@@ -17,7 +17,7 @@ import structlog
 
 from api.channels import smpp_pdu
 from api.channels.gsm import Segments, segments_of
-from api.channels.short_message import NUMBER_UNKNOWN, ShortMessage, Taken, TakeReceipt
+from api.channels.short_message import NUMBER_UNKNOWN, ReceiptAnswer, ShortMessage, TakeReceipt
 from api.channels.smpp_pdu import Pdu
 from api.channels.smpp_session import Centre, NotBoundError, NotSentError, Session, UnansweredError, bind
 from api.metrics import SMS_RECEIPTS
@@ -233,11 +233,11 @@ class Link:
             taken = await asyncio.to_thread(self._take_receipt, receipt.numbered(number))
         except Exception as error:  # noqa: BLE001 - the link's edge: a receipt that fails must not be the centre's last
             log.error("smpp.receipt-failed", error=type(error).__name__)
-            taken = Taken.LATER
+            taken = ReceiptAnswer.LATER
         return self._answer_to(number, taken)
 
-    def _answer_to(self, number: str, taken: Taken) -> int:
-        if taken is Taken.UNKNOWN:
+    def _answer_to(self, number: str, taken: ReceiptAnswer) -> int:
+        if taken is ReceiptAnswer.UNKNOWN:
             tries = self._unknown.pop(number, 0) + 1
             if tries < _UNKNOWN_TRIES:
                 self._unknown[number] = tries
@@ -247,7 +247,7 @@ class Link:
         else:
             self._unknown.pop(number, None)
         SMS_RECEIPTS.labels(taken).inc()
-        return smpp_pdu.TRY_LATER if taken is Taken.LATER else smpp_pdu.OK
+        return smpp_pdu.TRY_LATER if taken is ReceiptAnswer.LATER else smpp_pdu.OK
 
     def _number(self, written: str, *, is_as_answered: bool) -> str | None:
         """The message's number in one form, for some centres write it as hexadecimal digits in one place and as

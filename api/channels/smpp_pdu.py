@@ -94,7 +94,7 @@ def receipt_of(pdu: Pdu) -> Receipt | None:
         for name, value in re.findall(rb"\b(id|stat|err):([\w.-]+)", text, re.IGNORECASE)
     }
     given = _text(parameters.get(_RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0"))
-    state = _STATES.get(parameters.get(_MESSAGE_STATE, b"\0")[0]) or written.get(b"stat", "").upper()
+    state = _STATES.get((parameters.get(_MESSAGE_STATE) or b"\0")[0]) or written.get(b"stat", "").upper()
     if state not in _STATES.values() or not (given or b"id" in written):
         return None
     is_unknown = parameters.get(_NETWORK_ERROR) == _UNKNOWN_SUBSCRIBER

@@ -7,6 +7,7 @@ from typing import Final
 
 import httpx2
 
+from api.channels.http_failures import GATEWAY_TIMEOUT, NOT_SENT
 from api.channels.retry_after import seconds_of
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
 
@@ -16,23 +17,9 @@ _LONGEST_SECONDS: Final = 90.0
 # As many at once as a gateway has connections from us.
 WIDTH: Final = 20
 _ANSWER_LIMIT: Final = 65_536
-# Unlike the dot of SMTP, HTTP has no point before which the gateway cannot have accepted, once the request
-# is on its way. So only these are certain: no connection, or a request that did not get out whole, or at all,
-# because a setting makes no address or no header.
-_NOT_SENT: Final = (
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.ProxyError,
-    httpx2.WriteError,
-    httpx2.WriteTimeout,
-)
 _NO_ANSWER: Final = (httpx2.ReadTimeout, httpx2.ReadError, httpx2.RemoteProtocolError)
 # Not about this message: our token, our right, our pace, our clock. The rest of 4xx is.
 _FOR_NOW: Final = frozenset({401, 403, 407, 408, 425, 429})
-_GATEWAY_TIMEOUT: Final = 504
 
 # What an answer says beyond its status: our number for the message if it was accepted, else a code that names the
 # reason. What they return may not become a way to store text with us: they give what they know, or None.
@@ -56,7 +43,7 @@ async def hand_over(
                 body = await _body(response)
             finally:
                 await response.aclose()
-    except _NOT_SENT:
+    except NOT_SENT:
         return RefusedForNow("connection")
     except (httpx2.ReadTimeout, TimeoutError):
         return Unknown("timeout-after-request")
@@ -69,7 +56,7 @@ async def hand_over(
 
 def _refused(response: httpx2.Response, reason: str | None) -> Outcome:
     status = response.status_code
-    if status == _GATEWAY_TIMEOUT:  # a proxy waited in our place and gave up: the same as our own timeout
+    if status == GATEWAY_TIMEOUT:
         return Unknown(str(status))
     is_final = 400 <= status < 500 and status not in _FOR_NOW
     if is_final:

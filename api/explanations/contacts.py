@@ -42,7 +42,7 @@ CONTACTS: dict[str, Explanation] = {
         429,
         "За последний час было пять тестов.",
         "There were five tests within the last hour.",
-        "Ответ последнего показан ниже. Следующий тест можно отправить чуть позже.",
-        "The answer to the last one is shown below. You can send the next one a little later.",
+        "Их ответы показаны у каждого способа. Следующий тест можно отправить чуть позже.",
+        "Their answers stand with each way. You can send the next one a little later.",
     ),
 }

@@ -100,8 +100,8 @@ PORTAL: dict[str, Explanation] = {
         422,
         "Код не подходит.",
         "The code is wrong.",
-        "Проверьте последнее SMS. На один код даётся пять попыток.",
-        "Check the latest SMS. A code has five tries.",
+        "Возьмите код из последнего сообщения. На один код даётся пять попыток.",
+        "Take the code of the latest message. A code has five tries.",
     ),
     "code-expired": say(
         422,
@@ -112,8 +112,8 @@ PORTAL: dict[str, Explanation] = {
     ),
     "codes-too-many": say(
         429,
-        "На этот номер отправлено слишком много кодов.",
-        "Too many codes were sent to this number.",
+        "Сюда отправлено слишком много кодов.",
+        "Too many codes were sent there.",
         "Попробуйте завтра или обратитесь в поддержку.",
         "Try tomorrow, or ask support.",
     ),

@@ -11,7 +11,7 @@ from orjson import dumps, loads
 from api import limits
 from api.outcome import HandedOver, RefusedForGood, Unknown
 from api.portal.code_page import code_page, to_code
-from api.portal.letters import Letter, send_letter, tell_by_letter
+from api.portal.letters import AccountLetter, send_letter, tell_by_letter
 from api.portal.masks import masked_email
 from api.portal.refusing import form_page
 from api.portal.sign_in import CODE_MINUTES
@@ -73,7 +73,7 @@ def confirm_email(person: Actor, form: Form) -> Response:
     except ProblemError as error:
         return _code_page(person, error)
     if before.is_email_confirmed and before.email is not None and before.email != email:
-        tell_by_letter(person.door, Letter.EMAIL_CHANGED, before.email, locale=person.locale)
+        tell_by_letter(person.door, AccountLetter.EMAIL_CHANGED, before.email, locale=person.locale)
     return go(SETTINGS, notice="email-confirmed")
 
 
@@ -95,7 +95,7 @@ def _send(person: Visit, email: str, *, notice: str | None = None) -> Response:
     if not issued.is_silent:
         outcome = send_letter(
             person.door,
-            Letter.CODE,
+            AccountLetter.CODE,
             email,
             locale=person.locale,
             reference=issued.challenge_id,

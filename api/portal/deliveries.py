@@ -2,6 +2,7 @@
 when and why; and of one notification, what became of it step by step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -26,6 +27,21 @@ from projections.delivery_overview import Announced, ChannelRow
 router = APIRouter(include_in_schema=False)
 LIST = "/notifications"
 PAGE_ROWS = 20
+# Why a guardian is not told may be said to their ward, and to another guardian, if it is about the report or the
+# guardianship. The rest is theirs: what they consent to and chose, and which of their contacts works.
+_OF_ANYBODY = frozenset(
+    {
+        "not-in-sight",
+        "guardianship-over",
+        "ward-consent-missing",
+        "version-late",
+        "superseded",
+        "news-old",
+        "life-over",
+        "by-operator",
+        "worker-lost",
+    }
+)
 
 
 @router.get(LIST)
@@ -86,8 +102,9 @@ def _announced(person: Visit, one: Announced, titles: Mapping[UUID, str | None])
         "at": one.at,
         "cabinet": _cabinet(person, one, is_open=is_open) if is_own and one.recipient_id is None else None,
         "channels": [
-            _channel(person, row) | {"password_href": _password(person, one, row) if is_open else None}
-            for row in one.channels
+            _channel(person, row, is_anothers=_is_anothers(person, one))
+            | {"password_href": _password(person, one, row) if is_open else None}
+            for row in sorted(one.channels, key=lambda row: list(Channel).index(Channel(row.channel)))
         ],
     }
 
@@ -107,8 +124,16 @@ def _cabinet(person: Visit, one: Announced, *, is_open: bool) -> dict[str, Any] 
     return {"state": state, "at": one.at, "reason": why, "mend": _mend(person, why)}
 
 
-def _channel(person: Visit, row: ChannelRow) -> dict[str, Any]:
-    why = reason_word(row.reason, row.channel)
+def _is_anothers(person: Visit, one: Announced) -> bool:
+    """Whether a guardian is told by it, and not who reads of it here."""
+    return one.recipient_id not in (None, person.signed_in().patient_id)
+
+
+def _channel(person: Visit, row: ChannelRow, *, is_anothers: bool) -> dict[str, Any]:
+    why = reason_word(row.reason, row.channel, is_unknown=row.status == "unknown")
+    if is_anothers:
+        why = why if why in _OF_ANYBODY else None
+        row = replace(row, due_at=None, waits_for=None)
     return {
         "href": f"{LIST}/{row.notification_id}",
         "channel": row.channel,
@@ -117,7 +142,8 @@ def _channel(person: Visit, row: ChannelRow) -> dict[str, Any]:
         "until": row.due_at if row.status in ("postponed", "waiting") else None,
         "waits_for": row.waits_for if row.status == "postponed" else None,
         "reason": why,
-        "mend": _mend(person, why),
+        # What is tried again by itself asks nothing of its reader.
+        "mend": _mend(person, why) if row.status != "waiting" else None,
         "in_digest": row.digest_id is not None,
         "carries": row.carries,
     }
@@ -153,12 +179,19 @@ def notification_page(person: Person, notification_id: UUID) -> Response:
     titles = titles_of(person, [one.report_id]) if seen is None else seen
     row, shown = one.channels[0], _announced(person, one, titles)
     history = history_of(person.ledger, notification_id, row.digest_id)
+    steps = list(steps_of(history, row.channel)) or [
+        Step(row.channel, row.changed_at, "suppressed", code=row.reason)
+    ]
+    if _is_anothers(person, one):
+        steps = [
+            replace(step, code=step.code if step.reason in _OF_ANYBODY else None, until=None)
+            for step in steps
+        ]
     return person.page(
         "notification.html",
         one=shown,
         channel=shown["channels"][0],
-        steps=list(steps_of(history, row.channel))
-        or [Step(row.channel, row.changed_at, "suppressed", code=row.reason)],
+        steps=steps,
         address=_address_of(person, one, history),
     )
 

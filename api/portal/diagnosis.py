@@ -34,7 +34,7 @@ LINKS: Mapping[Check, str] = MappingProxyType(
         Check.CONSENT_NOTICES: "/consents",
         Check.CONTACTS: "/notifications/settings",
         Check.APPEAL: "/services/appeals",
-        Check.NOTICES: "/notifications",
+        Check.NOTICES: "/notifications?stage=failed",
         Check.RESULTS: "/reports",
     }
 )

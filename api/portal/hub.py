@@ -53,6 +53,8 @@ SECTIONS = (
     Section("appeals", "/services/appeals", (Check.APPEAL,)),
     Section("wards", "/wards"),
 )
+# A step that is about some of what its checks look at: the others are not done where it leads.
+_OF = MappingProxyType({"email": "email-"})
 # What is told above everything else: notices are lost, and only the patient can mend it (S95).
 _LOST = ("email-unreachable", "phone-unreachable")
 _WORST = (Verdict.YOURS, Verdict.OURS, Verdict.ORGANISATION)
@@ -66,7 +68,7 @@ def services_page(person: Person) -> Response:
     return person.page(
         "services.html",
         steps=[
-            {"key": key, "done": is_done(findings, checks), "href": href}
+            {"key": key, "done": is_done(findings, checks, of=_OF.get(key, "")), "href": href}
             for key, (href, checks) in STEPS.items()
             if person.may_open(href)
         ],
@@ -80,9 +82,10 @@ def services_page(person: Person) -> Response:
     )
 
 
-def is_done(findings: Sequence[Finding], checks: tuple[Check, ...]) -> bool:
-    """Whether the patient has nothing left to do here; what others owe is not their step."""
-    return not any(one.check in checks and one.verdict is Verdict.YOURS for one in findings)
+def is_done(findings: Sequence[Finding], checks: tuple[Check, ...], *, of: str = "") -> bool:
+    """Whether the patient has nothing left to do here, of codes that begin so; what others owe is not their step."""
+    mine = (one for one in findings if one.check in checks and one.verdict is Verdict.YOURS)
+    return not any(one.code.startswith(of) for one in mine)
 
 
 def verdict_of(findings: Sequence[Finding], checks: tuple[Check, ...]) -> str | None:

@@ -11,8 +11,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from api.channels.email import post_once
-from api.letter import Letter as Written
-from api.letter import keyed_name
+from api.letter import Letter, keyed_name
 from api.outcome import HandedOver, Outcome
 from api.pages import Locale, phrase, render
 from api.portal.sign_in import Door
@@ -21,7 +20,7 @@ LETTER_SECONDS = 20.0
 log = structlog.get_logger()
 
 
-class Letter(StrEnum):
+class AccountLetter(StrEnum):
     """What is said; the words are `letter.subject.<letter>` and `letter.text.<letter>`."""
 
     CODE = "code"
@@ -30,7 +29,7 @@ class Letter(StrEnum):
 
 def send_letter(
     door: Door,
-    letter: Letter,
+    kind: AccountLetter,
     recipient: str,
     *,
     locale: Locale,
@@ -39,23 +38,23 @@ def send_letter(
 ) -> Outcome:
     """What the mail server said. Neither names nor addresses stand in the text."""
     settings = door.settings
-    words = {"kind": letter.value, "code": code, "link": f"{settings.public_url}/account"}
+    words = {"kind": kind.value, "code": code, "link": f"{settings.public_url}/account"}
     key = door.ledger.custody.message_key
-    written = Written(
+    letter = Letter(
         name=keyed_name(key, str(reference or uuid4())),
         recipient=recipient,
-        subject=phrase(f"letter.subject.{letter}", locale=locale),
+        subject=phrase(f"letter.subject.{kind}", locale=locale),
         text=render("letter.txt", locale=locale, **words),
         html=render("letter.html", locale=locale, **words),
         locale=locale,
         dated_at=datetime.now(UTC),
     )
-    return asyncio.run(post_once(settings, door.ledger.custody, written, timeout_seconds=LETTER_SECONDS))
+    return asyncio.run(post_once(settings, door.ledger.custody, letter, timeout_seconds=LETTER_SECONDS))
 
 
-def tell_by_letter(door: Door, letter: Letter, recipient: str, *, locale: Locale) -> bool:
+def tell_by_letter(door: Door, kind: AccountLetter, recipient: str, *, locale: Locale) -> bool:
     """Whether the mail server took it. What was done stays done if it did not: the pages tell too."""
-    outcome = send_letter(door, letter, recipient, locale=locale)
+    outcome = send_letter(door, kind, recipient, locale=locale)
     if not isinstance(outcome, HandedOver):
-        log.warning("letter.failed", letter=letter.value)
+        log.warning("letter.failed", letter=kind.value)
     return isinstance(outcome, HandedOver)

@@ -26,7 +26,7 @@ from domain.consent import ConsentKind
 from domain.contact_test import ContactTested, ProviderAnswer
 from domain.notice_hours import DigestTimeInvalidError, NoticeHours, TimeZoneUnknownError
 from domain.patient import Patient
-from domain.permission import Grounds, address_barrier
+from domain.permission import Grounds, address_barrier, names_channel
 from domain.provider_receipt import is_bad_address
 from domain.push_subscription import PushSubscriptions
 from domain.receiving import ChannelMissingError, Periodicity, Receiving, ReceivingSettings
@@ -122,9 +122,13 @@ def _chosen(form: dict[str, str]) -> ReceivingSettings:
         raise ProblemError("receiving-choice-unknown", "periodicity") from None
     return ReceivingSettings(
         has_no_notices=form.get("notices") != "yes",
-        channels=tuple(one for one in Channel if form.get(f"channel-{one}") == "yes"),
+        channels=_ticked(form),
         periodicity=periodicity,
     )
+
+
+def _ticked(form: dict[str, str]) -> tuple[Channel, ...]:
+    return tuple(one for one in Channel if form.get(f"channel-{one}") == "yes")
 
 
 def _with_chosen(settings: ReceivingSettings, chosen: ReceivingSettings) -> ReceivingSettings:
@@ -171,12 +175,19 @@ def _page(
     error: ProblemError | None = None,
     form: dict[str, str] | None = None,
 ) -> Response:
+    """With a form that was refused: as it was filled in, ticks too."""
     settings, hours = receiving.settings, receiving.hours
+    if form is not None:
+        settings = replace(settings, has_no_notices=form.get("notices") != "yes", channels=_ticked(form))
+    consent = consent_of(person, ConsentKind.NOTIFICATIONS)
+    # Whether the switch is on.
+    is_on = consent is not None and consent.holds_at(datetime.now(UTC))
     page = person.page(
         "notification_settings.html",
         status=explain(error.code).status if error else 200,
         errors=told(error, person.locale) if error else {},
-        consent=_consent(person),
+        consent=is_on,
+        is_outdated=is_on and not all(names_channel(consent, one) for one in settings.channels),
         channels=_channels(person, settings),
         notices=not settings.has_no_notices,
         periodicities=[one.value for one in Periodicity],
@@ -191,7 +202,7 @@ def _page(
             "digest_weekday": str(hours.digest_weekday),
             "urgent_at_night": "yes" if hours.urgent_at_night else "",
         }
-        | (form or {}),
+        | ({} if form is None else {"urgent_at_night": ""} | form),
     )
     if error is not None and error.retry_after is not None:
         page.headers["Retry-After"] = str(error.retry_after)
@@ -200,12 +211,6 @@ def _page(
 
 def _zones(chosen: str | None) -> tuple[str, ...]:
     return TIME_ZONES if chosen is None or chosen in TIME_ZONES else (*TIME_ZONES, chosen)
-
-
-def _consent(person: Visit) -> bool:
-    """Whether the switch is on."""
-    state = consent_of(person, ConsentKind.NOTIFICATIONS)
-    return state is not None and state.holds_at(datetime.now(UTC))
 
 
 def _channels(person: Visit, settings: ReceivingSettings) -> list[dict[str, Any]]:
@@ -237,10 +242,11 @@ def _channels(person: Visit, settings: ReceivingSettings) -> list[dict[str, Any]
 
 
 def _state(settings: Settings, grounds: Grounds, channel: Channel) -> str:
-    fault = address_barrier(grounds, channel)
-    if fault is not None:
-        return fault
-    return "ok" if is_set_up(settings, channel) else "not-set-up"
+    is_here = is_set_up(settings, channel)
+    # A patient is not asked to turn on in a browser what nobody sends.
+    if channel is Channel.PUSH and not is_here:
+        return "not-set-up"
+    return address_barrier(grounds, channel) or ("ok" if is_here else "not-set-up")
 
 
 def _address(channel: Channel, patient: Patient, pushes: PushSubscriptions) -> str | None:

@@ -3,6 +3,7 @@
 They are of who is signed in, whatever cabinet they look into: the device is theirs.
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
+from api import limits
 from api.pages import STATIC, datetime_text
 from api.portal.web import Actor, Form, Person, Visit, go, told
 from api.portal.whence import device_of
@@ -28,6 +30,7 @@ router = APIRouter(include_in_schema=False)
 PAGE: Final = "/notifications/push"
 # RFC 8291, section 3.2: sixteen octets.
 _AUTH_BYTES: Final = 16
+_BASE64URL: Final = re.compile(r"[\w-]{1,128}={0,2}", re.ASCII)
 
 
 @router.get("/sw.js")
@@ -46,6 +49,7 @@ def turn_on(person: Actor, form: Form) -> Response:
     """The browser's own word of where it is told, as its script put it into the form."""
     try:
         _require_subscription(person, form)
+        limits.take(person.ledger, "push", str(person.signed_in().patient_id))
     except ProblemError as error:
         return _page(person, error)
     subscribe(
@@ -90,6 +94,8 @@ def _are_keys(p256dh: str, auth: str) -> bool:
 
 
 def _decoded(text: str) -> bytes:
+    if not _BASE64URL.fullmatch(text):  # the library skips what is no letter of it, however much there is
+        raise ValueError("not base64url")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 

@@ -12,7 +12,6 @@ from api.portal.web import Visit, locale_of
 from api.problems import ProblemError
 from domain.channel import Channel
 from domain.values import PatientId
-from ledger.codec import Circumstances
 from ledger.receiving import load_receiving, turn_channel_off
 from ledger.store import Ledger
 
@@ -33,8 +32,7 @@ def unsubscribe(request: Request, token: str) -> Response:
     """By the button, or by a mail program in one click. Saying it twice changes nothing; consents stay."""
     ledger = request.app.state.door.ledger
     patient_id, channel = _meant(ledger, token)
-    by = Circumstances(actor="link:unsubscribe", on_behalf_of=f"patient:{patient_id}")
-    turn_channel_off(ledger, patient_id, channel, by)
+    turn_channel_off(ledger, patient_id, channel, unsubscribe_token.by_holder(patient_id))
     return _page(request, channel, token=token, is_done=True)
 
 

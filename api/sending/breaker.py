@@ -57,6 +57,8 @@ def is_about_us(channel: Channel, outcome: Outcome) -> bool:
         case RefusedForNow():
             # One for now with 5yz came before the message was shown.
             number = outcome.code.partition(" ")[0]
+            if channel is Channel.PUSH and number == "401":
+                return False  # a service says so of our key, and of a browser that was made for another's
             return not number.isdigit() or number.startswith("5") or number in _ABOUT_US
         case RefusedForGood():
             is_of_recipient = is_bad_address(channel, outcome.code) or _OF_MAILBOX.search(outcome.code)

@@ -45,7 +45,8 @@ def outcome_events(taken: Taken, outcome: Outcome, now: datetime) -> tuple[Notif
                 attempt, reason=outcome.code, retry_at=now + wait, life_until=taken.life_until
             )
         case Unknown():
-            return (notification.unknown(taken.state, stage=outcome.stage, retry_at=now + UNKNOWN_WAIT),)
+            unknown = notification.unknown(taken.state, stage=outcome.stage, retry_at=now + UNKNOWN_WAIT)
+            return (dispatch.within_life(unknown, taken.life_until),)
 
 
 def backoff(attempt: int) -> timedelta:

@@ -12,10 +12,8 @@ from api.settings import Settings
 from domain.channel import Channel
 from domain.push_subscription import PushEnd
 from domain.values import PatientId
-from ledger.codec import Circumstances
 from ledger.push_subscriptions import end_subscription
-
-BY_SENDER = Circumstances(actor="system:sender")
+from ledger.taking import BY
 
 
 def is_set_up(settings: Settings, channel: Channel) -> bool:
@@ -48,6 +46,6 @@ def _ended(node: Node) -> Callable[[PatientId, UUID], None]:
     """What to do about a browser that the push service knows no more."""
 
     def gone(patient_id: PatientId, subscription_id: UUID) -> None:
-        end_subscription(node.ledger, patient_id, subscription_id, PushEnd.GONE, BY_SENDER)
+        end_subscription(node.ledger, patient_id, subscription_id, PushEnd.GONE, BY)
 
     return gone

@@ -2,16 +2,23 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Final
 from uuid import uuid4
 
 from api.channels.notice import Notice, NoticeKind
 from api.node import Node
-from api.outcome import Outcome, RefusedForGood
+from api.outcome import Outcome, RefusedForGood, Unknown
 from api.sending.composing import addressed, locale_of
 from api.sending.senders import sender_of
 from domain.channel import Channel
+from domain.permission import EMAIL_UNCONFIRMED, PHONE_UNCONFIRMED, Grounds, address_barrier
 from domain.values import PatientId
 from ledger.sending import reach_of
+
+# For so long a page waits, and a thread with it; a worker has more patience.
+TEST_SECONDS: Final = 20.0
+# Typed in and not confirmed: it may be a stranger's, and nobody writes to strangers from here.
+_NOBODYS: Final = (EMAIL_UNCONFIRMED, PHONE_UNCONFIRMED)
 
 
 def send_test(node: Node, patient_id: PatientId, channel: Channel) -> Outcome:
@@ -19,7 +26,10 @@ def send_test(node: Node, patient_id: PatientId, channel: Channel) -> Outcome:
     came of it. `channel-off` if the channel is not configured, `address-missing` if there is nowhere to send it."""
     now = datetime.now(UTC)
     patient, pushes = reach_of(node.ledger, patient_id, at=now)
+    fault = address_barrier(Grounds(at=now, patient=patient, pushes=pushes), channel)
     addresses = addressed(channel, patient, pushes)
+    if addresses is not None and fault in _NOBODYS:
+        return RefusedForGood(fault)
     if addresses is None:
         return RefusedForGood("address-missing")
     notice = Notice(
@@ -41,6 +51,9 @@ async def _send(node: Node, channel: Channel, notice: Notice) -> Outcome:
     if sender is None:
         return RefusedForGood("channel-off")
     try:
-        return await sender.send(notice)
+        async with asyncio.timeout(TEST_SECONDS):
+            return await sender.send(notice)
+    except TimeoutError:
+        return Unknown("timeout")
     finally:
         await sender.close()

@@ -49,9 +49,13 @@ TAKEN_MAX = 200
 AT_FIRST_LOOK = 2
 # One that can't even be looked at must not keep the others.
 ASIDE_SECONDS = 60.0
+WAITING_SECONDS = 3600.0
 LAST_SECONDS = 8.0
 
 log = structlog.get_logger()
+
+# An attempt, what it came to, and whether a sealed document went along.
+_Ended = tuple[Taken, Outcome, bool]
 
 
 def utc_now() -> datetime:
@@ -70,7 +74,7 @@ class ChannelWorker:
     _known: dict[UUID, int] = field(default_factory=dict)
     _aside: dict[UUID, float] = field(default_factory=dict)
     # What has ended and is to be recorded; what the provider answered.
-    _ended: list[tuple[Taken, Outcome, bool]] = field(default_factory=list)
+    _ended: list[_Ended] = field(default_factory=list)
     _answers: list[Outcome] = field(default_factory=list)
 
     def run(self, stop: Signal) -> None:
@@ -160,6 +164,12 @@ class ChannelWorker:
         )
         done = self._taken(due, taking)
         self._known |= dict.fromkeys(done.touched, done.last)
+        if not is_on and len(rows) >= number_max:
+            # What only waits makes room for what is behind it.
+            until = monotonic() + WAITING_SECONDS
+            self._aside |= {
+                one.notification_id: until for one in due if one.notification_id not in done.touched
+            }
         if leave.is_probe and not done.taken:
             breaker.end_probe(ledger, self.channel)
         return done
@@ -171,12 +181,12 @@ class ChannelWorker:
         if self._known:
             seen = position_of(ledger, delivery.DELIVERY.name)
             self._known = {one: position for one, position in self._known.items() if position > seen}
-        rows = delivery.due(ledger, self.channel, now=now, limit=limit + len(self._known))
-        if len(rows) >= limit:
-            rows += due_with(ledger, self.channel, rows, now=now)
         present = monotonic()
         self._aside = {one: until for one, until in self._aside.items() if until > present}
         hidden = self._known.keys() | self._aside.keys()
+        rows = delivery.due(ledger, self.channel, now=now, limit=limit + len(hidden))
+        if len(rows) >= limit:
+            rows += due_with(ledger, self.channel, rows, now=now)
         return [row for row in rows if row.notification_id not in hidden]
 
     def _taken(self, due: Sequence[Due], taking: Taking) -> Round:
@@ -237,18 +247,35 @@ class ChannelWorker:
         ended, now = self._ended[:], self.clock()
         if not ended:
             return
-        ledger = self.node.ledger
-        conclude(
-            ledger,
-            [concluded(ledger, one, outcome, now, sealed=is_sealed) for one, outcome, is_sealed in ended],
-        )
+        self._conclude(ended, now)
         del self._ended[: len(ended)]
-        for one, outcome, _ in ended:
-            if isinstance(outcome, RefusedForGood) and is_bad_address(self.channel, outcome.code):
-                doubt_address(ledger, one.notification_id, one.state, reason=outcome.code)
         answers, self._answers = self._answers, []
         if answers:
-            breaker.note(ledger, self.channel, answers, now)
+            breaker.note(self.node.ledger, self.channel, answers, now)
+
+    def _conclude(self, ended: Sequence[_Ended], now: datetime) -> None:
+        """All together; one that can't be recorded is left to its lease, and holds back no other."""
+        ledger = self.node.ledger
+        try:
+            conclude(
+                ledger,
+                [concluded(ledger, one, outcome, now, sealed=is_sealed) for one, outcome, is_sealed in ended],
+            )
+            for one, outcome, _ in ended:
+                if isinstance(outcome, RefusedForGood) and is_bad_address(self.channel, outcome.code):
+                    doubt_address(ledger, one.notification_id, one.state, reason=outcome.code)
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - one outcome that can't be recorded must not stop a channel
+            if len(ended) == 1:
+                one, _, _ = ended[0]
+                log.error(
+                    "sender.not-recorded", notification=str(one.notification_id), error=type(error).__name__
+                )
+                return
+            half = len(ended) // 2
+            self._conclude(ended[:half], now)
+            self._conclude(ended[half:], now)
 
 
 def _due(row: NotificationRow) -> Due:

@@ -129,7 +129,7 @@ def _letter(row: DeadLetter) -> dict[str, Any]:
         "channel": row.channel,
         "status": row.status,
         "code": row.reason,
-        "reason": reason_word(row.reason, row.channel),
+        "reason": reason_word(row.reason, row.channel, is_unknown=row.status == "unknown"),
         "about": row.about or ("new" if row.report_version == 1 else "version"),
         "attempt": row.attempt,
         "requested_at": row.requested_at,

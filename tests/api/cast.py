@@ -57,6 +57,7 @@ class Who:
     family: str = "Соколова"
     given: str = "Анна"
     birth_date: str = "1984-02-29"
+    region: str | None = None
 
 
 def who(number: int, **changed: str) -> Who:
@@ -192,6 +193,7 @@ def settle(
         birth_date=person.birth_date,
         sex="female",
         snils=person.snils,
+        region=person.region,
     )
     commands.state_profile(ledger, patient_id, profile, by)
     commands.state_email(ledger, patient_id, person.email, by)

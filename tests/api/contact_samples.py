@@ -38,6 +38,7 @@ TESTS = [{"answer": answer, "code": "550 5.1.1", "at": AT} for answer in FAMILIE
 SETTINGS: dict[str, Any] = {
     "errors": {},
     "consent": True,
+    "is_outdated": False,
     "notices": True,
     "periodicities": FAMILIES["receiving.periodicity"],
     "time_zones": FAMILIES["time_zone"],
@@ -71,6 +72,7 @@ CONTACT_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "notification_settings": (PAGE, SETTINGS),
+    "notification_settings-outdated": (PAGE, SETTINGS | {"is_outdated": True}),
     "notification_settings-off": (
         PAGE,
         SETTINGS

@@ -11,6 +11,8 @@ anything twice (reliability.md, section 10, and rows 7 and 53 of section 11).
 import argparse
 import random
 import shutil
+import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -43,7 +45,7 @@ REPORTS_IN_A_ROUND = (3, 8)
 # One of so many reports corrects one that was sent before.
 CORRECTIONS = 0.15
 SENDERS = 3
-KILLED_AFTER = (0.05, 1.2)
+KILLED_AFTER = (0.05, 1.5)
 AWAY_SECONDS = 0.5
 VICTIMS = {"server": 45, "provider": 35, "postgres": 20}
 # By so much the senders' clock is put forward in a round; now and then by more than an unknown outcome waits.
@@ -212,6 +214,13 @@ class Campaign:
         assert row is not None
         return int(row[0]) + int(row[1])
 
+    def judged_on_the_way(self) -> Verdict:
+        """The server is down meanwhile: else providers would go on taking what the ledger was not read for."""
+        self.house.kill_server()
+        verdict = self.judged(at_rest=False)
+        self.house.start_server()
+        return verdict
+
     def judged(self, *, at_rest: bool = True) -> Verdict:
         with node(self.house.settings) as opened:
             return judge(
@@ -253,6 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--patients", type=int, default=PATIENTS)
     parser.add_argument("--judge-every", type=int, default=100)
     chosen = parser.parse_args(arguments)
+    # An orderly end, so that nothing that was started stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = Path(tempfile.mkdtemp(prefix="letopis-delivery-"))
     print(f"seed {chosen.seed}, {chosen.rounds} rounds, in {home}", flush=True)
     with house(home) as found:
@@ -261,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in campaign.run(chosen.rounds):
             if number % 20 == 0:
                 _say(number, start, campaign)
-            if number % chosen.judge_every == 0 and (faults := campaign.judged(at_rest=False).faults):
+            if number % chosen.judge_every == 0 and (faults := campaign.judged_on_the_way().faults):
                 break
         campaign.come_to_rest()
         verdict = campaign.judged()

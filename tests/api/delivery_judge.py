@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from api.channels.push import _topic as topic_of
+from api.channels.push import topic_of
 from api.letter import keyed_name
 from domain.announcement import ChannelsSuppressed
 from domain.channel import Channel

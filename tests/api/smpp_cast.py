@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.channels.short_message import Receipt, ShortMessage, Taken, TakeReceipt
+from api.channels.short_message import Receipt, ReceiptAnswer, ShortMessage, TakeReceipt
 from api.channels.smpp import SmppCentre
 from api.channels.smpp_session import Centre
 from api.outcome import Outcome
@@ -28,13 +28,13 @@ def sent(where: Centre, *messages: ShortMessage, take: TakeReceipt | None = None
 class Receipts:
     """Takes receipts as it is told to."""
 
-    def __init__(self, *answers: Taken) -> None:
+    def __init__(self, *answers: ReceiptAnswer) -> None:
         self.answers = list(answers)
         self.taken: list[Receipt] = []
 
-    def __call__(self, receipt: Receipt) -> Taken:
+    def __call__(self, receipt: Receipt) -> ReceiptAnswer:
         self.taken.append(receipt)
-        return self.answers.pop(0) if self.answers else Taken.RECORDED
+        return self.answers.pop(0) if self.answers else ReceiptAnswer.RECORDED
 
 
 async def submitted(provider: SmppCentre, *, reference: str = "n-1") -> Outcome:

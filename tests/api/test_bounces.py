@@ -1,6 +1,7 @@
 """Letters that come back, from the envelope of the letter that went out to the state of its notice."""
 
 import smtplib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event as Signal
@@ -16,6 +17,7 @@ from api.settings import Settings
 from domain import notification
 from domain.channel import Channel
 from domain.notification import NotificationRequested, NotificationReturned, NotificationStatus
+from domain.receiving import ReceivingSettingsChanged
 from domain.values import PatientId
 from ledger.receiving import load_receiving
 from tests.api.cast import ANNA, Laboratory, Portal, bundle, settled
@@ -167,13 +169,44 @@ def test_while_the_database_is_away_the_other_server_keeps_it(
     assert code == 451 and b"Anna" not in said
 
 
-def test_no_more_conversations_at_once_than_allowed(opened: Node, door: int) -> None:
-    many = [smtplib.SMTP("127.0.0.1", door, timeout=10) for _ in range(bounces.CONNECTIONS_MAX)]
+def from_host(last: int, door: int) -> smtplib.SMTP:
+    return smtplib.SMTP("127.0.0.1", door, timeout=10, source_address=(f"127.0.0.{last}", 0))
+
+
+def test_no_more_conversations_at_once_than_allowed(door: int) -> None:
+    of_one = bounces.CONNECTIONS_OF_ONE_MAX
+    many = [from_host(2 + place // of_one, door) for place in range(bounces.CONNECTIONS_MAX)]
     with pytest.raises(smtplib.SMTPException):
-        smtplib.SMTP("127.0.0.1", door, timeout=10)
-    many.pop().close()
+        from_host(1, door)
     for one in many:
         one.close()
+
+
+def test_one_host_does_not_shut_the_door_for_the_others(door: int) -> None:
+    many = [from_host(2, door) for _ in range(bounces.CONNECTIONS_OF_ONE_MAX)]
+    with pytest.raises(smtplib.SMTPException):
+        from_host(2, door)
+    with from_host(3, door) as other:
+        assert other.noop()[0] == 250
+    for one in many:
+        one.close()
+
+
+def keep_talking(talker: smtplib.SMTP, *, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        talker.noop()
+        time.sleep(0.05)
+
+
+def test_who_only_keeps_talking_is_hung_up_on(opened: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounces, "CONVERSATION_SECONDS", 0.5)
+    with (
+        listening(opened) as port,
+        from_host(2, port) as talker,
+        pytest.raises(smtplib.SMTPServerDisconnected),
+    ):
+        keep_talking(talker, seconds=5)
 
 
 def test_a_mail_to_the_unsubscribe_address_turns_email_off(
@@ -186,6 +219,10 @@ def test_a_mail_to_the_unsubscribe_address_turns_email_off(
     mail = b"Subject: unsubscribe\r\n\r\n"
     assert bring(door, place.address(token), mail, sender=ANNA.email)[0] == 250
     assert Channel.EMAIL not in load_receiving(opened.ledger, anna).settings.channels
+    by = portal.events(ReceivingSettingsChanged)[-1].circumstances
+    assert (by.actor, by.on_behalf_of) == ("link:unsubscribe", f"patient:{anna}"), (
+        "as by the page of the link"
+    )
     assert bring(door, place.address(token), mail, sender=ANNA.email)[0] == 250
 
 

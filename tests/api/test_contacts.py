@@ -7,9 +7,12 @@ import pytest
 from api.demo_peers import Fault
 from domain.channel import Channel
 from domain.patient import ContactReachable, EmailConfirmed, EmailStated
+from domain.receiving import Periodicity
 from ledger import commands, contacts
 from ledger.commands import by_patient
-from tests.api.cast import ANNA, BORIS, Person, Portal, code_of
+from ledger.credentials import change_phone
+from tests.api.cast import ANNA, BORIS, Person, Portal, code_of, settle
+from tests.api.sending_cast import wants
 
 NEW = "new@patients.example"
 CONFIRMED = "/notifications/settings?notice=email-confirmed"
@@ -47,7 +50,8 @@ def test_an_address_is_confirmed_by_the_code_that_arrived(portal: Portal, anna: 
     code = portal.letter_code(ANNA.email)
     assert code not in letter["Subject"], "who sees a locked screen reads no code"
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
-    assert code_of(anna.post("/account/email/code", code=wrong)) == "code-wrong"
+    refused = anna.post("/account/email/code", code=wrong)
+    assert code_of(refused) == "code-wrong" and "SMS" not in refused.text
     assert anna.post("/account/email/code", code=code).headers["location"] == CONFIRMED
     assert email_of(anna) == (ANNA.email, True, None)
     assert code_of(anna.post("/account/email/code", code=code)) == "code-expired", "a code is good once"
@@ -125,7 +129,17 @@ def test_nobody_is_flooded_with_letters_from_here(portal: Portal, anna: Person) 
     assert [answer.status_code for answer in answers] == [303] * 5 + [429] * 2
     assert len(portal.letters(victim)) == 5
     boris = portal.person(BORIS).register()
-    assert code_of(boris.post("/account/email", email=victim)) == "codes-too-many"
+    for same in (victim, "Victim@Patients.example", "victim+1@patients.example"):
+        assert code_of(boris.post("/account/email", email=same)) == "codes-too-many", "it is one mailbox"
+
+
+def test_nobody_writes_to_many_from_here(portal: Portal, anna: Person) -> None:
+    codes = [
+        anna.post("/account/email", email=f"somebody{number}@patients.example").status_code
+        for number in range(11)
+    ]
+    assert codes == [303] * 10 + [429]
+    assert not portal.letters("somebody10@patients.example")
 
 
 def test_what_the_mail_server_says_is_told_as_it_is(portal: Portal, anna: Person) -> None:
@@ -141,10 +155,14 @@ def test_a_code_is_of_who_asked_for_it(portal: Portal, anna: Person) -> None:
     anna.post("/account/email", email=ANNA.email)
     boris = portal.person(BORIS).register()
     boris.client.cookies.set("challenge", anna.client.cookies["challenge"])
-    assert code_of(boris.post("/account/email/code", code=portal.letter_code(ANNA.email))) == "code-expired"
     assert boris.get("/account/email/code").headers["location"] == "/account/email"
-    assert boris.post("/account/email/code/resend").status_code == 422
+    assert (
+        boris.post("/account/email/code/resend").status_code == 422 and len(portal.letters(ANNA.email)) == 1
+    )
+    code = portal.letter_code(ANNA.email)
+    assert code_of(boris.post("/account/email/code", code=code)) == "code-expired"
     assert email_of(boris) == (None, False, None)
+    assert anna.post("/account/email/code", code=code).headers["location"] == CONFIRMED, "nobody used it up"
 
 
 def test_an_address_that_stopped_working_is_flagged_and_a_code_clears_it(
@@ -173,6 +191,20 @@ def test_a_letter_to_the_address_before_that_comes_back_flags_nothing(portal: Po
     assert not commands.load_patient(ledger, anna.patient_id).unreachable
 
 
+def test_a_letter_that_reached_the_address_before_says_nothing_of_the_new_one(
+    portal: Portal, anna: Person
+) -> None:
+    confirm(anna, ANNA.email)
+    (before,) = portal.events(EmailConfirmed)
+    confirm(anna, NEW)
+    ledger, by = portal.opened.ledger, by_patient(anna.patient_id)
+    contacts.mark_unreachable(ledger, anna.patient_id, Channel.EMAIL, "5.1.1", by)
+    contacts.mark_reachable(ledger, anna.patient_id, Channel.EMAIL, by, sent_at=before.recorded_at)
+    assert commands.load_patient(ledger, anna.patient_id).unreachable == {Channel.EMAIL}
+    contacts.mark_reachable(ledger, anna.patient_id, Channel.EMAIL, by)
+    assert not commands.load_patient(ledger, anna.patient_id).unreachable
+
+
 def test_a_phone_where_no_sms_arrived_is_cleared_by_a_code(portal: Portal, anna: Person) -> None:
     ledger, by = portal.opened.ledger, by_patient(anna.patient_id)
     contacts.mark_unreachable(ledger, anna.patient_id, Channel.SMS, "unknown-subscriber", by)
@@ -182,6 +214,28 @@ def test_a_phone_where_no_sms_arrived_is_cleared_by_a_code(portal: Portal, anna:
     answer = anna.post("/account/phone/check/code", code=anna.code())
     assert answer.headers["location"] == "/notifications/settings?notice=phone-works"
     assert "не доходят" not in anna.get("/notifications/settings").text
+
+
+def test_a_code_to_the_phone_before_says_nothing_of_the_new_one(portal: Portal, anna: Person) -> None:
+    ledger, patient_id = portal.opened.ledger, anna.patient_id
+    by = by_patient(patient_id)
+    contacts.mark_unreachable(ledger, patient_id, Channel.SMS, "unknown-subscriber", by)
+    anna.post("/account/phone/check")
+    code = anna.code()
+    change_phone(ledger, patient_id, "+79005557799", by)
+    contacts.mark_unreachable(ledger, patient_id, Channel.SMS, "unknown-subscriber", by)
+    assert code_of(anna.post("/account/phone/check/code", code=code)) == "code-expired"
+    assert commands.load_patient(ledger, patient_id).unreachable == {Channel.SMS}
+
+
+def test_a_lost_phone_undoes_nothing_of_the_address(portal: Portal, anna: Person) -> None:
+    settle(portal.opened, anna.patient_id, ANNA, None)
+    wants(portal, anna.patient_id, Channel.EMAIL, Channel.SMS, periodicity=Periodicity.AS_READY)
+    by = by_patient(anna.patient_id)
+    contacts.mark_unreachable(portal.opened.ledger, anna.patient_id, Channel.SMS, "unknown-subscriber", by)
+    hub = anna.get("/services").text
+    step = hub.partition("Подтвердить электронную почту")[2].partition("</li>")[0]
+    assert "SMS на ваш номер не доходят" in hub and "Сделано" in step
 
 
 def test_the_history_of_the_account_tells_of_a_confirmed_address(anna: Person) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.channels.push import _topic as topic_of
+from api.channels.push import topic_of
 from api.letter import keyed_name
 from domain.announcement import ChannelsSuppressed, SuppressedChannel
 from domain.channel import Channel

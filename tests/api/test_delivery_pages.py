@@ -10,6 +10,7 @@ import httpx2
 import psycopg
 import pytest
 
+from api.pages import phrase
 from api.portal import deliveries, web
 from domain.announcement import About
 from domain.channel import Channel
@@ -27,6 +28,7 @@ from domain.notification import (
     NotificationRequested,
     NotificationReturned,
     NotificationStatus,
+    NotificationSuppressed,
 )
 from domain.study_type import StudyType
 from domain.values import PatientId
@@ -149,6 +151,10 @@ def test_what_was_turned_off_says_which_consent_and_leads_there(
             "Отправлено, но подтверждения нет",
         ),
         (
+            (attempted(), NotificationFailed(attempt=1, reason="554 5.7.1", retry_at=None)),
+            "Служба доставки не приняла сообщение. Проверить связь",
+        ),
+        (
             (attempted(), NotificationHandedOver(attempt=1, remote_id="7"), NotificationReturned(remote_id="7", reason="5.1.1")),
             "Вернулось",
         ),
@@ -161,6 +167,21 @@ def test_a_state_is_told_in_plain_words(
 ) -> None:
     happens(portal, email_of(portal, anna, arrives(portal, laboratory, "1")), *events)
     assert said in way(anna.get(PATH), "Электронная почта")
+
+
+def test_what_may_have_arrived_is_not_called_refused(
+    anna: Person, portal: Portal, laboratory: Laboratory
+) -> None:
+    notification_id = email_of(portal, anna, arrives(portal, laboratory, "1"))
+    happens(
+        portal,
+        notification_id,
+        attempted(),
+        NotificationOutcomeUnknown(attempt=1, stage="final-dot", retry_at=None),
+    )
+    for page in (anna.get(PATH), anna.get(f"{PATH}/{notification_id}")):
+        assert "могло дойти" in text_of(page) and "не приняла" not in text_of(page)
+    assert "final-dot" in page.text, "who asks for help can name it"
 
 
 def test_what_joined_a_digest_has_its_state_and_says_so(
@@ -335,6 +356,36 @@ def test_a_guardian_sees_of_a_ward_what_is_told_of_open_sections_and_of_no_other
     assert "Что происходило" in text_of(household.mother.get(f"{PATH}/{of_report[seen]}"))
     hers, nobodys = (household.mother.get(f"{PATH}/{one}") for one in (of_report[hidden], uuid4()))
     assert hers.status_code == nobodys.status_code == 404
+
+
+def test_why_a_guardian_is_not_reached_is_theirs_alone(
+    anna: Person, portal: Portal, laboratory: Laboratory
+) -> None:
+    """What they consent to, when they sleep, and which of their contacts works, their ward does not read."""
+    report_id = arrives(portal, laboratory, "1")
+    boris = portal.person(BORIS).register()
+    to_boris = NotificationRequested(
+        patient_id=anna.patient_id, report_id=report_id, report_version=1, channel=Channel.EMAIL,
+        consent_id=uuid4(), consent_version=1, recipient_id=boris.patient_id,
+    )  # fmt: skip
+    closed = NotificationSuppressed(
+        patient_id=anna.patient_id, report_id=report_id, report_version=1, channel=Channel.EMAIL,
+        reason="consent-withdrawn",
+    )  # fmt: skip
+    refused = NotificationFailed(attempt=1, reason="550 5.1.1")
+    asleep = NotificationPostponed(until=SOON, waits_for=Wait.QUIET_HOURS)
+    sent: list[UUID] = []
+    for number, events in enumerate([(closed,), (attempted(), refused), (asleep,)]):
+        fields = {name: getattr(to_boris, name) for name in to_boris.__dataclass_fields__}
+        sent.append(uuid4())
+        happens(portal, sent[-1], NotificationRequested(**fields | {"report_version": number + 1}), *events)
+    pages = [PATH, *(f"{PATH}/{one}" for one in sent)]
+    hers = " ".join(text_of(anna.get(page)) for page in pages)
+    assert hers.count("законному представителю") == 6
+    his = " ".join(text_of(boris.get(page)) for page in pages)
+    words = ("reason.consent-withdrawn", "reason.address-refused", "wait.quiet-hours")
+    for word in ("5.1.1", *(phrase(f"notification.{one}", locale="ru") for one in words)):
+        assert word in his and word not in hers, word
 
 
 # The page for operators and auditors.

@@ -64,6 +64,13 @@ def test_anothers_verifier_believes_the_signature(tmp_path: Path, key: rsa.RSAPr
         (b"unsubscribe/abc", b"unsubscribe/abd"),
         (b"From: ", b"From: eve@example.test\r\nFrom: "),
         (b"--=_words--", b"--=_words--\r\nmore"),
+        # A second one, which a mail program may show in the place of ours.
+        (b"DKIM-Signature: ", b"Subject: Other\r\nDKIM-Signature: "),
+        (b"DKIM-Signature: ", b"To: eve@example.test\r\nDKIM-Signature: "),
+        (b"DKIM-Signature: ", b"Content-Type: text/html\r\nDKIM-Signature: "),
+        # None of which we have.
+        (b"DKIM-Signature: ", b"Reply-To: eve@example.test\r\nDKIM-Signature: "),
+        (b"DKIM-Signature: ", b"Cc: eve@example.test\r\nDKIM-Signature: "),
     ],
 )
 def test_what_was_changed_after_it_is_not_believed(
@@ -78,6 +85,7 @@ def test_the_same_letter_is_signed_the_same(tmp_path: Path, key: rsa.RSAPrivateK
     assert signer(tmp_path, key).signed(written(), at=AT) == signer(tmp_path, key).signed(written(), at=AT)
     ours = signer(tmp_path, key).signed(written(), at=AT)
     assert b"h=from:from:to:" in ours, "so that no second From can be added"
+    assert b":content-transfer-encoding;" in ours, "which we have not, so that none can be added"
     assert max(map(len, ours.split(b"\r\n"))) <= 78
 
 

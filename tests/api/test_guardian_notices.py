@@ -1,11 +1,12 @@
 """A guardian is told of what their ward is told and they may see: once, by both their consents, and by their own channels."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
+from api import guardian_notices
 from api.guardian_notices import tell_guardians
 from domain import notification
 from domain.channel import Channel
@@ -126,6 +127,16 @@ def test_what_was_decided_and_not_seen_yet_is_not_decided_twice(family: Family) 
     now = datetime.now(UTC)
     assert tell_guardians(family.ledger, now) == 1
     assert tell_guardians(family.ledger, now) == 0, "the view is behind"
+
+
+def test_what_is_no_news_any_more_is_told_to_nobody(family: Family) -> None:
+    """A view that is made anew finds what came before guardians were told of anything."""
+    family.sends()
+    family.follower.catch_up()
+    later = datetime.now(UTC) + timedelta(hours=73)
+    assert tell_guardians(family.ledger, later) == 1
+    assert family.told() == family.silent("news-old")
+    assert all(one.is_same for one in redecide_all(family.ledger))
 
 
 def test_what_came_before_somebody_represented_the_ward_is_not_told(family: Family) -> None:
@@ -249,6 +260,30 @@ def test_a_guardianship_that_ends_in_between_ends_the_telling(
     monkeypatch.setattr("ledger.guardian_announcing.told", told)
     assert tell_guardians(family.ledger, datetime.now(UTC)) == 1
     assert family.told() == family.silent("guardianship-over")
+
+
+def test_one_that_cannot_be_decided_holds_back_no_other(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = family.sends()
+    other = family.sends("2")
+    family.follower.catch_up()
+    real = guardian_notices.announce_to_guardian
+
+    def announce(ledger: Ledger, guardian: object, news: announcing.News, **named: datetime) -> bool:
+        if news.report_id == broken:
+            raise KeyError(broken)
+        return real(ledger, guardian, news, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(guardian_notices, "announce_to_guardian", announce)
+    monkeypatch.setattr(guardian_notices, "ROUND_MAX", 1)
+    aside: dict[delivery.UntoldRow, datetime] = {}
+    now = datetime.now(UTC)
+    assert [tell_guardians(family.ledger, now, aside) for _ in range(2)] == [0, 1]
+    assert {row.report_id for row in family.rows()} == {other}
+    monkeypatch.undo()
+    assert tell_guardians(family.ledger, now, aside) == 0, "it is left alone for a while"
+    assert tell_guardians(family.ledger, now + timedelta(minutes=1), aside) == 1
 
 
 @pytest.mark.parametrize("erased", ["guardian", "guardian with hours", "ward"])

@@ -4,6 +4,7 @@ from datetime import time
 
 import pytest
 
+from api.consent_documents import text_of
 from api.demo_peers import Fault
 from domain.channel import Channel
 from domain.consent import ConsentKind, ConsentWithdrawn
@@ -11,8 +12,13 @@ from domain.contact_test import ContactTested
 from domain.notice_hours import NoticeHours, NoticeHoursChosen
 from domain.patient import ContactUnreachable
 from domain.receiving import Periodicity, ReceivingSettingsChanged
+from domain.values import OrganisationId
+from ledger import commands
+from ledger.commands import by_patient
+from ledger.consents import grant_consent
+from ledger.linkage import link_organisation
 from ledger.receiving import load_receiving
-from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, code_of, settle, withdraw
+from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, bundle, code_of, grant, settle, withdraw
 
 PATH = "/notifications/settings"
 FORM = {
@@ -81,6 +87,21 @@ def test_what_is_wrong_is_named_and_nothing_is_saved(
     assert not portal.events(ReceivingSettingsChanged) and not portal.events(NoticeHoursChosen)
 
 
+def test_a_page_that_names_a_mistake_keeps_all_that_was_filled_in(anna: Person) -> None:
+    form = {**FORM, "quiet_from": "вечером"}
+    del form["channel-email"]
+    page = anna.post(PATH, **form).text
+    assert 'name="channel-sms" value="yes" checked' in page
+    assert 'name="channel-email" value="yes" checked' not in page
+    assert 'value="вечером"' in page and '<option value="18" selected>' in page
+
+
+def test_what_this_server_does_not_send_is_not_offered(anna: Person) -> None:
+    page = anna.get(PATH).text
+    assert "Пока не подключено на нашей стороне" in page
+    assert 'name="channel-sms"' in page and 'name="channel-push"' not in page
+
+
 def test_what_is_received_stays_as_it_is(portal: Portal, laboratory: Laboratory, anna: Person) -> None:
     """And the other way round: each page saves its own."""
     assert save(anna) == SAVED
@@ -102,6 +123,24 @@ def test_the_switch_is_the_consent_and_leads_back_here(portal: Portal, anna: Per
     version = page.partition('name="version" value="')[2].partition('"')[0]
     given = anna.post("/consents/notifications/grant", read="yes", version=version, to=PATH)
     assert given.headers["location"] == f"{PATH}?notice=consent-granted"
+
+
+def test_who_agreed_to_e_mail_only_is_told_by_nothing_else_and_why(
+    portal: Portal, laboratory: Laboratory, anna: Person
+) -> None:
+    first = text_of(ConsentKind.NOTIFICATIONS, 1, "ru").document
+    by = by_patient(anna.patient_id)
+    link_organisation(portal.opened.ledger, anna.patient_id, OrganisationId(laboratory.laboratory_id), by)
+    grant_consent(portal.opened.ledger, anna.patient_id, agreed=first, current=first, by=by)
+    assert save(anna) == SAVED
+    assert "названа только электронная почта" in anna.get(PATH).text
+    portal.submit(laboratory.seal(bundle("1")))
+    portal.notify(Channel.SMS)
+    assert not [one for one in portal.sms.accepted if "документ" in one.text]
+    page = anna.get("/notifications").text
+    assert "Вы согласились на прежний текст" in page and 'href="/consents/notifications"' in page
+    grant(portal.opened, anna.patient_id, ConsentKind.NOTIFICATIONS)
+    assert "названа только электронная почта" not in anna.get(PATH).text
 
 
 def test_nobody_is_led_to_another_site(anna: Person, portal: Portal) -> None:
@@ -161,6 +200,16 @@ def test_an_sms_is_tested_by_the_gateway(portal: Portal, anna: Person) -> None:
     before = len(portal.sms.accepted)
     anna.post(f"{PATH}/test", channel="sms")
     assert len(portal.sms.accepted) == before + 1 and portal.sms.accepted[-1].to == ANNA.phone
+
+
+def test_no_test_goes_to_an_address_that_nobody_confirmed(portal: Portal) -> None:
+    boris = portal.person(BORIS).register()
+    ledger, by = portal.opened.ledger, by_patient(boris.patient_id)
+    commands.state_email(ledger, boris.patient_id, "stranger@patients.example", by)
+    boris.post(f"{PATH}/test", channel="email")
+    assert not portal.letters("stranger@patients.example")
+    (tested,) = portal.events(ContactTested)
+    assert (tested.event.outcome, tested.event.code) == ("refused", "email-unconfirmed")
 
 
 def test_five_tests_an_hour(portal: Portal, anna: Person) -> None:

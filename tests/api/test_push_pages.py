@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from api import limits
 from api.settings import Settings
 from api.vapid import application_server_key
 from domain.push_subscription import PushSubscribed, PushUnsubscribed
@@ -90,6 +91,21 @@ def test_who_did_not_choose_push_is_told_that_nothing_will_come(anna: Person) ->
 def test_what_is_no_subscription_is_refused(anna: Person, changed: dict[str, str], code: str) -> None:
     assert turn_on(anna, **changed) == code
     assert not anna.portal.events(PushSubscribed)
+
+
+@pytest.mark.parametrize("name", ["p256dh", "auth"])
+def test_a_key_is_base64url_and_nothing_beside(anna: Person, name: str) -> None:
+    """The library skips what is no letter of base64, so a key could carry pages of text into the ledger."""
+    stuffed = FORM[name][:4] + "!*\n" * 1000 + FORM[name][4:]
+    assert turn_on(anna, **{name: stuffed}) == "push-subscription-malformed"
+    assert browsers(anna) == []
+
+
+def test_who_turns_browsers_on_without_end_fills_no_ledger(anna: Person) -> None:
+    most = limits.OF_ONE_SUBJECT["push"].tries
+    answers = [turn_on(anna, endpoint=f"{BROWSER.endpoint}{place}") for place in range(most + 1)]
+    assert answers[-2:] == [f"{PAGE}?notice=push-on", "tries-too-many"]
+    assert len(anna.portal.events(PushSubscribed)) == most
 
 
 def test_it_takes_the_token_of_the_pages(anna: Person) -> None:

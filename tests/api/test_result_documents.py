@@ -283,6 +283,10 @@ def test_a_password_is_the_same_at_every_try_and_another_for_each_message(portal
     assert all(set(one) <= {*SIGNS, "-"} and len(one) == 14 for one in many)
     assert {sign for one in many for sign in one} == {*SIGNS, "-"}
     assert len(SIGNS) ** 12 >= 2**60 and not set("01IO") & set(SIGNS)
+    of_others = replace(custody, message_key=bytes(32))
+    assert password_of(of_others, NOTIFICATION) != password_of(custody, NOTIFICATION), (
+        "it follows from a secret"
+    )
 
 
 # Of a report in the ledger

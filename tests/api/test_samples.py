@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from domain.consent import ConsentKind
+from api.consent_documents import current
+from domain.channel import Channel
+from domain.consent import ConsentKind, Scope
 from domain.notification import NotificationRequested
 from domain.receiving import Periodicity, ReceivingSettings
 from domain.report import ReportMatched, ReportUnmatched, UnmatchReason
@@ -13,9 +15,12 @@ from domain.study_type import StudyType
 from domain.submission import SubmissionReceived
 from domain.values import PatientId
 from ledger.commands import by_patient
+from ledger.consents import grant_consent
 from ledger.receiving import save_settings
+from ledger.redeciding import redecide_all
 from ledger.sample_reports import sender_id
 from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, settle, withdraw
+from tests.api.sending_cast import rows_of
 
 
 @pytest.fixture
@@ -117,3 +122,30 @@ def test_nobody_links_the_sender_of_samples_nor_asks_for_one_of_an_organisation_
     boris = portal.person(BORIS).register()
     assert boris.post(f"{of(laboratory)}/sample").status_code == 404
     assert boris.post(f"{of(laboratory)}/sample/remove").status_code == 404
+
+
+def test_what_was_decided_of_it_is_decided_again_as_of_the_organisation(
+    portal: Portal, laboratory: Laboratory, anna: Person
+) -> None:
+    """The consent names the organisation that was asked about, not the sender of samples."""
+    kind, by = ConsentKind.RESULTS_TRANSFER, by_patient(anna.patient_id)
+    withdraw(portal.opened, PatientId(anna.patient_id), kind)
+    document, scope = current(kind, "ru").document, Scope(organisations=(laboratory.laboratory_id,))
+    grant_consent(
+        portal.opened.ledger, anna.patient_id, agreed=document, current=document, by=by, scope=scope
+    )
+    anna.post(f"{of(laboratory)}/sample")
+    assert len(portal.events(ReportMatched)) == 1
+    assert all(one.is_same for one in redecide_all(portal.opened.ledger))
+
+
+def test_of_one_that_was_removed_nothing_is_told_any_more(
+    portal: Portal, laboratory: Laboratory, anna: Person
+) -> None:
+    anna.post(f"{of(laboratory)}/sample")
+    anna.post(f"{of(laboratory)}/sample/remove")
+    portal.catch_up()
+    portal.notify()
+    assert not portal.mail.accepted
+    (row,) = rows_of(portal, PatientId(anna.patient_id), Channel.EMAIL)
+    assert (row.status, row.reason) == ("abandoned", "sample-removed")

@@ -17,7 +17,10 @@ from domain.notice_hours import NoticeHours
 from domain.notification import NotificationRequested
 from domain.receiving import ReceivingSettings
 from domain.values import PatientId
+from ledger import sending
+from ledger.codec import Circumstances
 from ledger.commands import by_patient
+from ledger.provider_receipts import record_receipt
 from ledger.receiving import choose_hours, save_settings
 from tests.api.cast import ANNA, Laboratory, Portal, bundle, settled, withdraw
 from tests.api.sending_cast import Clock, rows_of
@@ -83,6 +86,20 @@ def test_a_letter_that_is_sent_twice_asks_for_its_password_once(
     portal.notify()
     portal.notify()
     assert len(passwords(portal)) == 1 and len(portal.sms.accepted) == 1
+
+
+def test_a_letter_that_came_back_and_is_sent_anew_asks_for_no_second_password(
+    portal: Portal, laboratory: Laboratory, anna: PatientId
+) -> None:
+    portal.submit(laboratory.seal(bundle("1")))
+    portal.notify(Channel.EMAIL)
+    ledger, (asked,) = portal.opened.ledger, passwords(portal)
+    assert asked.opens is not None
+    record_receipt(ledger, asked.opens, delivered=False, remote_id="", reason="5.2.2")
+    sending.retry(ledger, asked.opens, Circumstances(actor="staff:maria"))
+    portal.notify(Channel.EMAIL)
+    assert len(portal.letters(ANNA.email)) == 2 and len(passwords(portal)) == 1
+    assert [row.status for row in rows_of(portal, anna, Channel.EMAIL)] == ["handed-over"]
 
 
 def test_without_the_consent_the_notice_goes_alone(

@@ -1,6 +1,7 @@
 """Faults on the real thing: workers at once and workers that die, providers that are slow or out of order, addresses
 that change meanwhile. Whatever comes, each notification has one state, and what was not certainly lost comes once."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,13 +15,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from api.channels.email import TIMEOUT_SECONDS
 from api.demo_peers import Fault
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
-from api.sending import breaker, worker
+from api.sending import breaker, testing, worker
 from api.sending.breaker import OPEN_FIRST, OPEN_LONGEST, REFUSALS_MAX, Standing, is_about_us
 from api.sending.testing import send_test
 from api.sending.worker import ChannelWorker
 from domain.channel import Channel
+from domain.dispatch import UNKNOWN_WAIT
 from domain.notice_hours import NoticeHours
 from domain.notification import (
     NotificationAttempted,
@@ -38,6 +41,7 @@ from ledger.contacts import confirm_email
 from ledger.provider_receipts import record_receipt
 from ledger.push_subscriptions import subscribe
 from ledger.receiving import choose_hours
+from ledger.taking import Round
 from projections.delivery import DELIVERY, by_remote_id
 from projections.follow import Follower
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled, who
@@ -241,6 +245,34 @@ def test_an_answer_that_comes_after_the_lease_still_counts(
     assert len(portal.mail.accepted) == 1
 
 
+def test_a_lease_is_longer_than_what_is_begun_in_it_can_last() -> None:
+    """SMTP waits twice: for all that comes before the final dot, and for the answer to it."""
+    assert timedelta(seconds=2 * TIMEOUT_SECONDS) < worker.MARGIN < worker.LEASE
+    assert timedelta(minutes=10) <= UNKNOWN_WAIT, "so long an answer may take (RFC 5321, 4.5.3.2.6)"
+
+
+def test_what_was_taken_long_ago_is_not_begun(
+    portal: Portal, anna: PatientId, send: Callable[..., Any], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease could end before the answer comes, and then another worker would send it too."""
+    send()
+    take = worker.take
+
+    def late(*given: Any) -> Round:
+        found = take(*given)
+        clock.forward(minutes=3)
+        return found
+
+    monkeypatch.setattr(worker, "take", late)
+    portal.notify()
+    assert not portal.mail.accepted
+    assert portal.events(NotificationFailed)[-1].event.reason == "not-begun"
+    monkeypatch.setattr(worker, "take", take)
+    clock.forward(minutes=2)
+    portal.notify()
+    assert at_relay(portal.mail) == [ANNA.email]
+
+
 def test_one_that_cannot_be_read_holds_back_no_other(
     portal: Portal,
     laboratory: Laboratory,
@@ -322,6 +354,18 @@ def test_five_refusals_open_the_breaker_and_one_probe_closes_it(
     assert len(portal.mail.accepted) == REFUSALS_MAX + 2
 
 
+def test_one_worker_probes_and_the_others_wait(portal: Portal) -> None:
+    ledger, now = portal.opened.ledger, datetime.now(UTC)
+    breaker.note(ledger, Channel.EMAIL, [RefusedForNow("connection")] * REFUSALS_MAX, now)
+
+    def leave() -> breaker.Leave:
+        return breaker.leave(ledger, Channel.EMAIL, wanted=5, now=now + OPEN_FIRST, pace=None)
+
+    assert [leave(), leave()] == [breaker.Leave(1, is_probe=True), breaker.Leave(0)]
+    breaker.end_probe(ledger, Channel.EMAIL)
+    assert leave().is_probe, "it had nothing to send"
+
+
 def test_the_breaker_doubles_and_has_an_end() -> None:
     now = datetime(2026, 11, 26, tzinfo=UTC)
     standing, lengths = Standing(channel=Channel.EMAIL), []
@@ -340,7 +384,7 @@ def test_the_breaker_doubles_and_has_an_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["connection", "timeout", "not-offered", "421 4.3.2", "454", "535 5.7.8", "503"]
+    "code", ["connection", "timeout", "tls-not-offered", "421 4.3.2", "454", "535 5.7.8", "503"]
 )
 def test_refusals_that_would_meet_any_notice(code: str) -> None:
     assert is_about_us(Channel.EMAIL, RefusedForNow(code))
@@ -370,6 +414,8 @@ def test_a_relay_that_wants_no_letters_of_ours_is_left_alone() -> None:
     assert is_about_us(Channel.PUSH, RefusedForGood("403"))
     assert not is_about_us(Channel.EMAIL, RefusedForGood("552 5.2.2"))
     assert not is_about_us(Channel.PUSH, RefusedForGood("subscription-gone"))
+    # By a browser that was made for another's key, one patient would shut push for all, try after try.
+    assert not is_about_us(Channel.PUSH, RefusedForNow("401"))
 
 
 def test_a_provider_has_its_pace(portal: Portal, clock: Clock) -> None:
@@ -489,6 +535,18 @@ def test_what_an_operator_gives_up_is_not_sent(
     assert told(portal) == ["Requested", "Abandoned"] and not portal.mail.accepted
     with pytest.raises(sending.NotificationNotFoundError):
         sending.retry(portal.opened.ledger, UUID(int=7), OPERATOR)
+
+
+def test_nobody_waits_long_at_a_page_for_a_provider_that_says_nothing(
+    portal: Portal, anna: PatientId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each who waits has a thread of the pages; with all of them taken nobody is served."""
+    monkeypatch.setattr(testing, "TEST_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asked = with_settings(portal.opened, smtp_port=silent.getsockname()[1])
+        began = monotonic()
+        assert send_test(asked, anna, Channel.EMAIL) == Unknown("timeout")
+        assert monotonic() - began < 3
 
 
 def test_a_test_message_goes_the_way_of_every_other(portal: Portal, anna: PatientId) -> None:

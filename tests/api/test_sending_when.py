@@ -1,6 +1,8 @@
 """When notices are sent: as results are ready, together on a day and at an hour, never in quiet hours."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,6 +21,7 @@ from domain.notification import (
 )
 from domain.receiving import Periodicity
 from domain.values import PatientId
+from ledger import taking
 from ledger.commands import by_patient
 from ledger.receiving import choose_hours
 from projections import PROJECTIONS, rebuild
@@ -67,6 +70,18 @@ def test_what_is_due_together_is_told_by_one_letter(
     assert {one.stream_id for one in joined} == set(gathered.event.members) and len(joined) == 2
     assert {one.event.digest_id for one in joined} == {gathered.stream_id}
     assert {row.status for row in rows_of(portal, anna, Channel.EMAIL)} == {"handed-over"}
+
+
+def test_what_is_too_much_for_one_letter_comes_in_several_and_none_is_lost(
+    portal: Portal, laboratory: Laboratory, anna: PatientId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "MEMBERS_MAX", 2)
+    for number in ("1", "2", "3"):
+        send(portal, laboratory, number)
+    portal.notify()
+    assert len(portal.mail.accepted) == 2
+    assert [len(one.event.members) for one in portal.events(DigestGathered)] == [1]
+    assert [row.status for row in rows_of(portal, anna, Channel.EMAIL)] == ["handed-over"] * 3
 
 
 def test_a_daily_digest_gathers_and_is_sent_once_at_its_hour(
@@ -132,6 +147,16 @@ def test_an_urgent_result_waits_for_no_digest(
     portal.notify()
     assert len(portal.mail.accepted) == 1
     assert sorted(row.status for row in rows_of(portal, anna, Channel.EMAIL)) == ["handed-over", "postponed"]
+
+
+def test_who_chose_no_clock_is_told_by_that_of_their_region(portal: Portal, laboratory: Laboratory) -> None:
+    far = settled(portal.opened, replace(ANNA, region="41"), laboratory.laboratory_id)
+    wants(portal, far, Channel.EMAIL, periodicity=DAILY)
+    send(portal, laboratory, "1")
+    portal.notify()
+    (postponed,) = portal.events(NotificationPostponed)
+    until = postponed.event.until
+    assert until.astimezone(ZoneInfo("Asia/Kamchatka")).hour == 9 and until.astimezone(UTC).hour == 21
 
 
 def test_no_sms_is_sent_in_quiet_hours(

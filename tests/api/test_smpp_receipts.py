@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 import smpp34
 
-from api.channels.short_message import NUMBER_UNKNOWN, Receipt, Taken
+from api.channels.short_message import NUMBER_UNKNOWN, Receipt, ReceiptAnswer
 from api.channels.smpp import SmppCentre
+from api.channels.smpp_pdu import Pdu, receipt_of
 from api.outcome import HandedOver
 from tests.api.smpp_cast import Receipts, submitted
 from tests.api.smpp_centre import SmscPeer, centre
@@ -92,30 +93,39 @@ def test_what_is_no_last_word_is_taken_and_not_recorded(
     assert receipts.taken == []
 
 
+def test_a_parameter_without_a_value_says_nothing() -> None:
+    """Each is a tag and a size of nothing: the state, and the number."""
+    head = b"\0" + b"\1\1a\0" + b"\1\1b\0" + b"\4\0\0" + b"\0\0" + b"\0\0\0\0"
+    text = receipt_text("DELIVRD")
+    body = head + bytes((len(text),)) + text + b"\x04\x27\0\0" + b"\x00\x1e\0\0"
+    told = receipt_of(Pdu("deliver_sm", 0, 1, body))
+    assert told is not None and (told.remote_id, told.is_delivered) == ("m-1", True)
+
+
 def test_a_receipt_of_an_unknown_number_is_asked_for_again_and_not_for_ever(
     smsc: SmscPeer, bound: SmppCentre, receipts: Receipts
 ) -> None:
-    receipts.answers = [Taken.UNKNOWN] * 10
+    receipts.answers = [ReceiptAnswer.UNKNOWN] * 10
     assert [smsc.deliver(receipt_text("DELIVRD")) for _ in range(5)] == [0x64] * 4 + [0]
 
 
 def test_a_receipt_that_overtook_the_answer_is_recorded_when_it_is_told_again(
     smsc: SmscPeer, bound: SmppCentre, receipts: Receipts
 ) -> None:
-    receipts.answers = [Taken.UNKNOWN, Taken.RECORDED]
+    receipts.answers = [ReceiptAnswer.UNKNOWN, ReceiptAnswer.RECORDED]
     assert [smsc.deliver(receipt_text("DELIVRD")) for _ in range(2)] == [0x64, 0]
 
 
 def test_a_receipt_stays_with_the_centre_while_the_database_is_away(
     smsc: SmscPeer, bound: SmppCentre, receipts: Receipts
 ) -> None:
-    receipts.answers = [Taken.LATER] * 8
+    receipts.answers = [ReceiptAnswer.LATER] * 8
     assert {smsc.deliver(receipt_text("DELIVRD")) for _ in range(8)} == {0x64}
     assert smsc.deliver(receipt_text("DELIVRD")) == 0
 
 
 def test_a_receipt_that_fails_is_not_the_last_one(smsc: SmscPeer) -> None:
-    def failing(_: Receipt) -> Taken:
+    def failing(_: Receipt) -> ReceiptAnswer:
         raise RuntimeError
 
     provider = SmppCentre(centre(smsc.port), failing)

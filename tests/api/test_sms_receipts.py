@@ -14,7 +14,7 @@ from api import sms_receipts
 from api.app import create_app
 from api.channels.kannel import receipt_url
 from api.channels.notice import Notice, NoticeKind
-from api.channels.short_message import Receipt, Taken
+from api.channels.short_message import Receipt, ReceiptAnswer
 from api.channels.sms import sms_sender
 from api.demo_peers import AcceptedSms
 from api.node import Node
@@ -190,10 +190,10 @@ def test_a_number_is_found_when_the_view_knows_it(portal: Portal) -> None:
     ledger = portal.opened.ledger
     take = take_into(ledger)
     receipt = Receipt(remote_id="m-1", is_delivered=True)
-    assert take(receipt) is Taken.UNKNOWN
+    assert take(receipt) is ReceiptAnswer.UNKNOWN
     notification_id = sms_under_way(ledger, remote_id="m-1")
     portal.catch_up()
-    assert [take(receipt), take(receipt)] == [Taken.RECORDED] * 2
+    assert [take(receipt), take(receipt)] == [ReceiptAnswer.RECORDED] * 2
     assert said(portal, notification_id) == [NotificationDelivered(remote_id="m-1")]
 
 
@@ -201,7 +201,7 @@ def test_a_number_of_an_email_is_not_that_of_an_sms(portal: Portal) -> None:
     ledger = portal.opened.ledger
     sms_under_way(ledger, remote_id="m-1", channel=Channel.EMAIL)
     portal.catch_up()
-    assert take_into(ledger)(Receipt(remote_id="m-1", is_delivered=True)) is Taken.UNKNOWN
+    assert take_into(ledger)(Receipt(remote_id="m-1", is_delivered=True)) is ReceiptAnswer.UNKNOWN
 
 
 def test_a_receipt_waits_for_the_database(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_receipt_waits_for_the_database(portal: Portal, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sms_receipts, "by_remote_id", away)
     take = take_into(portal.opened.ledger)
-    assert take(Receipt(remote_id="m-1", is_delivered=True)) is Taken.LATER
+    assert take(Receipt(remote_id="m-1", is_delivered=True)) is ReceiptAnswer.LATER
 
 
 def test_a_centre_s_receipt_reaches_the_notification(portal: Portal) -> None:

@@ -307,12 +307,12 @@ def test_a_relay_that_nobody_vouches_for_gets_nothing(tls: Tls, tmp_path: Path) 
     context, _ = server_tls(tmp_path)
     with controller(**over_tls(tls, context)) as relay:
         outcome = sent(relay.port, tls=tls, context=ssl.create_default_context())
-    assert outcome == RefusedForNow("connection")
+    assert outcome == RefusedForNow("certificate")
 
 
 def test_a_relay_without_tls_gets_nothing_when_tls_is_asked_for(peer: MailPeer) -> None:
     outcome = sent(peer.port, tls="starttls", context=ssl.create_default_context())
-    assert outcome == RefusedForNow("not-offered")
+    assert outcome == RefusedForNow("tls-not-offered")
     assert not peer.accepted
 
 
@@ -327,7 +327,7 @@ def test_what_was_said_before_the_handshake_is_not_heard_after_it(tmp_path: Path
     ]
     with scripted(replies, tls=context) as relay:
         outcome = sent(relay.port, tls="starttls", context=trusted(certificate), username="a", password="b")
-    assert outcome == RefusedForNow("not-offered")
+    assert outcome == RefusedForNow("auth-not-offered")
 
 
 def test_a_password_is_never_sent_in_the_clear(peer: MailPeer) -> None:

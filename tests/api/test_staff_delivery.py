@@ -198,6 +198,7 @@ def test_one_is_shown_with_its_history_and_no_data_of_the_patient(operator: Memb
         "system:test",
     ):
         assert words in said, words
+    assert "не приняла" not in said, "nobody knows whether it was taken"
     assert ANNA.phone not in page.text
     assert operator.get(f"{PATH}/{uuid4()}").status_code == 404
     assert operator.get(f"{PATH}/{told(portal)}").status_code == 404

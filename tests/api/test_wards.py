@@ -12,7 +12,6 @@ from domain.linkage import OrganisationLinked
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
 from domain.study_type import StudyType
 from ledger import guardianship
-from projections.guardianship import guardians_to_tell
 from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, code_of, settle, who
 from tests.api.ward_cast import (
     BLOOD,
@@ -293,14 +292,8 @@ def test_from_fifteen_the_ward_opens_and_closes_sections(
     assert teen.post(path, **{"section-blood-count": "yes"}).headers["location"].startswith("/guardians")
     assert found.enter().status_code == 303
     assert anna.get(f"/reports/{report_id}").status_code == 200
-    assert guardians_to_tell(
-        portal.opened.ledger, found.ward_id, frozenset({StudyType.BLOOD_COUNT}), on=TODAY
-    ) == (anna.patient_id,)
     assert teen.post(path).status_code == 303
     assert code_of(anna.get(f"/reports/{report_id}")) == "guardianship-over"
-    assert not guardians_to_tell(
-        portal.opened.ledger, found.ward_id, frozenset({StudyType.BLOOD_COUNT}), on=TODAY
-    )
     portal.catch_up()
     assert "Законный представитель" in teen.get("/access").text
 

@@ -224,6 +224,11 @@ def test_each_cause_is_found_and_laid_at_the_right_door(code: str) -> None:
     assert len(diagnose(replace(IN_ORDER, **changed))) >= len(Check)
 
 
+def test_a_notice_that_failed_is_laid_to_no_address_until_its_provider_says_so() -> None:
+    (failed,) = found(Check.NOTICES, notices=NoticeFacts(failed=2))
+    assert (failed.fields, failed.count) == ((), 2), "it may have been an SMS, or a push"
+
+
 def test_a_finding_names_what_is_to_be_mended() -> None:
     (missing,) = found(Check.PROFILE, patient=profile(inn=None, citizenship=None))
     assert missing.fields == ("citizenship", "inn")

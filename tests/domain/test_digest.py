@@ -7,7 +7,7 @@ import pytest
 from domain import digest, dispatch, notification
 from domain.announcement import About
 from domain.channel import Channel
-from domain.digest import is_gathered
+from domain.digest import may_be_gathered
 from domain.dispatch import Looked
 from domain.notification import (
     DigestGathered,
@@ -67,7 +67,7 @@ def test_the_first_gathers_and_the_others_join() -> None:
 )
 def test_what_is_told_alone(events: tuple[notification.NotificationEvent, ...]) -> None:
     alone = state(*events)
-    assert not is_gathered(alone)
+    assert not may_be_gathered(alone)
     with pytest.raises(NotificationNotDueError):
         digest.join(alone, now=LATER, digest_id=NOTICE)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -9,6 +10,7 @@ from domain import dispatch, notification
 from domain.announcement import About
 from domain.channel import Channel
 from domain.dispatch import LIFE, Looked
+from domain.notice_hours import Wait
 from domain.notification import (
     Notification,
     NotificationAbandoned,
@@ -16,15 +18,18 @@ from domain.notification import (
     NotificationFailed,
     NotificationHandedOver,
     NotificationPostponed,
+    NotificationRetried,
     NotificationReturned,
 )
 from domain.permission import Grounds
 from domain.provider_receipt import is_bad_address
 from domain.receiving import EVERYTHING_WANTED, Periodicity, ReceivingSettings
-from tests.examples import ATTEMPTED, FAILED, LATER, NOON, NOTICE, REQUESTED, UNKNOWN
+from domain.values import PatientId
+from tests.examples import ATTEMPTED, BORIS, FAILED, LATER, NOON, NOTICE, REQUESTED, UNKNOWN
 
 HANDED_OVER = NotificationHandedOver(attempt=1, remote_id="1")
 MOSCOW = "Europe/Moscow"
+CHILD = PatientId(UUID(int=12))
 WEEKLY = Grounds(
     at=NOON,
     receiving=replace(EVERYTHING_WANTED, settings=ReceivingSettings(periodicity=Periodicity.WEEKLY)),
@@ -58,6 +63,27 @@ def test_what_waits_for_its_day_is_put_off() -> None:
     assert aside(looked(REQUESTED), Grounds(at=NOON)) is None
 
 
+def test_a_password_that_its_reader_waits_for_comes_by_night_and_another_in_the_morning() -> None:
+    night = NOON + timedelta(hours=11)
+    password = replace(REQUESTED, channel=Channel.SMS, about=About.PASSWORD)
+    asked_for, by_itself = looked(replace(password, is_urgent=True)), looked(password)
+    assert dispatch.put_aside(asked_for, Grounds(at=night), now=night, default_zone=MOSCOW) is None
+    put_off = dispatch.put_aside(by_itself, Grounds(at=night), now=night, default_zone=MOSCOW)
+    assert isinstance(put_off, NotificationPostponed) and put_off.waits_for is Wait.QUIET_HOURS
+
+
+def test_one_message_tells_one_person_of_one_patient_by_one_channel() -> None:
+    to_boris = replace(REQUESTED, recipient_id=BORIS)
+    others = (
+        to_boris,
+        replace(to_boris, patient_id=CHILD),
+        replace(REQUESTED, channel=Channel.PUSH),
+        replace(REQUESTED, about=About.PASSWORD),
+    )
+    ready = [looked(one) for one in (REQUESTED, *others, REQUESTED)]
+    assert [len(group) for group in dispatch.gathered(ready)] == [2, 1, 1, 1, 1]
+
+
 def test_what_is_superseded_is_given_up_unless_it_was_tried() -> None:
     given_up = NotificationAbandoned(reason="superseded")
     assert aside(looked(REQUESTED, is_superseded=True)) == given_up
@@ -87,6 +113,18 @@ def test_a_refusal_is_tried_again_within_its_life_and_then_given_up() -> None:
 
 
 LOST = replace(UNKNOWN, retry_at=LATER)
+LOST_FOR_GOOD = replace(UNKNOWN, retry_at=None)
+QUIET = NotificationPostponed(until=LATER, waits_for=Wait.QUIET_HOURS)
+
+
+def test_what_nobody_answers_is_repeated_within_its_life_and_then_left_unknown() -> None:
+    """A push may be repeated blindly, for its tag replaces the one before: but not for ever."""
+    push = state(replace(REQUESTED, channel=Channel.PUSH), ATTEMPTED)
+    unknown = notification.unknown(push, stage="no-answer", retry_at=NOON + LIFE)
+    assert unknown.retry_at is not None
+    assert dispatch.within_life(unknown, NOON + LIFE) == unknown
+    beyond = dispatch.within_life(unknown, NOON + LIFE - timedelta(seconds=1))
+    assert beyond == replace(unknown, retry_at=None)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +132,25 @@ LOST = replace(UNKNOWN, retry_at=LATER)
     [
         ((REQUESTED, ATTEMPTED), True),
         ((REQUESTED, ATTEMPTED, LOST), True),
-        ((REQUESTED, ATTEMPTED, replace(UNKNOWN, retry_at=None)), True),
+        ((REQUESTED, ATTEMPTED, LOST_FOR_GOOD), True),
         ((REQUESTED, ATTEMPTED, NotificationDelivered(remote_id="1")), True),
         ((REQUESTED, ATTEMPTED, NotificationReturned(remote_id="1", reason="5.1.1")), False),
+        ((REQUESTED, ATTEMPTED, LOST, QUIET), True),
+        ((REQUESTED, ATTEMPTED, LOST_FOR_GOOD, NotificationRetried()), True),
         ((REQUESTED, ATTEMPTED, LOST, replace(ATTEMPTED, attempt=2)), False),
         ((REQUESTED, ATTEMPTED, LOST, NotificationAbandoned(reason="by-operator")), False),
     ],
-    ids=["in time", "lost", "lost for good", "delivered", "returned", "tried again", "given up"],
+    ids=[
+        "in time",
+        "lost",
+        "lost for good",
+        "delivered",
+        "returned",
+        "put off",
+        "wanted anew",
+        "tried again",
+        "given up",
+    ],
 )
 def test_a_success_that_is_told_late(
     history: tuple[notification.NotificationEvent, ...], is_news: bool

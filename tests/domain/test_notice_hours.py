@@ -84,14 +84,15 @@ def test_what_waits_waits_for_a_later_moment_at_which_it_goes(
     assert waits(settings, now, found[0], channel=channel, is_urgent=is_urgent) is None
 
 
-@for_all(SETTINGS, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=10)))
+@for_all(SETTINGS, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=10)), st.booleans())
 def test_no_telephone_rings_in_quiet_hours(
-    settings: Receiving, requested_at: datetime, later: timedelta
+    settings: Receiving, requested_at: datetime, later: timedelta, is_urgent: bool
 ) -> None:
     now = requested_at + later
-    found = waits(settings, requested_at, now)
+    found = waits(settings, requested_at, now, is_urgent=is_urgent)
     goes_at = now if found is None else found[0]
-    assert not is_quiet(settings.hours, zone_of(settings.hours, MOSCOW), goes_at)
+    wants_to_be_woken = is_urgent and settings.hours.urgent_at_night
+    assert wants_to_be_woken or not is_quiet(settings.hours, zone_of(settings.hours, MOSCOW), goes_at)
 
 
 @for_all(HOURS, st.lists(MOMENTS, min_size=2, max_size=20))

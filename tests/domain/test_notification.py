@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain import notification
+from domain.channel import Channel
 from domain.notification import (
     NotificationEvent,
     NotificationHandedOver,
@@ -44,6 +45,14 @@ def test_a_failed_attempt_is_repeated_when_it_is_due_and_not_before() -> None:
     waiting = given(REQUESTED, ATTEMPTED, FAILED)
     waiting.when(notification.attempt, now=LATER - SECOND, **TRY).then_refused(NotificationNotDueError)
     waiting.when(notification.attempt, now=LATER, **TRY).then(replace(ATTEMPTED, attempt=2))
+
+
+def test_what_was_put_off_by_a_clock_that_was_years_ahead_is_due() -> None:
+    """Nothing is put off by more than some days, whoever said so."""
+    far = replace(FAILED, retry_at=NOON + timedelta(days=400))
+    given(REQUESTED, ATTEMPTED, far).when(notification.attempt, now=NOON, **TRY).then(
+        replace(ATTEMPTED, attempt=2)
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,6 +138,23 @@ def test_an_unknown_outcome_counts_even_if_certain_failures_follow() -> None:
     given(*history).when(notification.unknown, stage="after-data", retry_at=RETRY).then(
         replace(UNKNOWN, attempt=3, stage="after-data", retry_at=None)
     )
+
+
+@pytest.mark.parametrize(
+    ("channel", "repeats"),
+    [(Channel.EMAIL, [True, False]), (Channel.PUSH, [True, True]), (Channel.SMS, [False])],
+)
+def test_what_may_have_arrived_is_repeated_as_far_as_nobody_sees_it_twice(
+    channel: Channel, repeats: list[bool]
+) -> None:
+    """A mailbox folds two letters of one Message-ID, a browser shows one push of a tag, and nothing hides an SMS."""
+    state = notification.evolve(None, replace(REQUESTED, channel=channel))
+    for number, again in enumerate(repeats, 1):
+        state = notification.evolve(state, replace(ATTEMPTED, attempt=number))
+        lost = notification.unknown(state, stage="no-answer", retry_at=RETRY)
+        died = notification.give_up_lease(state, now=LATER, retry_at=RETRY)
+        assert (lost.retry_at is not None, died.retry_at is not None) == (again, again)
+        state = notification.evolve(state, lost)
 
 
 def test_each_event_leaves_the_status_that_it_says() -> None:

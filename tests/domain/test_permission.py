@@ -127,6 +127,8 @@ def test_a_notice_is_sent_only_with_consent_and_an_address(
     assert notice_barrier(grounds, channel=Channel.EMAIL) == expected
 
 
+# The first edition of its text names no other channel.
+BY_EMAIL_ONLY = replace(NOTICES, document=replace(NOTICES.document, version=1))
 ALL_CHANNELS = receiving.evolve(
     None,
     replace(
@@ -181,6 +183,9 @@ UNREACHABLE = {
         (Channel.PUSH, {"pushes": None}, "push-missing"),
         (Channel.PUSH, {"pushes": PushSubscriptions()}, "push-missing"),
         (Channel.PUSH, {"notices": None, "pushes": None}, "consent-missing"),
+        (Channel.EMAIL, {"notices": BY_EMAIL_ONLY}, None),
+        (Channel.SMS, {"notices": BY_EMAIL_ONLY}, "consent-outdated"),
+        (Channel.PUSH, {"notices": BY_EMAIL_ONLY}, "consent-outdated"),
     ],
 )
 def test_each_channel_is_wanted_and_reached_by_itself(

@@ -34,6 +34,7 @@ from ledger.announcing import notification_stream, silence_stream
 from ledger.commands import by_patient
 from ledger.consents import withdraw_consent
 from ledger.filing import Source, drafts_of
+from ledger.recorder import StreamConflictError
 from ledger.redeciding import Rules, redecide_all
 from ledger.sight import Sight
 from ledger.store import Ledger
@@ -44,6 +45,7 @@ from projections.rebuild import check
 from tests.examples import EXAMPLES, OBSERVATION
 from tests.ledger.test_matching import agreed, patient, registered, stated
 from tests.ledger.test_permission import PANELS, REFUSED, SNILS, Play, arrives, content
+from tests.scenario import TESTER
 
 EMAILS = ("anna@patients.example", "anna.sokolova@patients.example")
 ADDRESS = EXAMPLES["PushAddressStated"][0]
@@ -195,7 +197,7 @@ def rows_of(play: Play) -> list[NotificationRow]:
     return delivery.notifications_of(play.ledger, play.patient_id, limit=10_000)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_each_version_has_one_state_by_each_channel(ledger: Ledger, owner: Ledger, seed: int) -> None:
     play = prepared(ledger, seed)
     acts = play.acts()
@@ -217,6 +219,22 @@ def test_each_version_has_one_state_by_each_channel(ledger: Ledger, owner: Ledge
     assert all(row.reason for row in rows if row.status == "suppressed"), "and it is said why"
     assert all(one.is_same for one in redecide_all(ledger)), "each decision is the same again"
     assert check(owner, DELIVERY).is_equal
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["first version", "correction"])
+def test_a_notice_rests_on_what_permits_it_where_it_is_recorded(ledger: Ledger, is_known: bool) -> None:
+    """Between the look and the append the consent is withdrawn: then the report is decided anew."""
+    play = prepared(ledger, 1)
+    laboratory_id = play.laboratories[0]
+    if is_known:
+        arrives(ledger, laboratory_id, content("1", PANELS[0], sent_second=1))
+    sight = Sight(ledger, OrganisationId(laboratory_id))
+    sent = content("1", PANELS[0], sent_second=2)
+    (draft,) = drafts_of(sight, Source(laboratory_id, uuid4()), [sent])
+    assert any(isinstance(event, NotificationRequested) for write in draft.writes for event in write.events)
+    withdraw_consent(ledger, play.patient_id, ConsentKind.NOTIFICATIONS, by_patient(play.patient_id))
+    with pytest.raises(StreamConflictError):
+        ledger.append(*draft.writes, circumstances=TESTER, guards=draft.guards, marks=draft.marks)
 
 
 def test_a_rule_that_forgets_the_address_is_found_out(

@@ -234,10 +234,15 @@ def test_what_was_put_off_is_looked_at_anew_when_its_recipient_chooses_anew(
     follower.catch_up()
     row = row_of(ledger, follower)
     assert (row.status, row.waits_for, row.due_at) == ("postponed", "weekly-digest", POSTPONED.until)
-    assert delivery.due(ledger, Channel.EMAIL, now=LATER) == []
+    before = POSTPONED.until - timedelta(days=6)
+    assert delivery.due(ledger, Channel.EMAIL, now=before) == []
+    years_ago = POSTPONED.until - timedelta(days=400)
+    assert len(delivery.due(ledger, Channel.EMAIL, now=years_ago)) == 3, (
+        "nobody puts off so far: a clock was wrong"
+    )
     recorded(ledger, uuid4(), choice, subject=ANNA)
     follower.catch_up()
-    due = delivery.due(ledger, Channel.EMAIL, now=LATER)
+    due = delivery.due(ledger, Channel.EMAIL, now=before)
     assert {row.notification_id.int for row in due} == {1, 2}
     assert {row.status for row in due} == {"postponed"}
 

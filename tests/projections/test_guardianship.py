@@ -3,17 +3,14 @@
 from uuid import UUID
 
 from domain.guardianship import GuardianshipEnd, GuardianshipRefusal
-from domain.study_type import StudyType
 from domain.values import PatientId
 from ledger import guardianship
 from ledger.store import Ledger
 from projections import guardianship as view
 from projections.follow import Follower
-from projections.guardianship import GUARDIANSHIP, guardians_to_tell
+from projections.guardianship import GUARDIANSHIP
 from projections.rebuild import check
 from tests.ledger.test_guardianship import DAY, OPERATOR, asked, person
-
-BLOOD = frozenset({StudyType.BLOOD_COUNT})
 
 
 def confirmed(ledger: Ledger) -> tuple[UUID, PatientId, PatientId]:
@@ -48,16 +45,3 @@ def test_the_view_made_anew_is_the_same(ledger: Ledger, owner: Ledger, follower:
     guardianship.end(ledger, one, GuardianshipEnd.GIVEN_UP, OPERATOR)
     follower.catch_up()
     assert check(owner, GUARDIANSHIP).is_equal
-
-
-def test_who_is_told_is_who_may_see_it_now_whatever_the_view_says(ledger: Ledger, follower: Follower) -> None:
-    one, guardian_id, ward_id = confirmed(ledger)
-    follower.catch_up()
-    assert guardians_to_tell(ledger, ward_id, BLOOD, on=DAY) == (guardian_id,)
-    assert guardians_to_tell(ledger, guardian_id, BLOOD, on=DAY) == ()
-    guardianship.close(ledger, one, BLOOD, OPERATOR)
-    assert guardians_to_tell(ledger, ward_id, BLOOD, on=DAY) == ()
-    guardianship.close(ledger, one, frozenset(), OPERATOR)
-    assert guardians_to_tell(ledger, ward_id, BLOOD, on=DAY) == (guardian_id,)
-    guardianship.end(ledger, one, GuardianshipEnd.REVOKED_BY_COURT, OPERATOR)
-    assert guardians_to_tell(ledger, ward_id, BLOOD, on=DAY) == ()

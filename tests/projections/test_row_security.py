@@ -12,7 +12,7 @@ from ledger.store import Ledger
 from projections import PROJECTIONS, Projection, cabinet
 from projections.follow import Follower
 from projections.rebuild import rebuild
-from tests.examples import ANNA, BORIS, CLINIC, MATCHED, READ, RECEIVED, REQUESTED
+from tests.examples import ANNA, BORIS, CLINIC, MATCHED, READ, RECEIVED, REQUESTED, SUPPRESSED
 from tests.scenario import recorded
 
 # Tables whose rows say whose they are.
@@ -116,6 +116,24 @@ def test_with_a_patient_there_are_their_rows_only(
     assert owners(raw, SEEN[table]) == set()
 
 
+def test_a_guardian_sees_the_notices_to_them_that_are_of_what_they_may_see(
+    ledger: Ledger, follower: Follower
+) -> None:
+    """Boris is told of his ward Anna; of what is closed to him he finds not even that it was kept from him."""
+    told = replace(REQUESTED, recipient_id=BORIS)
+    shown, closed = uuid4(), uuid4()
+    recorded(ledger, shown, told)
+    recorded(ledger, closed, replace(told, report_version=2), replace(SUPPRESSED, reason="not-in-sight"))
+    follower.catch_up()
+    query = b"SELECT notification_id FROM delivery.notifications"
+    with ledger.of_patient(BORIS) as connection:
+        assert {row[0] for row in connection.execute(query)} == {shown}
+    with ledger.of_patient(ANNA) as connection:
+        assert {row[0] for row in connection.execute(query)} == {shown, closed}
+    with ledger.of_patient(PatientId(uuid4())) as connection:
+        assert connection.execute(query).fetchall() == []
+
+
 def test_a_pooled_connection_keeps_neither_the_patient_nor_the_role(filled: Ledger) -> None:
     with filled.of_patient(ANNA) as connection:
         assert owners(connection, SEEN["cabinet.reports"]) == {ANNA}
@@ -140,6 +158,11 @@ def test_a_pooled_connection_keeps_neither_the_patient_nor_the_role(filled: Ledg
         "UPDATE cabinet.reports SET version_read = 0",
         "DELETE FROM delivery.notifications",
         "TRUNCATE audit.entries",
+        # Who represents whom, and what a guardian is not told yet; how the providers answer.
+        "SELECT FROM delivery.guardians",
+        "SELECT FROM delivery.untold",
+        "SELECT FROM delivery.parked",
+        "SELECT FROM sending.channels",
     ],
 )
 def test_the_role_reads_views_and_nothing_else(raw: psycopg.Connection, statement: str) -> None:
