@@ -114,7 +114,7 @@ def _require_token(right: str, authorization: str) -> None:
     if not right:
         raise ProblemError("not-found")
     if not hmac.compare_digest(authorization.encode(), f"Bearer {right}".encode()):
-        raise ProblemError("provider-unknown", "Authorization")
+        raise ProblemError("receipts-token-wrong", "Authorization")
 
 
 async def _record(ledger: Ledger, notification_id: UUID, receipt: Receipt) -> None:

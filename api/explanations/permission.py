@@ -59,13 +59,6 @@ PERMISSION: dict[str, Explanation] = {
         "Отчёт появится в кабинете, когда пациент включит получение.",
         "It appears in the cabinet when the patient turns it on.",
     ),
-    "consent-not-read": say(
-        422,
-        "Согласие не дано: не отмечено, что текст прочитан.",
-        "The consent was not given: the text was not marked as read.",
-        "Прочитайте текст и поставьте отметку.",
-        "Read the text and tick the box.",
-    ),
     "consent-term-invalid": say(
         422,
         "Дата окончания согласия не подходит.",

@@ -3,7 +3,7 @@
 from api.explanations.words import Explanation, say
 
 SMS: dict[str, Explanation] = {
-    "provider-unknown": say(
+    "receipts-token-wrong": say(
         401,
         "Токен не подходит: квитанции о доставке SMS принимаются только от шлюза оператора.",
         "The token does not fit: receipts of SMS are taken from the operator's gateway only.",

@@ -1,11 +1,15 @@
 """Every problem has an OperationOutcome that FHIR R4 allows, in two languages, with the place of the fault."""
 
 import json
+from collections import Counter
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
+from api import explanations
 from api.explanations import EXPLANATIONS
 from api.fhir.operation_outcome import (
     _ISSUE_TYPES,
@@ -36,6 +40,15 @@ def issue_of(code: str, field: str | None = None) -> dict[str, Any]:
 
 def test_what_is_said_is_in_the_value_set_of_the_specification() -> None:
     assert {*_ISSUE_TYPES.values(), *_ISSUE_TYPES_BY_STATUS.values()} <= ISSUE_TYPES
+
+
+def test_a_code_stands_in_one_part_only() -> None:
+    """Else the part that is named later would speak for both."""
+    names = [f"api.explanations.{found.name}" for found in iter_modules(explanations.__path__)]
+    parts = [words for name in names for kept, words in vars(import_module(name)).items() if kept[0] != "_"]
+    codes = Counter(code for words in parts if isinstance(words, dict) for code in words)
+    assert EXPLANATIONS.keys() <= codes.keys()
+    assert [code for code in EXPLANATIONS if codes[code] > 1] == []
 
 
 @pytest.mark.parametrize("code", sorted(EXPLANATIONS))

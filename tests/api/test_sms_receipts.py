@@ -86,7 +86,7 @@ def test_nobody_else_tells_receipts(portal: Portal, token: str) -> None:
     headers = {b"authorization": f"Bearer {token}".encode()} if token else {}
     answer = portal.machine.post("/receipts/sms", json=told, headers=headers)
     assert answer.status_code == 401
-    assert answer.json()["code"] == "provider-unknown"
+    assert answer.json()["code"] == "receipts-token-wrong"
     assert not said(portal, notification_id)
 
 
