@@ -22,7 +22,7 @@ from api.pages import Locale, phrase
 from domain.code_map import LOINC
 from domain.laboratory import LaboratoryAlreadyRegisteredError
 from domain.patient import Patient
-from domain.sample_report import SENDER, SampleReport
+from domain.sample_report import SENDER
 from domain.study_type import StudyType
 from domain.values import OrganisationId, PatientId
 from ledger import onboarding
@@ -53,8 +53,8 @@ class SampleReportLostError(Exception):
 
 def send_sample(
     node: Node, patient_id: PatientId, organisation_id: OrganisationId, by: Circumstances
-) -> SampleReport:
-    """Ask for a sample and send it, now. SampleReportBarredError, SampleReportThereError, SampleReportLostError. One
+) -> str | None:
+    """Ask for a sample and send it, now; what kept it back meanwhile, if anything did. SampleReportBarredError, SampleReportThereError, SampleReportLostError. One
     that was asked for and never arrived is sent again: under the same number, so it is the same report."""
     ledger = node.ledger
     _register(ledger)
@@ -64,7 +64,7 @@ def send_sample(
     answer = submit(node, _sealed(node, content), as_of=organisation_id)
     report_id, held = _filed(answer)
     record_arrival(ledger, sample, report_id, held=held, by=BY)
-    return sample
+    return held
 
 
 def content_of(patient: Patient, number: str, *, issued_at: datetime) -> bytes:

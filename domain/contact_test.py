@@ -1,7 +1,6 @@
 """Contact test: a patient has a message sent to see whether notices arrive, and what the provider said (S94)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.channel import Channel
@@ -29,17 +28,14 @@ class ContactTested:
     code: str | None = None
 
 
-# State: the latest of each channel.
+# State: nothing is decided from what was tested.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactTests:
-    """What is known from tests."""
-
-    latest: Mapping[Channel, ContactTested] = field(default_factory=dict)
+    """That there were tests."""
 
 
-def evolve(tests: ContactTests | None, event: ContactTested) -> ContactTests:
+def evolve(tests: ContactTests | None, event: ContactTested) -> ContactTests:  # noqa: ARG001 - one shape
     """Replay one event. Never refuses: the event has already happened."""
-    known = tests.latest if tests else {}
-    return ContactTests(latest={**known, event.channel: event})
+    return ContactTests()

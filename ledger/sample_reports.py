@@ -59,11 +59,13 @@ def request_sample(
             ledger.append(Write(stream_id, version, events), circumstances=by, guards=guards)
 
     decide_again(act)
-    history = list(ledger.read(stream_id))
-    requested = [one for one in history if isinstance(one.event, SampleReportRequested)]
-    sample = load_sample(ledger, patient_id, organisation_id)
-    assert sample is not None
-    return sample, requested[-1].recorded_at
+    sample, asked_at = None, None
+    for recorded in ledger.read(stream_id):
+        sample = sample_report.evolve(sample, recorded.event)  # type: ignore[arg-type]
+        if isinstance(recorded.event, SampleReportRequested):
+            asked_at = recorded.recorded_at
+    assert sample is not None and asked_at is not None
+    return sample, asked_at
 
 
 def record_arrival(

@@ -89,7 +89,7 @@ def send_test_message(person: Actor, form: Form) -> Response:
     except ProblemError as error:
         again = ProblemError("contact-tests-too-many", channel.value, retry_after=error.retry_after)
         return _page(person, known, again)
-    outcome = send_test(person.request.app.state.node, person.patient_id, channel)
+    outcome = send_test(person.node, person.patient_id, channel)
     tested = ContactTested(
         patient_id=person.patient_id,
         channel=channel,

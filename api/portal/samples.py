@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import limits
-from api.node import Node
 from api.portal.organisations import own_organisation, shown_page
 from api.portal.web import Actor, go
 from api.problems import ProblemError
@@ -14,7 +13,7 @@ from api.sample_reports import SampleReportLostError, send_sample
 from domain.linkage import LinkageStatus
 from domain.sample_report import SampleReportBarredError, SampleReportThereError
 from domain.values import OrganisationId
-from ledger.sample_reports import load_sample, remove_sample
+from ledger.sample_reports import remove_sample
 from projections.cabinet import CABINET
 from projections.delivery import DELIVERY
 
@@ -29,7 +28,7 @@ def ask(person: Actor, organisation_id: UUID) -> Response:
         raise ProblemError("organisation-not-linked")
     limits.take(person.ledger, "sample", str(person.patient_id))
     try:
-        send_sample(_node_of(person), person.patient_id, own.row.organisation_id, person.by())
+        held = send_sample(person.node, person.patient_id, own.row.organisation_id, person.by())
     except SampleReportBarredError as barred:
         return shown_page(person, own, sample_barrier=barred.code)
     except SampleReportThereError:
@@ -37,9 +36,8 @@ def ask(person: Actor, organisation_id: UUID) -> Response:
     except SampleReportLostError:
         raise ProblemError("sample-lost") from None
     person.follow(CABINET, DELIVERY)
-    sample = load_sample(person.ledger, person.patient_id, own.row.organisation_id)
-    if sample is not None and sample.held:
-        return shown_page(person, own, sample_barrier=sample.held)
+    if held is not None:
+        return shown_page(person, own, sample_barrier=held)
     return go(f"/services/organisations/{organisation_id}", notice="sample-sent")
 
 
@@ -51,9 +49,3 @@ def remove(person: Actor, organisation_id: UUID) -> Response:
         raise ProblemError("not-found")
     person.follow(CABINET, DELIVERY)
     return go(f"/services/organisations/{organisation_id}", notice="sample-removed")
-
-
-def _node_of(person: Actor) -> Node:
-    """The sample takes the door of laboratories, which needs the node's keys."""
-    node: Node = person.request.app.state.node
-    return node

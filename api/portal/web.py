@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api.node import Node
 from api.page_words import FAMILIES
 from api.pages import Locale, render
 from api.portal import ward_access
@@ -62,6 +63,12 @@ class Visit:
     @property
     def settings(self) -> Settings:
         return self.door.settings
+
+    @property
+    def node(self) -> Node:
+        """For what needs more than the ledger: the keys of the laboratories' door, the senders."""
+        node: Node = self.request.app.state.node
+        return node
 
     def signed_in(self) -> Session:
         if self.session is None:

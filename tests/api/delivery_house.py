@@ -22,12 +22,12 @@ from typing import Any
 from api import bench_peers
 from api.__main__ import main
 from api.bench_peers import LOOPBACK
-from api.postgres_cluster import postmaster
 from api.sending import worker
 from api.settings import Settings
 from domain.channel import Channel
 from tests.api import delivery_plants
 from tests.api.command import environment_of
+from tests.api.process_tree import kill_postgres
 
 START_SECONDS = 90
 # The longest that a provider lets pass before it takes a message, and again before it answers: kills find it there.
@@ -143,11 +143,7 @@ class House:
 
     def kill_postgres(self) -> None:
         """The postmaster and every child of it, and then the server, which has time for a mistake."""
-        found = postmaster((self.settings.home / "postgres" / "cluster").resolve())
-        assert found is not None
-        for pid in (found, *children_of(found)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_postgres(self.settings.home)
         sleep(0.1)
         self.kill_server()
 
@@ -172,16 +168,6 @@ def house(home: Path) -> Iterator[House]:
         yield found
     finally:
         found.stop()
-
-
-def children_of(parent: int) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            # After the name in brackets: state, then the parent.
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(folder.name))
-    return found
 
 
 def _kill(process: BaseProcess) -> None:

@@ -9,14 +9,14 @@ from api.demo_peers import MailPeer
 from api.node import Node
 from domain import notification
 from domain.channel import Channel
-from domain.notification import Notification, NotificationEvent
+from domain.notification import Notification, NotificationEvent, NotificationRequested
 from domain.receiving import Periodicity, ReceivingSettings
 from domain.values import PatientId
 from ledger.commands import by_patient
 from ledger.receiving import save_settings
 from projections import delivery
 from projections.delivery import NotificationRow
-from tests.api.cast import Portal
+from tests.api.cast import ANNA, Laboratory, Portal, Who, bundle
 
 
 @dataclass(slots=True)
@@ -38,6 +38,14 @@ class Clock:
 def wants(portal: Portal, patient_id: PatientId, *channels: Channel, periodicity: Periodicity) -> None:
     settings = ReceivingSettings(channels=channels, periodicity=periodicity)
     save_settings(portal.opened.ledger, patient_id, settings, by_patient(patient_id))
+
+
+def arrived(portal: Portal, laboratory: Laboratory, number: str = "1", person: Who = ANNA) -> UUID:
+    """A result comes; the notification by e-mail that was asked for."""
+    assert portal.submit(laboratory.seal(bundle(number, person))).status_code == 201
+    portal.catch_up()
+    found: UUID = portal.events(NotificationRequested)[-1].stream_id
+    return found
 
 
 def told(portal: Portal) -> list[str]:

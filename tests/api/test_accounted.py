@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from api.sending.worker import LEASE, ChannelWorker
 from domain.channel import Channel
 from domain.consent import ConsentKind
 from domain.notice_hours import NoticeHours
-from domain.notification import NotificationRequested, NotificationStatus
+from domain.notification import NotificationStatus
 from domain.receiving import Periodicity
 from domain.values import PatientId
 from ledger import commands, contacts
@@ -26,8 +27,8 @@ from ledger.insertion import Erasure
 from ledger.receiving import choose_hours
 from ledger.store import Write
 from projections import delivery
-from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled, withdraw
-from tests.api.sending_cast import Clock, at_relay, state_of, wants, with_settings
+from tests.api.cast import ANNA, BORIS, Laboratory, Portal, settled, withdraw
+from tests.api.sending_cast import Clock, arrived, at_relay, state_of, wants, with_settings
 from tests.examples import EXAMPLES
 from tests.scenario import TESTER
 
@@ -48,13 +49,7 @@ def anna(portal: Portal, laboratory: Laboratory) -> PatientId:
 def send(portal: Portal, laboratory: Laboratory) -> Callable[..., Any]:
     """A result of Anna or Boris comes; the notification by e-mail that was asked for."""
     settled(portal.opened, BORIS, laboratory.laboratory_id)
-
-    def send(number: str = "1", person: Any = ANNA) -> Any:
-        assert portal.submit(laboratory.seal(bundle(number, person))).status_code == 201
-        portal.catch_up()
-        return portal.events(NotificationRequested)[-1].stream_id
-
-    return send
+    return partial(arrived, portal, laboratory)
 
 
 class Provider:

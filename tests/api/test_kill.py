@@ -5,9 +5,7 @@ PostgreSQL with all its children. What the driver was told it keeps in a journal
 compares the two.
 """
 
-import os
 import random
-import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +25,6 @@ import pytest
 
 from api import laboratories
 from api.node import Node, node
-from api.postgres_cluster import postmaster
 from api.settings import Settings
 from domain.report import ReportReceived
 from domain.submission import SubmissionAccepted, SubmissionReceived
@@ -38,6 +35,7 @@ from projections.follow import Follower
 from tests.api.cast import Laboratory, Portal, bundle
 from tests.api.command import letopis, started
 from tests.api.conftest import REGISTERED
+from tests.api.process_tree import kill_postgres
 from tests.forgery import change_history
 
 ROUNDS = 8
@@ -199,12 +197,7 @@ class House:
 
     def kill_postgres(self) -> None:
         """The postmaster and every child of it, with no chance to write anything more."""
-        found = postmaster((self.settings.home / "postgres" / "cluster").resolve())
-        assert found is not None
-        for pid in (found, *children_of(found)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
+        kill_postgres(self.settings.home)
         # Long enough for the server to say what it must not: yes, to what it could not store.
         sleep(0.2)
         self.kill_server()
@@ -215,16 +208,6 @@ class House:
             self.server.terminate()
             self.server.join(timeout=60)
             assert not self.server.is_alive(), "the server does not stop"
-
-
-def children_of(parent: int) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            # After the name in brackets: state, then the parent.
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(folder.name))
-    return found
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from api.channels.notice import Notice, NoticeKind, PushAddress
 from api.channels.push import PushSender
@@ -140,6 +140,13 @@ class Worker:
         self.shows(0)
 
 
+def bring_session(context: BrowserContext, person: Person) -> None:
+    """Who signed in by HTTP is signed in here."""
+    url = person.portal.opened.settings.public_url
+    session = {"name": "session", "value": person.client.cookies["session"], "url": url}
+    context.add_cookies([session])  # type: ignore[list-item]
+
+
 @pytest.fixture
 def anna(chromium: Browser, serve: Callable[..., Portal]) -> Iterator[Visitor]:
     """Signed in, at a browser that is allowed to show notifications."""
@@ -147,8 +154,7 @@ def anna(chromium: Browser, serve: Callable[..., Portal]) -> Iterator[Visitor]:
     person = portal.person(ANNA).register()
     url = portal.opened.settings.public_url
     with visiting(chromium, portal, PHONE) as visitor:
-        session = {"name": "session", "value": person.client.cookies["session"], "url": url}
-        visitor.page.context.add_cookies([session])  # type: ignore[list-item]
+        bring_session(visitor.page.context, person)
         visitor.page.context.grant_permissions(["notifications"], origin=url)
         yield visitor
 
@@ -251,8 +257,7 @@ def test_a_result_is_on_the_screen_when_it_comes(
     choose_hours(portal.opened.ledger, person.patient_id, awake, by_patient(person.patient_id))
     url = portal.opened.settings.public_url
     with visiting(chromium, portal, PHONE) as anna:
-        session = {"name": "session", "value": person.client.cookies["session"], "url": url}
-        anna.page.context.add_cookies([session])  # type: ignore[list-item]
+        bring_session(anna.page.context, person)
         anna.page.context.grant_permissions(["notifications"], origin=url)
         stands_in(anna, browser)
         turns_on(anna)
@@ -322,10 +327,8 @@ def test_who_does_not_allow_notifications_is_told_how_to(
 ) -> None:
     portal = serve()
     person = portal.person(ANNA).register()
-    url = portal.opened.settings.public_url
     with visiting(chromium, portal, PHONE) as anna:
-        session = {"name": "session", "value": person.client.cookies["session"], "url": url}
-        anna.page.context.add_cookies([session])  # type: ignore[list-item]
+        bring_session(anna.page.context, person)
         anna.page.add_init_script("Object.defineProperty(Notification, 'permission', {get: () => 'denied'})")
         anna.go(PAGE)
         anna.sees("Браузер не разрешает уведомления этому сайту.")
@@ -337,10 +340,8 @@ def test_a_browser_that_has_no_push_says_so(
 ) -> None:
     portal = serve()
     person = portal.person(ANNA).register()
-    url = portal.opened.settings.public_url
     with visiting(chromium, portal, PHONE) as anna:
-        session = {"name": "session", "value": person.client.cookies["session"], "url": url}
-        anna.page.context.add_cookies([session])  # type: ignore[list-item]
+        bring_session(anna.page.context, person)
         anna.page.add_init_script("delete window.PushManager")
         anna.go(PAGE)
         anna.sees("Этот браузер не умеет показывать такие уведомления.")
@@ -354,8 +355,7 @@ def test_without_scripts_it_says_what_is_missing(chromium: Browser, serve: Calla
     person = portal.person(ANNA).register()
     url = portal.opened.settings.public_url
     with chromium.new_context(java_script_enabled=False, locale="ru-RU") as context:
-        session = {"name": "session", "value": person.client.cookies["session"], "url": url}
-        context.add_cookies([session])  # type: ignore[list-item]
+        bring_session(context, person)
         page = context.new_page()
         page.goto(url + PAGE)
         expect(page.get_by_text("Чтобы включить уведомления, нужен JavaScript")).to_be_visible()

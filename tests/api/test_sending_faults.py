@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event as Signal
 from threading import Thread
 from time import monotonic, sleep
@@ -29,7 +30,6 @@ from domain.notification import (
     NotificationAttempted,
     NotificationFailed,
     NotificationHandedOver,
-    NotificationRequested,
     NotificationStatus,
 )
 from domain.receiving import Periodicity
@@ -46,7 +46,7 @@ from projections.delivery import DELIVERY, by_remote_id
 from projections.follow import Follower
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled, who
 from tests.api.push_peer import push_peer
-from tests.api.sending_cast import Clock, at_relay, rows_of, state_of, told, wants, with_settings
+from tests.api.sending_cast import Clock, arrived, at_relay, rows_of, state_of, told, wants, with_settings
 
 OPERATOR = Circumstances(actor="staff:maria")
 
@@ -66,13 +66,7 @@ def anna(portal: Portal, laboratory: Laboratory) -> PatientId:
 @pytest.fixture
 def send(portal: Portal, laboratory: Laboratory) -> Callable[..., Any]:
     """A result comes; the notification by e-mail that was asked for."""
-
-    def send(number: str = "1", person: Any = ANNA) -> Any:
-        assert portal.submit(laboratory.seal(bundle(number, person))).status_code == 201
-        portal.catch_up()
-        return portal.events(NotificationRequested)[-1].stream_id
-
-    return send
+    return partial(arrived, portal, laboratory)
 
 
 # Addresses that change.

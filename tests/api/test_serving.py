@@ -21,7 +21,7 @@ from api.settings import Settings
 from tests.api.cast import Laboratory, bundle
 from tests.api.command import started
 from tests.api.conftest import REGISTERED
-from tests.api.test_kill import children_of
+from tests.api.process_tree import children_of
 
 SUBMISSIONS = 24
 PATIENCE_SECONDS = 60
