@@ -17,16 +17,52 @@ class ReadingPurpose(StrEnum):
     OPERATION = "operation"
     # A guardian, for a ward.
     LEGAL_REPRESENTATIVE = "legal-representative"
+    # A doctor with an account here, to whom the patient gave it.
+    TREATMENT = "treatment"
+    # Whoever holds a link that the patient gave out.
+    SHARED_LINK = "shared-link"
+
+
+class Medium(StrEnum):
+    """In what form a report left."""
+
+    PAGE = "page"
+    COMPARISON = "comparison"
+    TREND = "trend"
+    PDF = "pdf"
+    XML = "xml"
+    FHIR_JSON = "fhir-json"
+    ORIGINAL = "original"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """By what the very bytes that left can be made again (B3): the ledger up to `position`, the words and templates of
+    `release`, the reader's language and clock, and the signed checkpoint that they quote, if any.
+
+    `digest` is HMAC-SHA-256 of the bytes in hex, under a key that is derived from the report's own data key: a bare hash
+    would confirm a guess, also after an erasure."""
+
+    position: int
+    digest: str
+    release: str
+    locale: str
+    time_zone: str
+    tree_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRead:
-    """One version of a report was shown in full."""
+    """One version of a report was shown in full, or left as a file. Without `medium` it was a page; without `rendering`
+    it can't be made again to the byte."""
 
     patient_id: PatientId | None
     report_id: UUID
     report_version: int
     purpose: ReadingPurpose
+    medium: Medium | None = None
+    rendering: Rendering | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

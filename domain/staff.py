@@ -12,17 +12,30 @@ from domain.values import OrganisationId
 
 
 class Role(StrEnum):
-    """What a member of staff may do; each section of the staff's pages asks for one. A registrar works for one
-    organisation, and sees what is addressed to it."""
+    """What a member of staff may do; each section of the staff's pages asks for one."""
 
     OPERATOR = "operator"
     REGISTRAR = "registrar"
+    # Sees what patients give them, and holds consultations.
+    DOCTOR = "doctor"
+    # Answers for what its laboratory submits.
+    LABORATORY = "laboratory"
+    # Answers patients' requests for help.
+    SUPPORT = "support"
+    # Reads the history by pseudonyms, and changes nothing.
+    AUDITOR = "auditor"
+    # Answers for consents, obligations and exports.
+    COMPLIANCE = "compliance"
+
+
+# Who has one of these works for one organisation, and sees what is addressed to it.
+ORGANISATION_ROLES = frozenset({Role.REGISTRAR, Role.DOCTOR, Role.LABORATORY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffMemberAdmitted:
     """Somebody may work here in these roles. The handle is what they are called in history: a working
-    name, not the name of a person. A registrar works for the organisation."""
+    name, not the name of a person. A registrar, a doctor and a laboratory's member work for the organisation."""
 
     handle: str
     roles: tuple[Role, ...]
@@ -93,11 +106,11 @@ class StaffRoleMissingError(Exception):
 
 
 class StaffOrganisationMissingError(Exception):
-    """A registrar works for an organisation: name it."""
+    """Who has such a role works for an organisation: name it."""
 
 
 class StaffOrganisationNotForRoleError(Exception):
-    """Who works for an organisation is a registrar there and nothing else: others see everybody's things."""
+    """Who works for an organisation has no other roles: those see everybody's things."""
 
 
 class StaffMemberAlreadyAdmittedError(Exception):
@@ -123,9 +136,9 @@ def admit(
         raise StaffHandleMalformedError
     if not roles:
         raise StaffRoleMissingError
-    if Role.REGISTRAR in roles and organisation_id is None:
+    if organisation_id is None and ORGANISATION_ROLES & set(roles):
         raise StaffOrganisationMissingError
-    if organisation_id is not None and set(roles) != {Role.REGISTRAR}:
+    if organisation_id is not None and not set(roles) <= ORGANISATION_ROLES:
         raise StaffOrganisationNotForRoleError
     if member is not None and member.is_admitted:
         raise StaffMemberAlreadyAdmittedError

@@ -11,9 +11,9 @@ from ledger.commands import decide_again
 from ledger.store import Ledger, Write
 
 
-def load(ledger: Ledger, laboratory_id: UUID) -> CodeMap:
-    """The map in force; empty if nobody mapped anything."""
-    state, _ = ledger.load(_stream(ledger, laboratory_id), code_map.evolve)
+def load(ledger: Ledger, laboratory_id: UUID, *, as_of: int | None = None) -> CodeMap:
+    """The map in force, or that was at that position; empty if nobody mapped anything."""
+    state, _ = ledger.load(_stream(ledger, laboratory_id), code_map.evolve, as_of=as_of)
     return state or code_map.NO_MAP
 
 

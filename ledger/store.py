@@ -29,6 +29,8 @@ from ledger.states import Evolve, Folded, States
 
 S = TypeVar("S")
 CHECK_SECONDS = 1.0
+# The last position that a bigint can be.
+_NO_END = 2**63 - 1
 
 
 class NotMigratedError(Exception):
@@ -209,13 +211,18 @@ class Ledger:
     # Reading
 
     def load(
-        self, stream_id: UUID, evolve: Callable[[S | None, Any], S], *, until: int | None = None
+        self,
+        stream_id: UUID,
+        evolve: Callable[[S | None, Any], S],
+        *,
+        until: int | None = None,
+        as_of: int | None = None,
     ) -> tuple[S | None, int]:
         """The state that a stream folds into, and its version: None and 0 for a stream that is not. With `until`
-        as it was when the stream was as long as that.
+        as it was when the stream was as long as that, with `as_of` when the ledger ended at that position.
 
         What was erased is left out; a stream whose beginning was erased has no state any more."""
-        events = self.read(stream_id)
+        events = self.read(stream_id, as_of=as_of)
         return _fold((one for one in events if until is None or one.version <= until), evolve)
 
     def load_all(self, *asked: tuple[UUID, Evolve]) -> list[Folded]:
@@ -245,12 +252,14 @@ class Ledger:
                 found.append(folded)
         return found
 
-    def read(self, stream_id: UUID) -> Iterator[RecordedEvent]:
-        """The events of one stream in order of version."""
-        yield from self._read_streams([(stream_id, 0)])[stream_id]
+    def read(self, stream_id: UUID, *, as_of: int | None = None) -> Iterator[RecordedEvent]:
+        """The events of one stream in order of version, up to a position of the ledger."""
+        yield from self._read_streams([(stream_id, 0)], as_of)[stream_id]
 
-    def _read_streams(self, asked: Sequence[tuple[UUID, int]]) -> dict[UUID, list[RecordedEvent]]:
-        """The events of each stream behind a version."""
+    def _read_streams(
+        self, asked: Sequence[tuple[UUID, int]], as_of: int | None = None
+    ) -> dict[UUID, list[RecordedEvent]]:
+        """The events of each stream behind a version, up to a position."""
         with self.pool.connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             cursor.execute(
@@ -259,10 +268,12 @@ class Ledger:
                 "SELECT e.* FROM unnest(%b::uuid[], %b::bigint[]) AS asked (stream_id, version)"
                 " CROSS JOIN LATERAL (SELECT originator_id, originator_version, topic, state"
                 " FROM ledger.events WHERE originator_id = asked.stream_id"
-                " AND originator_version > asked.version ORDER BY originator_version) e",
+                " AND originator_version > asked.version AND notification_id <= %b"
+                " ORDER BY originator_version) e",
                 (
                     column(UUIDS, [stream_id for stream_id, _ in asked]),
                     column(BIGINTS, [version for _, version in asked]),
+                    _NO_END if as_of is None else as_of,
                 ),
                 prepare=True,
             )

@@ -818,6 +818,18 @@ GROWN: dict[str, Event] = {
         valid_until="2027-01-12",
     ),
     "PolicyUnlinked": patient.PolicyUnlinked(reason="ended"),
+    "ReportRead": replace(
+        READ,
+        medium=reading.Medium.PDF,
+        rendering=reading.Rendering(
+            position=4711,
+            digest="5e" * 32,
+            release="2026.11",
+            locale="ru",
+            time_zone="Europe/Moscow",
+            tree_size=4700,
+        ),
+    ),
     "StaffMemberAdmitted": staff.StaffMemberAdmitted(
         handle="maria", roles=(staff.Role.REGISTRAR,), organisation_id=CLINIC
     ),

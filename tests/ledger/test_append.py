@@ -635,3 +635,14 @@ def test_no_role_of_ours_can_log_in_or_make_tables(sql: psycopg.Connection) -> N
         " FROM pg_roles WHERE rolname IN ('letopis_app', 'letopis_auditor')"
     ).fetchall()
     assert found == [(False, False, False)] * 2
+
+
+def test_a_stream_is_read_as_it_was_when_the_ledger_ended_earlier(ledger: Ledger) -> None:
+    first = recorded(ledger, ONE, SMALL)
+    recorded(ledger, TWO, SMALL)
+    recorded(ledger, ONE, SMALL)
+    count: Callable[[int | None, Event], int] = lambda known, _: (known or 0) + 1  # noqa: E731
+    assert ledger.load(ONE, count, as_of=first.last) == (1, 1)
+    assert ledger.load(ONE, count, as_of=first.last + 1) == (1, 1)
+    assert ledger.load(ONE, count) == (2, 2)
+    assert ledger.load(ONE, count, as_of=first.last - 1) == (None, 0)
