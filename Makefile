@@ -14,7 +14,7 @@ demo: $(VENV)/runtime
 test: $(VENV)/dev
 	@sh tests/install-chromium
 	@sh tests/install-peers
-	$(BIN)/pytest --numprocesses 2 $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 # The form of the code: format, lint, types, import contracts, tests of form.
 check: $(VENV)/dev

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api import laboratories
 from api.command_line import (
     ingest,
     lab,
@@ -28,18 +27,16 @@ from api.command_line import (
     study_request,
 )
 from api.command_line.decisions import redecide
+from api.command_line.report import report
 from api.embedded_postgres import EmbeddedPostgresError
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
 from api.node import Node, database, node, secrets_of
-from api.portal.report_view import as_json
 from api.process import prepare
 from api.retention import retention
 from api.serving import serve_alone, serve_together
 from api.settings import Settings, faults_of
-from domain.reading import ReadingPurpose, ReportRead
-from ledger import commands, custody, note
-from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report
+from ledger import custody, note
 from ledger.store import ForeignSecretsError, NotMigratedError
 from projections import PROJECTIONS, rebuild, transparency, verify
 from projections.export import export_log
@@ -58,6 +55,7 @@ cli.add_typer(match, name="match")
 cli.add_typer(misfiled, name="misfiled")
 cli.add_typer(notice, name="notice")
 cli.command()(retention)
+cli.command()(report)
 cli.command()(redecide)
 cli.add_typer(staff, name="staff")
 cli.add_typer(registry, name="registry")
@@ -223,47 +221,6 @@ def proof(
 
 
 @cli.command()
-def report(
-    report_id: Annotated[UUID, typer.Argument(help="The report's id.")],
-    as_json_object: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-) -> None:
-    """Show a report as it is recorded. The reading is recorded too."""
-    with node(Settings()) as opened:
-        try:
-            state, _ = load_report(opened.ledger, report_id)
-        except ReportMovedError as error:
-            err.print(f"{(error.__doc__ or '').strip()} {error.successor_id}")
-            sys.exit(1)
-        except ReportNotFoundError:
-            err.print("There is no such report.")
-            sys.exit(1)
-        reading = ReportRead(
-            patient_id=state.patient_id,
-            report_id=report_id,
-            report_version=state.current_version,
-            purpose=ReadingPurpose.OPERATION,
-        )
-        commands.record_reading(opened.ledger, reading, laboratories.OPERATOR)
-    content = state.current
-    body = {
-        "id": str(report_id),
-        "status": state.status.value,
-        "patient": {
-            "family": content.subject.family,
-            "given": list(content.subject.given),
-            "birth_date": content.subject.birth_date,
-        },
-        "issued_at": content.issued_at,
-        "versions": len(state.versions),
-        "observations": as_json(content),
-    }
-    if as_json_object:
-        print(json.dumps(body, ensure_ascii=False))
-        return
-    out.print_json(data=body)
-
-
-@cli.command()
 def bench(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: to see that it works.")] = False,
@@ -273,14 +230,18 @@ def bench(
         bool, typer.Option("--organisations", help="Only the search for organisations.")
     ] = False,
     delivery: Annotated[bool, typer.Option("--delivery", help="Only what goes out to people.")] = False,
+    cabinet: Annotated[bool, typer.Option("--cabinet", help="Only what patients read.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
-    from api import bench_delivery, bench_organisations  # noqa: PLC0415 - as above
+    from api import bench_cabinet, bench_delivery, bench_organisations, bench_readers  # noqa: PLC0415 - as above
 
     if organisations:
         figures = bench_organisations.run(quick=quick, out=out)
+    elif cabinet:
+        figures = bench_cabinet.run(quick=quick, out=out, rows=events[0] if events else None)
+        figures["readers"] = bench_readers.run(quick=quick, out=out)
     elif delivery:
         figures = bench_delivery.run(quick=quick, out=out)
     else:

@@ -13,24 +13,34 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from api import messages, operations, receipts, sms_receipts, submissions
+from api import health_links, messages, operations, receipts, sms_receipts, submissions
+from api.chat import Chat
+from api.compression import Compression
 from api.node import DATABASE_AWAY, Node
 from api.oidc import RelyingParty, load_providers
 from api.pages import FONTS, STATIC
 from api.portal import (
+    access,
     account,
     account_factors,
     appeals,
+    comparison,
     consents,
+    consultation_booking,
+    consultation_referrals,
+    consultations,
     contacts,
+    corrections,
     deliveries,
     diagnosis,
+    downloads,
     entrance,
     expected,
     external,
     guardians,
     hub,
     identity,
+    my_data,
     notification_settings,
     organisations,
     passkey_ways,
@@ -42,16 +52,24 @@ from api.portal import (
     receiving,
     recovery,
     recovery_proofs,
+    reports,
     results,
     samples,
     second_device,
     second_factor,
     sending,
+    share_making,
+    shares,
     step_up,
     studies,
+    talk_first,
+    ticket,
+    trends,
     unsubscribe,
+    viewer,
     wards,
 )
+from api.portal import help as help_pages
 from api.portal.sign_in import Door
 from api.portal.web import SECURITY_HEADERS, Visit, locale_of, page_of
 from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
@@ -59,16 +77,26 @@ from api.refusals import Refusals
 from api.security_headers import SecurityHeaders
 from api.staff import appeals as staff_appeals
 from api.staff import cards, delivery, guardianships, matches, misfiled, quarantine, takeovers
+from api.staff import consents as staff_consents
+from api.staff import consultations as staff_consultations
+from api.staff import corrections as staff_corrections
+from api.staff import doctor as staff_doctor
 from api.staff import entrance as staff_entrance
+from api.staff import history as staff_history
 from api.staff import identity as staff_identity
 from api.staff import obligations as staff_obligations
+from api.staff import shared as staff_shared
+from api.staff import submissions as staff_submissions
+from api.staff import tickets as staff_tickets
 from api.staff.door import StaffDoor
 from api.unforeseen import Unforeseen
 from api.workers import working
 
 log = structlog.get_logger()
-_MACHINES = (submissions, messages, receipts, operations, sms_receipts)
+_MACHINES = (submissions, messages, receipts, operations, sms_receipts, health_links)
 _PORTAL = (
+    help_pages,
+    ticket,
     push,
     diagnosis,
     external,
@@ -83,8 +111,19 @@ _PORTAL = (
     consents,
     guardians,
     wards,
+    talk_first,
+    reports,
     results,
+    trends,
+    comparison,
+    downloads,
+    my_data,
+    access,
+    corrections,
     sending,
+    share_making,
+    shares,
+    viewer,
     deliveries,
     step_up,
     second_factor,
@@ -102,6 +141,9 @@ _PORTAL = (
     receiving,
     studies,
     expected,
+    consultation_booking,
+    consultation_referrals,
+    consultations,
 )
 _STAFF = (
     staff_entrance,
@@ -109,15 +151,23 @@ _STAFF = (
     guardianships,
     takeovers,
     staff_appeals,
+    staff_corrections,
     quarantine,
     matches,
     misfiled,
     cards,
     staff_identity,
     staff_obligations,
+    staff_consents,
+    staff_history,
+    staff_submissions,
+    staff_shared,
+    staff_doctor,
+    staff_consultations,
+    staff_tickets,
 )
 # Paths that speak JSON; everything else is a page for people.
-_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/receipts/")
+_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/receipts/", "/shl/")
 
 
 def create_app(node: Node, *, works: bool = True) -> FastAPI:
@@ -141,6 +191,7 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
     )
     app.state.node = node
     app.state.refusals = refusals
+    app.state.chat = Chat(node.ledger)
     app.state.door = Door(node.ledger, node.settings)
     app.state.providers = {
         one.name: RelyingParty(one, f"{node.settings.public_url}/external/{one.name}/callback")
@@ -148,9 +199,11 @@ def create_app(node: Node, *, works: bool = True) -> FastAPI:
     }
     app.state.staff_door = StaffDoor(node.ledger, node.settings)
     for module in (*_MACHINES, *_PORTAL, *_STAFF):
-        app.include_router(module.router)
+        # The routes themselves: `include_router` builds each anew at the first request, and looks for it twice.
+        app.router.routes.extend(module.router.routes)
     app.mount("/static/fonts", StaticFiles(directory=FONTS))
     app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_middleware(Compression)
     app.add_middleware(Unforeseen, answer=_unforeseen)
     app.add_middleware(SecurityHeaders, is_https=node.settings.is_https)
     _explain_errors(app)
@@ -210,6 +263,8 @@ def _told(request: Request, code: str, field: str | None, *, retry_after: int | 
         return RedirectResponse("/sign-in?notice=session-ended", 303)
     if code == "step-up-needed":
         return RedirectResponse(f"/step-up?to={quote(page_of(request))}", 303)
+    if code == "report-kept" and request.method == "GET" and "report_id" in request.path_params:
+        return RedirectResponse(f"/reports/{request.path_params['report_id']}/kept", 303)
     if code == "staff-sign-in-needed":
         return RedirectResponse("/staff/sign-in?notice=session-ended", 303)
     return _problem_page(request, code, headers)

@@ -13,12 +13,13 @@ from threading import Event as Signal
 
 import structlog
 
-from api import appeal_reminders, limits
+from api import appeal_reminders, consultation_notices, limits, ticket_escalation
 from api.consent_terms import end_consents
 from api.identity_expiry import expire_documents
 from api.organisation_connecting import connect_awaited
 from api.retention import end_waiting
 from api.settings import Settings
+from api.share_terms import end_shares
 from api.study_matching import fulfil_requests
 from ledger import guardianship
 from ledger.leading import leading
@@ -34,12 +35,14 @@ Step = Callable[[Ledger, datetime], int]
 # What is the same in every installation. A new one is a function in `ledger/`, and a line here.
 STEPS: tuple[Step, ...] = (
     appeal_reminders.remind,
+    ticket_escalation.escalate,
     end_temporary_policies,
     fulfil_requests,
     end_consents,
     expire_documents,
     guardianship.end_of_age,
     connect_awaited,
+    end_shares,
     limits.remove_past,
 )
 
@@ -48,7 +51,11 @@ log = structlog.get_logger()
 
 def steps_of(settings: Settings) -> tuple[Step, ...]:
     """All steps: those of every installation, and those that the operator has a say in."""
-    return (*STEPS, partial(end_waiting, kept_for=timedelta(days=settings.waiting_days)))
+    return (
+        *STEPS,
+        *consultation_notices.steps_of(settings),
+        partial(end_waiting, kept_for=timedelta(days=settings.waiting_days)),
+    )
 
 
 def utc_now() -> datetime:

@@ -9,22 +9,21 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any
 from uuid import uuid4
 
 import httpx2
-import uvicorn
 from rich.console import Console
 
-from api import laboratories
+from api import demo_cabinet, laboratories
 from api.app import create_app
-from api.demo_characters import IDENTITY_FIELDS, Character, addressed, character, scan
+from api.demo_characters import IDENTITY_FIELDS, addressed, character, scan
 from api.demo_letters import arrived, code_in, latest, text_of
 from api.demo_peers import MailPeer, SmsPeer
+from api.demo_story import StepFailedError, Story, code, expect, post, submit
+from api.http_server import HttpServer
 from api.node import Node, node
 from api.settings import Settings
 from domain.identity import OWN_SCANS, Proof
@@ -41,24 +40,6 @@ LABORATORY = LaboratoryRegistered(
     handle="demo-lab", name="Лаборатория «Пример»", inn="7830002293", ogrn="1027739054420"
 )
 PASSWORD = "пример длинной фразы для входа"
-
-
-class StepFailedError(Exception):
-    """A step of the demo did not hold."""
-
-
-@dataclass(slots=True)
-class Story:
-    """What the demo has at hand while it runs."""
-
-    opened: Node
-    mail: MailPeer
-    sms: SmsPeer
-    sender: laboratories.Sender
-    who: Character
-    browser: httpx2.Client
-    machine: httpx2.Client
-    found: dict[str, Any] = field(default_factory=dict)
 
 
 def run(folder: Path, *, port: int, once: bool, out: Console) -> bool:
@@ -134,15 +115,15 @@ def _laboratory(opened: Node) -> laboratories.Sender:
 
 def _register(story: Story) -> None:
     page = story.browser.post("/register", data={"phone": story.who.phone, "password": PASSWORD})
-    _expect("code" in str(page.url), "the code is asked for")
-    page = story.browser.post("/register/code", data={"code": _code(story)})
-    _expect(str(page.url).split("?")[0].endswith("/services"), "the cabinet is open")
+    expect("code" in str(page.url), "the code is asked for")
+    page = story.browser.post("/register/code", data={"code": code(story)})
+    expect(str(page.url).split("?")[0].endswith("/services"), "the cabinet is open")
 
 
 def _profile(story: Story) -> None:
     who = story.who
     year, month, day = who.birth_date.split("-")
-    page = _post(
+    page = post(
         story,
         "/services/profile",
         family=who.family,
@@ -154,21 +135,21 @@ def _profile(story: Story) -> None:
         email=who.email,
         **IDENTITY_FIELDS,
     )
-    _expect(str(page.url).split("?")[0].endswith("/services"), "the profile is saved")
+    expect(str(page.url).split("?")[0].endswith("/services"), "the profile is saved")
 
 
 def _email(story: Story) -> None:
     """By the code in the letter that really arrived."""
-    _post(story, "/account/email", email=story.who.email)
-    page = _post(story, "/account/email/code", code=code_in(text_of(latest(story.mail))))
-    _expect(page.url.query == b"notice=email-confirmed", "the address is confirmed")
+    post(story, "/account/email", email=story.who.email)
+    page = post(story, "/account/email/code", code=code_in(text_of(latest(story.mail))))
+    expect(page.url.query == b"notice=email-confirmed", "the address is confirmed")
     story.found["letters"] = len(story.mail.accepted)
 
 
 def _policy(story: Story) -> None:
-    _post(story, "/services/policy", number=story.who.enp)
-    page = _post(story, "/services/policy/code", code=_code(story))
-    _expect(page.url.query == b"notice=policy-linked", "the policy is linked")
+    post(story, "/services/policy", number=story.who.enp)
+    page = post(story, "/services/policy/code", code=code(story))
+    expect(page.url.query == b"notice=policy-linked", "the policy is linked")
 
 
 def _identity(story: Story) -> None:
@@ -176,26 +157,26 @@ def _identity(story: Story) -> None:
     ledger = story.opened.ledger
     for kind in OWN_SCANS:
         files = {"scan": ("scan.png", scan(), "image/png")}
-        page = _post(story, "/services/identity/scans", kind=kind, files=files)
-        _expect(page.url.query == b"notice=scan-added", "the scan is kept")
-    page = _post(story, "/services/identity")
-    _expect(page.url.query == b"notice=identity-sent", "the profile waits to be checked")
+        page = post(story, "/services/identity/scans", kind=kind, files=files)
+        expect(page.url.query == b"notice=scan-added", "the scan is kept")
+    page = post(story, "/services/identity")
+    expect(page.url.query == b"notice=identity-sent", "the profile waits to be checked")
     owner = ledger.find("phone", story.who.phone)
     assert owner is not None
     patient_id, by = PatientId(owner), by_member("demo-operator")
     number = identity.show(ledger, patient_id, by).patient.profile_number
     identity.confirm(ledger, patient_id, by, proof=Proof.OPERATOR, profile_number=number)
     page = story.browser.get("/services/identity")
-    _expect("Личность подтверждена" in page.text, "the identity is confirmed")
+    expect("Личность подтверждена" in page.text, "the identity is confirmed")
 
 
 def _organisation(story: Story) -> None:
     wait_for(story.opened.ledger, story.opened.ledger.last_position(), PROJECTIONS, seconds=10)
     page = story.browser.get("/services/organisations", params={"q": "Пример"})
     found = re.search(r'name="organisation" value="([^"]+)"', page.text)
-    _expect(found is not None, "the laboratory is found by name")
+    expect(found is not None, "the laboratory is found by name")
     assert found is not None
-    _post(story, "/services/organisations", organisation=found[1])
+    post(story, "/services/organisations", organisation=found[1])
 
 
 def _consents(story: Story) -> None:
@@ -204,28 +185,21 @@ def _consents(story: Story) -> None:
         version = re.search(
             rf'action="/consents/{kind}/grant".*?name="version" value="(\d+)"', page.text, re.DOTALL
         )
-        _expect(version is not None, f"the consent {kind} is offered")
+        expect(version is not None, f"the consent {kind} is offered")
         assert version is not None
-        _post(story, f"/consents/{kind}/grant", read="yes", version=version[1])
-    _expect(story.browser.get("/consents").text.count("badge-done") == 3, "three consents are in force")
+        post(story, f"/consents/{kind}/grant", read="yes", version=version[1])
+    expect(story.browser.get("/consents").text.count("badge-done") == 3, "three consents are in force")
 
 
 def _submit(story: Story) -> None:
     content = addressed(SAMPLE.read_bytes(), story.who, number=f"DEMO-{secrets.token_hex(6)}")
-    key = story.machine.get("/v1/keys").json()
-    envelope = story.sender.envelope(
-        content,
-        envelope_id=str(uuid4()),
-        audience=key["audience"],
-        recipient_key=laboratories.recipient_key(key["keys"][0]),
-    )
-    answer = story.machine.post("/v1/submissions", content=envelope)
-    _expect(answer.status_code == 201, f"the submission is accepted: {answer.text[:300]}")
+    envelope, answer = submit(story, content, str(uuid4()))
+    expect(answer.status_code == 201, f"the submission is accepted: {answer.text[:300]}")
     reports = answer.json()["reports"]
-    _expect(reports and all(report["held"] is None for report in reports), "the patient is recognised")
+    expect(reports and all(report["held"] is None for report in reports), "the patient is recognised")
     repeat = story.machine.post("/v1/submissions", content=envelope)
-    _expect(repeat.content == answer.content, "the same envelope again gets the same answer")
-    story.found["report_id"] = reports[0]["id"]
+    expect(repeat.content == answer.content, "the same envelope again gets the same answer")
+    story.found |= {"report_id": reports[0]["id"], "content": content}
 
 
 def _appears(story: Story) -> None:
@@ -240,28 +214,28 @@ def _mail(story: Story) -> None:
     while len(story.mail.accepted) == before and monotonic() < give_up:
         sleep(0.02)
     sleep(0.3)
-    _expect(len(story.mail.accepted) == before + 1, "one e-mail arrived")
+    expect(len(story.mail.accepted) == before + 1, "one e-mail arrived")
     message = latest(story.mail)
     text = text_of(message)
-    _expect(story.opened.settings.public_url in text, "the e-mail has the link")
+    expect(story.opened.settings.public_url in text, "the e-mail has the link")
     secret = re.compile("haemoglobin|гемоглобин|анализ|лаборатор|g/L|Образцова", re.IGNORECASE)
-    _expect(not secret.search(str(message["subject"]) + text), "the e-mail says nothing about health")
+    expect(not secret.search(str(message["subject"]) + text), "the e-mail says nothing about health")
     story.found["mail"] = story.mail.accepted[-1].path
     story.found["subject"] = str(message["subject"])
 
 
 def _sign_in(story: Story) -> None:
-    _post(story, "/sign-out")
+    post(story, "/sign-out")
     story.browser.post("/sign-in", data={"phone": story.who.phone, "password": PASSWORD})
-    page = story.browser.post("/sign-in/code", data={"code": _code(story)})
-    _expect(str(page.url).endswith("/reports"), "the patient is signed in")
-    _expect("Новые результаты" in page.text, "the list says that there are new results")
+    page = story.browser.post("/sign-in/code", data={"code": code(story)})
+    expect(str(page.url).endswith("/reports"), "the patient is signed in")
+    expect("Новые результаты" in page.text, "the list says that there are new results")
 
 
 def _read(story: Story) -> None:
     page = story.browser.get(f"/reports/{story.found['report_id']}")
-    _expect(page.status_code == 200 and "Haemoglobin" in page.text, "the report is shown")
-    _expect("135–180" in page.text and "g/L" in page.text, "with units and reference ranges")
+    expect(page.status_code == 200 and "Haemoglobin" in page.text, "the report is shown")
+    expect("135–180" in page.text and "g/L" in page.text, "with units and reference ranges")
     story.found["values"] = page.text.count('role="rowheader"')
     story.found["flags"] = page.text.count('class="flag ')
 
@@ -269,7 +243,7 @@ def _read(story: Story) -> None:
 def _access_log(story: Story) -> None:
     wait_for(story.opened.ledger, story.opened.ledger.last_position(), PROJECTIONS, seconds=10)
     page = story.browser.get("/access")
-    _expect("Просмотр" in page.text and story.who.family in page.text, "the access log shows the reading")
+    expect("Просмотр" in page.text and story.who.family in page.text, "the access log shows the reading")
 
 
 def _audit(story: Story) -> None:
@@ -278,12 +252,12 @@ def _audit(story: Story) -> None:
     wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=10)
     follower.sign(at_once=True)
     result = verify.verify(story.opened.conninfo, log=transparency.log_signer(ledger).verifier)
-    _expect(result.finding is None, f"the log verifies: {result.finding}")
+    expect(result.finding is None, f"the log verifies: {result.finding}")
     story.found["verification"] = result
     with story.opened.as_owner() as owner:
         for view in PROJECTIONS:
             compared = rebuild.check(owner, view)
-            _expect(compared.is_equal, f"the rebuilt {view.name} equals the live one")
+            expect(compared.is_equal, f"the rebuilt {view.name} equals the live one")
 
 
 STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
@@ -300,6 +274,7 @@ STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
     ("the patient signs in with two factors and sees «Новые результаты»", _sign_in),
     ("opens the report: values, units, reference ranges, flags", _read),
     ("the access log shows that reading", _access_log),
+    *demo_cabinet.STEPS,
     ("the auditor replays every view and verifies the log", _audit),
 )
 
@@ -307,39 +282,9 @@ STEPS: tuple[tuple[str, Callable[[Story], None]], ...] = (
 # Help for the steps
 
 
-def _post(story: Story, path: str, files: Any = None, **form: str) -> httpx2.Response:
-    """Post a form as its page would: with the token of the session."""
-    page = story.browser.get("/services")
-    token = re.search(r'name="csrf" value="([^"]+)"', page.text)
-    _expect(token is not None, "the session is open")
-    assert token is not None
-    answer = story.browser.post(path, data=form | {"csrf": token[1]}, files=files)
-    _expect(answer.status_code < 400, f"{path} answers {answer.status_code}")
-    return answer
-
-
-def _code(story: Story) -> str:
-    """The code in the latest SMS."""
-    return code_in(story.sms.accepted[-1].text)
-
-
-def _expect(held: object, words: str) -> None:
-    if not held:
-        raise StepFailedError(words)
-
-
 @contextmanager
 def _serving(opened: Node) -> Iterator[None]:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(opened),
-            host=opened.settings.host,
-            port=opened.settings.port,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,
-        )
-    )
+    server = HttpServer(create_app(opened), host=opened.settings.host, port=opened.settings.port)
     thread = Thread(target=server.run, name="portal", daemon=True)
     thread.start()
     give_up = monotonic() + 20

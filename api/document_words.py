@@ -1,5 +1,6 @@
 """Words that the pages and the document of a result choose at run time."""
 
+from api.take_away_words import TAKE_AWAY_FAMILIES
 from domain.notification import NotificationStatus
 from domain.permission import EMAIL_MISSING, EMAIL_UNCONFIRMED, EMAIL_UNREACHABLE
 from domain.receiving import DocumentFormat
@@ -8,6 +9,7 @@ from domain.report_content import ReportStatus
 _FORMATS = tuple(DocumentFormat)
 
 DOCUMENT_FAMILIES: dict[str, tuple[str, ...]] = {
+    **TAKE_AWAY_FAMILIES,
     "document": (
         "untitled",
         "number",

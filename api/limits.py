@@ -37,6 +37,13 @@ Act = Literal[
     "contact-test",
     "push",
     "staff-sign-in",
+    "ticket",
+    "ticket-message",
+    "health-link",
+    "archive",
+    "my-data",
+    "share",
+    "consultation",
 ]
 
 
@@ -73,6 +80,16 @@ OF_ONE_SUBJECT: Final = MappingProxyType(
         # Each stays in the ledger, and stands in the short list of what happened to the account: nobody pushes out
         # of it what its owner should see.
         "push": Limit(10, timedelta(days=1)),
+        # Somebody reads each of them.
+        "ticket": Limit(10, timedelta(days=1)),
+        "ticket-message": Limit(120, timedelta(hours=1)),
+        # A thousand files each: nobody keeps two processors busy for hours.
+        "archive": Limit(20, timedelta(hours=1)),
+        "my-data": Limit(5, timedelta(hours=1)),
+        # Each is told to its doctor, and stays on their list.
+        "share": Limit(50, timedelta(days=1)),
+        # Who books, cancels and books again leaves others no time.
+        "consultation": Limit(10, timedelta(days=1)),
         # A sample is a report for ever.
         "sample": Limit(5, timedelta(days=1)),
     }
@@ -127,6 +144,8 @@ def remove_past(ledger: Ledger, _: datetime) -> int:
                 "DELETE FROM access.recoveries WHERE expires_at < now()",
                 "DELETE FROM access.confirmations WHERE expires_at < now() - interval '1 day'",
                 "DELETE FROM access.external_sign_ins WHERE expires_at < now()",
+                "DELETE FROM access.share_passcodes WHERE expires_at < now()",
+                "DELETE FROM access.share_files WHERE expires_at < now()",
                 "DELETE FROM access.challenges WHERE created_at < now() - interval '2 days'",
             )
         )

@@ -9,7 +9,7 @@ _NOTICES = (
     *("ready-ward", "corrected-ward", "withdrawn-ward", "digest-ward"),
     *("document", "test"),
 )
-_OF_THE_ACCOUNT = ("code", "email-changed")
+_OF_THE_ACCOUNT = ("code", "email-changed", "ticket-answered", "ticket-escalated", "share-opened")
 
 MAIL_FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

@@ -24,6 +24,11 @@ HANDED_OVER_SECONDS = Histogram(
     buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86400),
 )
 BOUNCES = Counter("letopis_bounces", "Mail that came to our return addresses, by what it said", ["said"])
+TICKET_FIRST_ANSWER_SECONDS = Histogram(
+    "letopis_ticket_first_answer_seconds",
+    "From a request for help to the first answer",
+    buckets=(60, 300, 900, 3600, 4 * 3600, 8 * 3600, 24 * 3600, 48 * 3600, 96 * 3600),
+)
 SMS_SEGMENTS = Counter("letopis_sms_segments", "Segments of the SMS that a gateway took: what is paid for")
 SMS_RECEIPTS = Counter(
     "letopis_sms_receipts", "What providers of SMS said later, by what was done with it", ["taken"]

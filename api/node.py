@@ -10,6 +10,7 @@ from joserfc.jwk import OKPKey
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout
 
+from api import pdf_signing
 from api.embedded_postgres import EmbeddedPostgres
 from api.envelope_keys import generate_key, load_key, private_jwk
 from api.migrate import migrate
@@ -53,6 +54,8 @@ def node(settings: Settings) -> Iterator[Node]:
     with ExitStack() as stack:
         conninfo = stack.enter_context(database(settings))
         held = secrets_of(settings)
+        if settings.pdf_signing is not None:
+            pdf_signing.install(held.folder, settings.pdf_signing)
         migrate(conninfo, origin=settings.origin, fingerprint=held.fingerprint)
         ledger = stack.enter_context(Ledger(conninfo, held))
         yield Node(settings, conninfo, ledger, _intake_key(held.folder))

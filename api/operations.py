@@ -11,7 +11,7 @@ from api.delivery_gauges import delivery_gauges
 from api.metrics import exposition, gauge
 from api.node import Node
 from api.problems import ProblemError
-from projections import PROJECTIONS, intake, obligations, transparency
+from projections import PROJECTIONS, corrections_overview, intake, obligations, tickets, transparency
 from projections.follow import parked, position_of
 
 router = APIRouter(tags=["operations"])
@@ -43,6 +43,9 @@ def metrics(request: Request) -> Response:
     quarantined = intake.counts(ledger).items()
     now = datetime.now(UTC)
     overdue = obligations.count_overdue(ledger, today=now.date())
+    aged = [((age,), count) for age, count in tickets.count_by_age(ledger, now=now).items()]
+    escalated = tickets.count_escalated(ledger)
+    oldest = corrections_overview.oldest_open(ledger)
     signed = transparency.latest(ledger)
     size = signed.tree_size if signed else 0
     alarm = "Events that a view could not take: any is an alarm"
@@ -52,7 +55,20 @@ def metrics(request: Request) -> Response:
         gauge("letopis_parked_events", alarm, waiting, ("projection",)),
         gauge("letopis_tree_size", "Size of the last signed checkpoint", [((), size)]),
         gauge("letopis_quarantined", "Submissions in quarantine", quarantined, ("laboratory", "code")),
+        gauge(
+            "letopis_corrections_open",
+            "Corrections of results that a party was not told of and has not seen",
+            [((kind,), count) for kind, count in corrections_overview.counts_open(ledger).items()],
+            ("party",),
+        ),
+        gauge(
+            "letopis_corrections_oldest_seconds",
+            "For how long the oldest open correction waits",
+            [((), (now - oldest).total_seconds() if oldest else 0)],
+        ),
         gauge("letopis_obligations_overdue", "What the law asked for by a day that is over", [((), overdue)]),
+        gauge("letopis_tickets_open", "Requests for help that wait for an answer", aged, ("age",)),
+        gauge("letopis_tickets_escalated", "Requests without an answer in time", [((), escalated)]),
         *delivery_gauges(request.app.state.node, now=now),
     )
     return Response(exposition(gauges), media_type=CONTENT_TYPE_LATEST)

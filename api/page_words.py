@@ -4,14 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from api.appeal_words import APPEAL_FAMILIES
-from api.delivery_words import DELIVERY_FAMILIES
-from api.diagnosis_words import DIAGNOSIS_FAMILIES
-from api.document_words import DOCUMENT_FAMILIES
-from api.mail_words import MAIL_FAMILIES
-from api.push_words import PUSH_FAMILIES
+from api.page_word_families import SECTION_FAMILIES
 from api.russian_time_zones import TIME_ZONES, WEEKDAYS
-from api.sms_words import SMS_FAMILIES
 from domain.account import AuthenticatorKind
 from domain.consent import ConsentKind
 from domain.contact_test import ProviderAnswer
@@ -42,15 +36,19 @@ from domain.takeover import ClaimRefusal
 _SEVERITIES = ("low", "high", "critical-low", "critical-high", "critical", "abnormal", "normal")
 _STEPS = ("phone", "profile", "identity", "policy", "organisation", "receiving", "consents", "email")
 _HUB = (
+    "reports",
     "receiving",
     "organisations",
     "studies",
     "expected",
+    "talk-first",
+    "consultations",
     "policy",
     "identity",
     "consents",
     "notices",
     "appeals",
+    "shares",
     "wards",
 )
 _CONSENTS = tuple(ConsentKind)
@@ -58,12 +56,37 @@ _FACTORS = ("passkey", "totp", "recovery-code", "sms-code")
 _IDENTITY_STATES = ("suspended", "confirmed", "waiting", "missing", "ready")
 _EXPLAINED = tuple(status for status in ReportStatus if status is not ReportStatus.FINAL)
 
+_STAFF_SECTIONS = (
+    "consultations",
+    "doctor",
+    "doctors",
+    "tickets",
+    "corrections",
+    "history",
+    "submissions",
+    "consents",
+    "delivery",
+    "shared",
+    "cards",
+    "obligations",
+    "identity",
+    "appeals",
+    "escalated",
+    "guardianships",
+    "quarantine",
+    "matches",
+    "misfiled",
+)
+
 # An id of a family is "<family>.<member>", as in "notice.policy-linked".
 FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "nav": ("reports", "services", "consents", "access", "notifications", "account", "settings", "help"),
         "notice": (
             "appeal-submitted",
+            "ticket-sent",
+            "ticket-reopened",
+            "ticket-closed",
             "appeal-status-asked",
             "appeal-withdrawn",
             "registered",
@@ -91,7 +114,12 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "policy-linked",
             "policy-unlinked",
             "receiving-saved",
+            "consultation-booked",
+            "consultation-prepared",
+            "consultation-moved",
+            "consultation-cancelled",
             "study-requested",
+            "talk-first-saved",
             "study-scheduled",
             "study-paid",
             "study-cancelled",
@@ -104,6 +132,11 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "consent-granted",
             "consent-withdrawn",
             "document-asked",
+            "correction-acknowledged",
+            "correction-passed-on",
+            "shared-with-doctor",
+            "share-revoked",
+            "share-extended",
             "policy-code-sent",
             "password-changed",
             "phone-changed",
@@ -205,28 +238,6 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "leaf",
         ),
         "receipt": ("title", "text", "note", "explained", "method", "until", "all", "document"),
-        "access.role": (
-            "guardian",
-            "patient",
-            "laboratory",
-            "staff",
-            "registrar",
-            "operator",
-            "auditor",
-            "system",
-        ),
-        "access.action": (
-            "appeal-read",
-            "password-viewed",
-            "viewed",
-            "listed",
-            "access-log-viewed",
-            "compared",
-            "identity-viewed",
-            "scan-viewed",
-            "card-viewed",
-        ),
-        "access.purpose": tuple(ReadingPurpose),
         "notice_settings.state": (
             "ok",
             "not-set-up",
@@ -244,7 +255,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "time_zone": TIME_ZONES,
         "weekday": WEEKDAYS,
         "password.strength": ("0", "1", "2", "3", "4"),
-        "alert": ("recovery", "confirmation"),
+        "alert": ("recovery", "confirmation", "correction"),
         "guardianship.kind": tuple(GuardianshipKind),
         "guardianship.status": tuple(GuardianshipStatus),
         "guardianship.refusal": tuple(GuardianshipRefusal),
@@ -318,39 +329,20 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "identity.document": tuple(DocumentKind),
         "identity.event": ("requested", "confirmed", "refused", "expired", "suspended", "restored"),
         "identity.agreement": tuple(Agreement),
-        **DIAGNOSIS_FAMILIES,
-        **DOCUMENT_FAMILIES,
-        **APPEAL_FAMILIES,
-        **MAIL_FAMILIES,
-        **PUSH_FAMILIES,
-        **DELIVERY_FAMILIES,
-        **SMS_FAMILIES,
+        **SECTION_FAMILIES,
         "sample": ("title", "conclusion", "haemoglobin", "erythrocytes", "leukocytes", "platelets"),
-        "staff.section": (
-            "delivery",
-            "cards",
-            "obligations",
-            "identity",
-            "appeals",
-            "escalated",
-            "guardianships",
-            "quarantine",
-            "matches",
-            "misfiled",
-        ),
-        "staff.section.text": (
-            "delivery",
-            "cards",
-            "obligations",
-            "identity",
-            "appeals",
-            "escalated",
-            "guardianships",
-            "quarantine",
-            "matches",
-            "misfiled",
-        ),
+        "staff.section": _STAFF_SECTIONS,
+        "staff.section.text": _STAFF_SECTIONS,
         "staff.notice": (
+            "doctor-saved",
+            "doctor-hours-saved",
+            "doctor-ended",
+            "consultation-saved",
+            "ticket-taken",
+            "ticket-answered",
+            "ticket-handed-over",
+            "ticket-closed",
+            "correction-acknowledged",
             "notices-retried",
             "notices-abandoned",
             "card-confirmed",

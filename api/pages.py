@@ -3,7 +3,7 @@
 import gettext as gnu_gettext
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from importlib.resources import files
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from babel.core import Locale as BabelLocale
 from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -86,7 +87,11 @@ def plural_phrase(message_id: str, count: int, *, locale: Locale, **values: obje
 
 _PARTIAL_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
 _PLAIN_DECIMAL: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
-_DAY: Final[Mapping[Locale, str]] = MappingProxyType({"ru": "dd.MM.yyyy", "en": "d MMM y"})
+_MONTHS: Final = frozenset(f"{number:02d}" for number in range(1, 13))
+# Looked up once: by its name it would be parsed for each date of a page.
+_CLDR: Final[Mapping[Locale, BabelLocale]] = MappingProxyType(
+    {one: BabelLocale.parse(one) for one in LOCALES}
+)
 
 
 def _moment(value: date | str) -> date | str:
@@ -94,9 +99,13 @@ def _moment(value: date | str) -> date | str:
     if isinstance(value, date):
         return value
     try:
-        return date.fromisoformat(value) if len(value) == len("2026-11-23") else datetime.fromisoformat(value)
+        if len(value) == len("2026-11-23"):
+            return date.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except ValueError:
         return value
+    # Where the calendar ends another clock has no such time.
+    return moment if MINYEAR < moment.year < MAXYEAR else value
 
 
 def _partial_date_text(value: str, locale: Locale) -> str:
@@ -107,7 +116,7 @@ def _partial_date_text(value: str, locale: Locale) -> str:
     year, month = found.groups()
     if month is None:
         return str(year)
-    if month not in {f"{number:02d}" for number in range(1, 13)}:
+    if year == "0000" or month not in {f"{number:02d}" for number in range(1, 13)}:
         return value
     return format_date(date(int(year), int(month), 1), "LLLL y", locale)
 
@@ -122,7 +131,9 @@ def date_text(value: date | str, *, locale: Locale, time_zone: str = DEFAULT_TIM
         return moment
     if isinstance(moment, datetime) and moment.tzinfo is not None:
         moment = moment.astimezone(ZoneInfo(time_zone))
-    return format_date(moment, _DAY[locale], locale)
+    if locale == "ru":
+        return f"{moment.day:02d}.{moment.month:02d}.{moment.year:04d}"
+    return format_date(moment, "d MMM y", _CLDR[locale])
 
 
 def datetime_text(value: date | str, *, locale: Locale, time_zone: str = DEFAULT_TIME_ZONE) -> str:

@@ -5,49 +5,62 @@ It is of the version that its patient sees now: what was corrected since a notic
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from api.channels.notice import Attachment
-from api.fhir.writing import fhir_document
+from api.fhir.writing import fhir_document, fhir_json_document
 from api.formats import CDA_TYPES, content_of, content_type_of
 from api.pages import Locale
+from api.pdf_content import PDF_CONTENT_TYPE
+from api.pdf_signing import Signatory, signatory_of
+from api.receipt_page import ReceiptPage
+from api.release import RELEASE
 from api.report_attachments import bytes_of
-from api.result_pdf import ResultSheet, ShownVersion, result_pdf
+from api.result_pdf import result_pdf
+from api.result_receipts import latest_tree, receipt_of
+from api.result_sheet import DocumentUnavailableError, ResultSheet, sheet_of
 from api.sealed_files import password_of, sealed_pdf, sealed_zip
 from domain import submission
 from domain.notification import Notification
+from domain.reading import Medium
 from domain.receiving import DocumentFormat
-from domain.report import Report, ReportReceived, ReportRevised
 from domain.report_content import Attachment as AttachedFile
 from domain.values import PatientId
-from ledger import code_maps, onboarding
 from ledger.custody import Custody
 from ledger.keys import KeyErasedError
-from ledger.misfiling import ReportNotFoundError, load_report
 from ledger.store import Ledger
 
 # The file as it is attached; base64 makes a third more of it.
 DOCUMENT_BYTES_MAX = 10 * 1024 * 1024
-
-
-class DocumentUnavailableError(Exception):
-    """There is no document to send: the report is the patient's no more, or the file is larger than mail takes.
-    `code` says which."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+_ENDINGS = {
+    "application/pdf": "pdf",
+    "application/fhir+json": "json",
+    "application/fhir+xml": "xml",
+    PDF_CONTENT_TYPE: "json",
+    "application/hl7-v2": "hl7",
+    **dict.fromkeys(CDA_TYPES, "xml"),
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/tiff": "tif",
+    "text/plain": "txt",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultDocument:
-    """A file of a result, not sealed."""
+    """A file of a result, not sealed. `position` and `tree_size` are of what it is made of: with both, the same release
+    makes the same bytes. `receipt` goes beside those that can't hold it."""
 
     file_name: str
     media_type: str
     content: bytes
     version: int
+    received_at: datetime
+    position: int
+    tree_size: int | None = None
+    receipt: bytes = b""
 
 
 def attachment_of(
@@ -69,6 +82,8 @@ def attachment_of(
         notification.carries or DocumentFormat.PDF,
         locale=locale,
         time_zone=time_zone,
+        # A password changes every byte of the file: a signature would not hold in it.
+        is_signed=False,
     )
     password = password_of(custody, notification_id)
     attachment = _sealed(document, password)
@@ -86,83 +101,6 @@ def _sealed(document: ResultDocument, password: str) -> Attachment:
     return Attachment(file_name=file_name, media_type="application/zip", content=content)
 
 
-def document_of(
-    ledger: Ledger,
-    report_id: UUID,
-    patient_id: PatientId,
-    form: DocumentFormat,
-    *,
-    locale: Locale,
-    time_zone: str,
-) -> ResultDocument:
-    """The version that the patient sees, in this form. DocumentUnavailableError if the report is not theirs."""
-    sheet, report = _sheet(ledger, report_id, patient_id)
-    shown = next(one for one in sheet.versions if one.number == sheet.version)
-    name = f"rezultat-{_day(shown.received_at, time_zone)}"
-    needs_original = form is DocumentFormat.XML or bool(sheet.content.attachments)
-    original = _original(ledger, report, sheet.version) if needs_original else None
-    if form is DocumentFormat.PDF:
-        files = tuple(_pdf_of(one, original) for one in sheet.content.attachments)
-        content = result_pdf(replace(sheet, files=files), locale=locale, time_zone=time_zone)
-        return ResultDocument(
-            file_name=f"{name}.pdf", media_type="application/pdf", content=content, version=sheet.version
-        )
-    is_cda = original is not None and original.is_only and content_type_of(original.content) in CDA_TYPES
-    if original is not None and is_cda:
-        content, media_type = original.content, CDA_TYPES[0]
-    else:
-        content, media_type = _as_fhir(sheet, shown), "application/fhir+xml"
-    return ResultDocument(
-        file_name=f"{name}.xml", media_type=media_type, content=content, version=sheet.version
-    )
-
-
-def _day(moment: datetime, time_zone: str) -> date:
-    return moment.astimezone(ZoneInfo(time_zone)).date()
-
-
-def _sheet(ledger: Ledger, report_id: UUID, patient_id: PatientId) -> tuple[ResultSheet, Report]:
-    try:
-        report, _ = load_report(ledger, report_id)
-    except ReportNotFoundError:
-        raise DocumentUnavailableError("document-gone") from None
-    if report.patient_id != patient_id:
-        raise DocumentUnavailableError("document-gone")
-    version = report.held_at or report.current_version
-    received = [
-        recorded.recorded_at
-        for recorded in ledger.read(report_id)
-        if isinstance(recorded.event, ReportReceived | ReportRevised)
-    ]
-    # Of what is held not even the status is the patient's to see.
-    seen = range(version if report.is_held else len(report.versions))
-    name = onboarding.laboratory_of_id(ledger, report.laboratory_id).name
-    sheet = ResultSheet(
-        report_id=report_id,
-        content=report.shown,
-        status=report.shown.status if report.is_held else report.status,
-        laboratory=name or report.shown.performer or "—",
-        code_map=code_maps.load(ledger, report.laboratory_id),
-        version=version,
-        versions=tuple(
-            ShownVersion(number=place + 1, status=report.versions[place].status, received_at=received[place])
-            for place in seen
-        ),
-        has_newer=report.is_held and len(report.versions) > version,
-    )
-    return sheet, report
-
-
-def _as_fhir(sheet: ResultSheet, shown: ShownVersion) -> bytes:
-    return fhir_document(
-        sheet.content,
-        report_id=sheet.report_id,
-        version=sheet.version,
-        recorded_at=shown.received_at,
-        status=sheet.status,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Original:
     """What the laboratory itself wrote; `is_only`: this report and no other."""
@@ -171,9 +109,162 @@ class _Original:
     is_only: bool
 
 
-def _original(ledger: Ledger, report: Report, version: int) -> _Original | None:
+def document_of(
+    ledger: Ledger,
+    report_id: UUID,
+    patient_id: PatientId,
+    form: DocumentFormat | Medium,
+    *,
+    locale: Locale,
+    time_zone: str,
+    as_of: int | None = None,
+    tree_size: int | None = None,
+    version: int | None = None,
+    is_signed: bool = True,
+) -> ResultDocument:
+    """The version that the patient sees, or saw when the ledger ended at `as_of`, or an earlier `version`; a PDF with its receipt
+    under the checkpoint of `tree_size` (0: a promise). Without them, as it stands now. The same arguments give the
+    same bytes, signature and all. DocumentUnavailableError if the report is not theirs."""
+    if as_of is None and tree_size is None:
+        # Who sends letters waits for nothing; who asks for a file themselves would rather have the proof in it.
+        tree_size = latest_tree(ledger, report_id, waits=is_signed)
+    position = ledger.last_position() if as_of is None else as_of
+    sheet = sheet_of(ledger, report_id, patient_id, as_of=position, version=version)
+    made = _Made(ledger, sheet, position, f"rezultat-{_day(sheet.shown.received_at, time_zone)}")
+    match Medium(form.value):
+        case Medium.PDF:
+            return made.pdf(locale, time_zone, tree_size, is_signed=is_signed)
+        case Medium.XML:
+            return made.xml()
+        case Medium.FHIR_JSON:
+            return made.file("json", "application/fhir+json", fhir_json_document(**_recorded(sheet)))
+        case _:
+            raise DocumentUnavailableError("document-gone")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The files of one sheet."""
+
+    ledger: Ledger
+    sheet: ResultSheet
+    position: int
+    name: str
+
+    def pdf(
+        self, locale: Locale, time_zone: str, tree_size: int | None, *, is_signed: bool
+    ) -> ResultDocument:
+        sheet = self.sheet
+        receipt = receipt_of(
+            self.ledger, sheet.report_id, sheet.version, as_of=self.position, tree_size=tree_size
+        )
+        signatory = _signatory(self.ledger) if is_signed else None
+        page = ReceiptPage(receipt=receipt, signatory=signatory, signed_at=sheet.shown.received_at)
+        original = self.original() if sheet.content.attachments else None
+        files = tuple(_pdf_of(one, original) for one in sheet.content.attachments)
+        content = result_pdf(replace(sheet, files=files), locale=locale, time_zone=time_zone, page=page)
+        made = self.file("pdf", "application/pdf", content)
+        return replace(made, tree_size=receipt.tree_size, receipt=receipt.content)
+
+    def xml(self) -> ResultDocument:
+        """The laboratory's own document if it is a CDA of this result alone; otherwise FHIR."""
+        original = self.original()
+        if original is not None and original.is_only and content_type_of(original.content) in CDA_TYPES:
+            return self.file("xml", CDA_TYPES[0], original.content)
+        return self.file("xml", "application/fhir+xml", fhir_document(**_recorded(self.sheet)))
+
+    def original(self) -> _Original | None:
+        return _original(self.ledger, self.sheet.submission_id) if self.sheet.submission_id else None
+
+    def file(self, ending: str, media_type: str, content: bytes) -> ResultDocument:
+        return ResultDocument(
+            file_name=f"{self.name}.{ending}",
+            media_type=media_type,
+            content=content,
+            version=self.sheet.version,
+            received_at=self.sheet.shown.received_at,
+            position=self.position,
+        )
+
+
+def original_of(
+    ledger: Ledger,
+    report_id: UUID,
+    patient_id: PatientId,
+    number: int,
+    *,
+    time_zone: str,
+    as_of: int | None = None,
+) -> ResultDocument:
+    """What the laboratory itself sent: its attached file of this number from 1, or with 0 all that it sent, if that is
+    this result alone. DocumentUnavailableError if there is no such file."""
+    position = ledger.last_position() if as_of is None else as_of
+    sheet = sheet_of(ledger, report_id, patient_id, as_of=position)
+    made = _Made(ledger, sheet, position, f"laboratoriya-{_day(sheet.shown.received_at, time_zone)}")
+    found = _file_of(sheet, made.original(), number)
+    if found is None:
+        raise DocumentUnavailableError("document-gone")
+    media_type, content = found
+    suffix = f"-{number}" if number else ""
+    document = replace(made, name=f"{made.name}{suffix}")
+    return document.file(_ENDINGS.get(media_type, "bin"), media_type, content)
+
+
+def is_sent_alone(ledger: Ledger, sheet: ResultSheet) -> bool:
+    """Whether what the laboratory sent is this result and no other: then it may be taken away as it was sent."""
+    if sheet.submission_id is None:
+        return False
+    submitted, _ = ledger.load(sheet.submission_id, submission.evolve)
+    return submitted is not None and len(submitted.accepted) == 1
+
+
+def _file_of(sheet: ResultSheet, original: _Original | None, number: int) -> tuple[str, bytes] | None:
+    if original is None:
+        return None
+    if number == 0:
+        # With others in it, it would show other people's results.
+        return (content_type_of(original.content), original.content) if original.is_only else None
+    if not 1 <= number <= len(sheet.content.attachments):
+        return None
+    attachment = sheet.content.attachments[number - 1]
+    content = bytes_of(attachment, original.content)
+    return None if content is None else (_safe_type(attachment.content_type), content)
+
+
+def _safe_type(media_type: str | None) -> str:
+    """What browsers may be told: anything else is only bytes."""
+    return media_type if media_type in _ENDINGS else "application/octet-stream"
+
+
+def release_of_form(ledger: Ledger, form: Medium) -> str:
+    """What made a file of this form: the release, and of what is signed the certificate. Another key makes other bytes."""
+    if form is not Medium.PDF:
+        return RELEASE
+    return f"{RELEASE}+{_signatory(ledger).fingerprint.replace(' ', '')[:16].lower()}"
+
+
+def _signatory(ledger: Ledger) -> Signatory:
+    return signatory_of(ledger.custody.folder, name=f"Letopis {ledger.origin}")
+
+
+def _day(moment: datetime, time_zone: str) -> date:
+    return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+def _recorded(sheet: ResultSheet) -> dict[str, Any]:
+    """What a FHIR document is written from."""
+    return {
+        "content": sheet.content,
+        "report_id": sheet.report_id,
+        "version": sheet.version,
+        "recorded_at": sheet.shown.received_at,
+        "status": sheet.status,
+    }
+
+
+def _original(ledger: Ledger, submission_id: UUID) -> _Original | None:
     """None if its key is gone: then there is only what was recorded of it."""
-    submitted, _ = ledger.load(report.submissions[version - 1], submission.evolve)
+    submitted, _ = ledger.load(submission_id, submission.evolve)
     if submitted is None or submitted.received is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A result as a PDF for people: PDF/A-2a and PDF/UA-1, tagged, its fonts inside, the same bytes for the same report.
+"""A result as a PDF for people: PDF/A-3a and PDF/UA-1, tagged, its fonts inside, the same bytes for the same report.
 
 What stands out is said in words: a mark that is only a colour or an arrow is lost in print and on a screen reader.
 """
@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import fontpkg_pt_sans  # type: ignore[import-untyped]
 import orjson
@@ -18,9 +17,11 @@ import pikepdf
 import typst
 
 from api.pages import Locale, date_text, datetime_text, decimal_text, phrase, plural_phrase
+from api.pdf_signing import signed
 from api.portal.report_view import patient_name, shown_observations, text_of
-from domain.code_map import CodeMap
-from domain.report_content import Attachment, ReportContent, ReportStatus
+from api.receipt_page import ReceiptPage, shown_receipt
+from api.result_sheet import ResultSheet, ShownVersion
+from domain.report_content import Attachment, ReportStatus
 from projections.summary import summarise, title_of
 
 TEMPLATE = Path(__file__).parent / "result_pdf.typ"
@@ -28,44 +29,31 @@ FONTS = Path(fontpkg_pt_sans.__file__).parent / "files"
 _VOID = ("entered-in-error", "cancelled")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownVersion:
-    """A version of the report that its patient may see."""
-
-    number: int
-    status: ReportStatus
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultSheet:
-    """What is printed: the version that its patient sees, and what is known around it. `status` is the report's,
-    which may say more than the version does; `has_newer`: one more waits, and is not shown. `files` are the
-    laboratory's own PDFs, in the places of its attachments: what may be all that it sent."""
-
-    report_id: UUID
-    content: ReportContent
-    status: ReportStatus
-    laboratory: str
-    code_map: CodeMap
-    version: int
-    versions: tuple[ShownVersion, ...]
-    has_newer: bool = False
-    files: tuple[bytes | None, ...] = ()
-
-
-def result_pdf(sheet: ResultSheet, *, locale: Locale, time_zone: str) -> bytes:
-    """Set by typst; its time is that of the version, so that nothing in the file depends on when it is made."""
+def result_pdf(
+    sheet: ResultSheet, *, locale: Locale, time_zone: str, page: ReceiptPage | None = None
+) -> bytes:
+    """Set by typst; its time is that of the version, so that nothing in the file depends on when it is made. With a
+    receipt page, and signed by whom it names."""
     sheet = replace(sheet, files=tuple(map(_readable, sheet.files)))
-    shown = orjson.dumps(_Sheet(sheet, locale, time_zone).shown()).decode()
+    shown = _Sheet(sheet, locale, time_zone).shown()
+    shown["receipt"] = shown_receipt(page, locale=locale, time_zone=time_zone) if page else None
+    inputs = {
+        "result": orjson.dumps(shown).decode(),
+        "receipt": page.receipt.content.decode() if page else "",
+    }
     made_at = int(_received_at(sheet).timestamp())
     try:
-        pdf = _set(shown, made_at, is_standard=True)
+        pdf = _set(inputs, made_at, is_standard=True)
     except typst.TypstError:
         # A sign that none of our fonts has: the standards forbid it, but the rest must reach its reader.
-        pdf = _set(shown, made_at, is_standard=False)
+        pdf = _set(inputs, made_at, is_standard=False)
     files = [one for one in sheet.files if one is not None]
-    return _followed_by(pdf, files) if files else pdf
+    whole = _followed_by(pdf, files) if files else pdf
+    if page is None or page.signatory is None:
+        return whole
+    return signed(
+        whole, page.signatory, at=page.signed_at, reason=phrase("result_receipt.reason", locale=locale)
+    )
 
 
 def _readable(pdf: bytes | None) -> bytes | None:
@@ -104,14 +92,15 @@ def _followed_by(pdf: bytes, files: Sequence[bytes]) -> bytes:
     return whole.getvalue()
 
 
-def _set(shown: str, made_at: int, *, is_standard: bool) -> bytes:
+def _set(inputs: dict[str, str], made_at: int, *, is_standard: bool) -> bytes:
     pdf = typst.compile(
         TEMPLATE,
         format="pdf",
         font_paths=[FONTS],
         ignore_system_fonts=is_standard,
-        sys_inputs={"result": shown},
-        pdf_standards=["a-2a", "ua-1"] if is_standard else None,
+        sys_inputs=inputs,
+        # PDF/A-3 is the one that allows a file like the receipt inside.
+        pdf_standards=["a-3a", "ua-1"] if is_standard else None,
         timestamp=made_at,
     )
     assert isinstance(pdf, bytes)

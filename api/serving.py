@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.http_server import HttpServer
 from api.metrics import SHARED_FOLDER
 from api.migrate import migrate
 from api.node import database, node, secrets_of
@@ -32,6 +34,8 @@ from api.workers import working
 RESTART_SECONDS = 1.0
 PATIENCE_SECONDS = 20.0
 GRACE_SECONDS = 5
+# What uvicorn itself says when it can't start.
+NOT_STARTED = 3
 
 _PROCESSES = multiprocessing.get_context("spawn")
 log = structlog.get_logger()
@@ -41,15 +45,16 @@ def serve_alone(settings: Settings, *, ready: Callable[[], None]) -> None:
     """Requests and workers in this process."""
     with node(settings) as opened:
         ready()
-        uvicorn.run(
+        server = HttpServer(
             create_app(opened),
             host=settings.host,
             port=settings.port,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,  # whom to believe about the peer, api/arrivals.py says
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            sys.exit(NOT_STARTED)
 
 
 def serve_together(settings: Settings, processes: int, *, ready: Callable[[], None]) -> None:
@@ -138,14 +143,8 @@ def _work(settings: Settings) -> None:
 
 def _answer(settings: Settings) -> None:
     with _child(), node(settings) as opened, _bound(settings) as listening:
-        config = uvicorn.Config(
-            create_app(opened, works=False),
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,  # whom to believe about the peer, api/arrivals.py says
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        uvicorn.Server(config).run(sockets=[listening])
+        app = create_app(opened, works=False)
+        HttpServer(app, timeout_graceful_shutdown=GRACE_SECONDS).run(sockets=[listening])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, FilePath, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api import pdf_signing
 from api.dkim import DkimKeyUnfitError, Signer
 from api.push_origins import PUSH_SERVICES
 from api.regions import REGIONS
@@ -37,6 +38,8 @@ class Settings(BaseSettings):
     # Who processes personal data, as consents and their receipts name it (152-ФЗ, art. 9(4)).
     operator_name: str = "Оператор системы «Летопись»"
     operator_address: str = ""
+    # Where people who can't sign in find help: a telephone number or an address, as «Помощь» shows it.
+    support_contact: str = ""
 
     submission_limit_bytes: int = 8_000_000
     # How long a report may wait for its patient, linkage or consent; then its data key is destroyed.
@@ -63,6 +66,10 @@ class Settings(BaseSettings):
     mllp_certificate: Path | None = None
     mllp_key: Path | None = None
     mllp_client_authorities: Path | None = None
+
+    # What signs results' PDFs: one PEM file with an RSA key, its certificate and those behind it. Without it a key and a
+    # self-signed certificate are made beside the other secrets.
+    pdf_signing: FilePath | None = None
 
     # Where the service is: codes of regions (api/regions.py) with commas between them. None: everywhere.
     regions: Annotated[tuple[str, ...], NoDecode] = ()
@@ -133,6 +140,12 @@ class Settings(BaseSettings):
     smpp_window: int = Field(default=10, ge=1, le=100)
     smpp_message_id: Literal["same", "hex-then-decimal", "decimal-then-hex"] = "same"
 
+    # Where doctors and patients meet by video: https, with {room} where the name of the room goes, which nobody guesses.
+    # Without it only doctors with a link of their own consult by video.
+    meeting_url: str | None = Field(default=None, pattern=r"^https://[^\s{}]+/[^\s{}]*\{room\}[^\s{}]*$")
+    # Until how long before its beginning a patient may move a consultation.
+    consultation_change_minutes: int = Field(default=60, ge=0)
+
     @field_validator("client_cert_from", "regions", "push_services", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -154,6 +167,17 @@ class Settings(BaseSettings):
                 Signer.of_file(value, selector="", domain="")
             except DkimKeyUnfitError:
                 message = "needs a private key in PEM: RSA of at least 1024 bits, or Ed25519"
+                raise ValueError(message) from None
+        return value
+
+    @field_validator("pdf_signing")
+    @classmethod
+    def _signs_pdfs(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                pdf_signing.parse(value.read_bytes())
+            except pdf_signing.PdfKeyUnfitError:
+                message = "needs PEM: an RSA key of at least 2048 bits, and first the certificate of that key"
                 raise ValueError(message) from None
         return value
 

@@ -14,6 +14,7 @@ SMS_FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "password-changed",
             "phone-changed",
             "document-password",
+            "share-opened",
             "test",
         ),
         # Notices: of the recipient's own cabinet, and of one that they look after.

@@ -8,12 +8,15 @@ from threading import Thread
 from api import bounces
 from api.bounce_address import Place
 from api.clockwork import Clockwork, steps_of
+from api.corrections import CorrectionsTracked
 from api.hl7_intake import hl7_listener
 from api.node import Node
+from api.portal.sign_in import Door
 from api.refusals import Refusals
 from api.reports_matching import ReportsMatching
 from api.sending.guardians import GuardiansTold
 from api.sending.worker import ChannelWorker
+from api.ticket_notices import TicketNotices
 from domain.channel import Channel
 from projections import PROJECTIONS
 from projections.follow import Follower
@@ -40,13 +43,17 @@ def _workers(node: Node, stop: Signal) -> list[Thread]:
     follower = Follower(node.ledger, PROJECTIONS)
     matching = ReportsMatching(node.ledger)
     guardians = GuardiansTold(node.ledger)
+    corrections = CorrectionsTracked(node.ledger)
     clockwork = Clockwork(node.ledger, steps_of(node.settings))
     workers = [
         Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
         Thread(target=matching.run, args=(stop,), name="matching", daemon=True),
         Thread(target=guardians.run, args=(stop,), name="guardians", daemon=True),
+        Thread(target=corrections.run, args=(stop,), name="corrections", daemon=True),
         Thread(target=clockwork.run, args=(stop,), name="clockwork", daemon=True),
     ]
+    tickets = TicketNotices(Door(node.ledger, node.settings))
+    workers.append(Thread(target=tickets.run, args=(stop,), name="ticket-notices", daemon=True))
     # A thread for each channel: one slow provider holds back nobody else's.
     for channel in Channel:
         sender = ChannelWorker(node, channel)

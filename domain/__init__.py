@@ -5,7 +5,11 @@ from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealEvent
 from domain.code_map import CodeMapEvent
 from domain.consent import ConsentEvent
+from domain.consultation import ConsultationEvent
 from domain.contact_test import ContactTested
+from domain.correction import CorrectionEvent
+from domain.doctor import DoctorEvent
+from domain.doctor_hours import DoctorHoursEvent
 from domain.external_account import ExternalAccountEvent
 from domain.guardianship import GuardianshipEvent
 from domain.identity import IdentityEvent
@@ -26,11 +30,14 @@ from domain.report import ReportEvent
 from domain.sample_report import SampleReportEvent
 from domain.sampling import SamplingEvent
 from domain.session import SessionEvent
+from domain.sharing import SharingEvent
 from domain.staff import StaffEvent
 from domain.staff_session import StaffSessionEvent
 from domain.study_request import StudyRequestEvent
 from domain.submission import SubmissionEvent
 from domain.takeover import TakeoverEvent
+from domain.talk_first import TalkFirstEvent
+from domain.ticket_events import TicketEvent
 
 Event = (
     PatientEvent
@@ -48,12 +55,18 @@ Event = (
     | ConsentEvent
     | ObligationEvent
     | ReceivingEvent
+    | TalkFirstEvent
     | ContactTested
+    | CorrectionEvent
     | PushEvent
     | SampleReportEvent
     | SamplingEvent
     | StudyRequestEvent
+    | DoctorEvent
+    | DoctorHoursEvent
+    | ConsultationEvent
     | AppealEvent
+    | TicketEvent
     | LaboratoryEvent
     | CodeMapEvent
     | SubmissionEvent
@@ -62,6 +75,7 @@ Event = (
     | ChannelsSuppressed
     | NotificationEvent
     | ReadingEvent
+    | SharingEvent
     | StaffEvent
     | StaffSessionEvent
 )

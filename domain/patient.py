@@ -55,6 +55,10 @@ class ProfileStated:
     inn: str | None = None
     region: str | None = None
 
+    @property
+    def full_name(self) -> str:
+        return " ".join(part for part in (self.family, self.given, self.patronymic) if part)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailStated:

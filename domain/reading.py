@@ -34,6 +34,7 @@ class Medium(StrEnum):
     FHIR_JSON = "fhir-json"
     ORIGINAL = "original"
     ARCHIVE = "archive"
+    EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +75,27 @@ class ReportsListed:
     purpose: ReadingPurpose
 
 
+class AccessLogForm(StrEnum):
+    """In what form the record of who looked left as a file."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessLogRead:
-    """The record of who looked was shown."""
+    """The record of who looked was shown, or left as a file."""
 
     patient_id: PatientId
+    purpose: ReadingPurpose
+    form: AccessLogForm | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRead:
+    """Lines of the audit trail were shown: of one pseudonym, or of everybody."""
+
+    patient_id: PatientId | None
     purpose: ReadingPurpose
 
 
@@ -128,6 +145,34 @@ class AppealRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRead:
+    """What a patient's ticket says was shown up to this version of its stream; with `file_id`, one of its files."""
+
+    patient_id: PatientId
+    ticket_id: UUID
+    ticket_version: int
+    purpose: ReadingPurpose
+    file_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultationRead:
+    """What a patient wrote for a consultation, and what was recorded of it, was shown to its doctor."""
+
+    patient_id: PatientId
+    consultation_id: UUID
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalDataTaken:
+    """All that is kept of a patient began to leave as one file; each result in it has a reading of its own."""
+
+    patient_id: PatientId
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentPasswordRead:
     """The password of a document that went by e-mail was shown; `notification_id` is of what it went with."""
 
@@ -142,10 +187,14 @@ ReadingEvent = (
     ReportRead
     | ReportsListed
     | AccessLogRead
+    | HistoryRead
     | SubmissionRead
     | ProposalRead
     | IdentityRead
     | ScanRead
     | AppealRead
+    | TicketRead
+    | ConsultationRead
+    | PersonalDataTaken
     | DocumentPasswordRead
 )

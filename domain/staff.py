@@ -113,6 +113,10 @@ class StaffOrganisationNotForRoleError(Exception):
     """Who works for an organisation has no other roles: those see everybody's things."""
 
 
+class StaffAuditorNotAloneError(Exception):
+    """Who audits has no other role: nobody audits what they do themselves."""
+
+
 class StaffMemberAlreadyAdmittedError(Exception):
     """A member of staff with this handle works here already."""
 
@@ -136,6 +140,8 @@ def admit(
         raise StaffHandleMalformedError
     if not roles:
         raise StaffRoleMissingError
+    if Role.AUDITOR in roles and set(roles) != {Role.AUDITOR}:
+        raise StaffAuditorNotAloneError
     if organisation_id is None and ORGANISATION_ROLES & set(roles):
         raise StaffOrganisationMissingError
     if organisation_id is not None and not set(roles) <= ORGANISATION_ROLES:

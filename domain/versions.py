@@ -82,12 +82,12 @@ def completed(content: ReportContent, standing: ReportContent) -> ReportContent:
     """The content with the values that its sender declared final without sending them again."""
     if not any(observation.is_final_as_sent for observation in content.observations):
         return content
-    own, known = _alone(_place, content), _alone(_place, standing)
-    own_named, known_named = _alone(_named_place, content), _alone(_named_place, standing)
+    own, known = _alone(place_of, content), _alone(place_of, standing)
+    own_named, known_named = _alone(named_place_of, content), _alone(named_place_of, standing)
 
     def before(observation: Observation) -> Observation | None:
         """The same one in the standing content; none, if another could be meant as well."""
-        named, place = _named_place(observation), _place(observation)
+        named, place = named_place_of(observation), place_of(observation)
         if named in own_named and named in known_named:
             return known_named[named]
         found = known.get(place) if place in own else None
@@ -106,12 +106,14 @@ def _alone(key: Callable[[Observation], Hashable], content: ReportContent) -> di
     return {key(one): one for one in content.observations if count[key(one)] == 1}
 
 
-def _place(observation: Observation) -> Hashable:
+def place_of(observation: Observation) -> Hashable:
+    """By what an observation is known again in another version: its codes and the laboratory's own name for it."""
     codings = tuple((coding.system, coding.code) for coding in observation.code.codings if coding.code)
     return (codings or observation.code.text, observation.source_id)
 
 
-def _named_place(observation: Observation) -> Hashable:
+def named_place_of(observation: Observation) -> Hashable:
+    """As `place_of`, with the words of the code: two names under one code are two antibiotics."""
     return (observation.code, observation.source_id)
 
 

@@ -21,8 +21,12 @@ _HOLIDAYS = frozenset(
 _SATURDAY = 5
 
 
+def is_holiday(day: date) -> bool:
+    return (day.month, day.day) in _HOLIDAYS
+
+
 def is_working_day(day: date) -> bool:
-    return day.weekday() < _SATURDAY and (day.month, day.day) not in _HOLIDAYS
+    return day.weekday() < _SATURDAY and not is_holiday(day)
 
 
 def working_days_after(start: date, count: int) -> date:

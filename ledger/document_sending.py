@@ -9,7 +9,7 @@ from domain.announcement import About
 from domain.channel import Channel
 from domain.document_sending import REQUESTS_MAX
 from domain.notification import NotificationStatus
-from domain.reading import ReadingPurpose, ReportRead
+from domain.reading import Medium, ReadingPurpose, ReportRead
 from domain.receiving import DocumentFormat
 from domain.values import PatientId
 from ledger.announcing import News, notification_stream
@@ -59,6 +59,7 @@ def ask_for_document(
             report_id=report_id,
             report_version=version,
             purpose=ReadingPurpose.OWN_CABINET,
+            medium=Medium.EMAIL,
         )
         stream_id = document_stream(ledger, report_id, version, len(asked) + 1)
         ledger.append(

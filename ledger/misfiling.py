@@ -20,7 +20,7 @@ from domain.report import (
 )
 from domain.values import OrganisationId
 from ledger.announcing import announcement_of, withdrawal_notices
-from ledger.codec import Circumstances
+from ledger.codec import Circumstances, Erased
 from ledger.commands import decide_again
 from ledger.filing import successor_of
 from ledger.insertion import Erasure
@@ -81,7 +81,11 @@ def _undo(ledger: Ledger, report_id: UUID, by: Circumstances) -> UUID:
 
 
 def load_report(ledger: Ledger, report_id: UUID) -> tuple[Report, int]:
-    """The report and its stream's version. ReportMovedError if it goes on under another id."""
+    """The report and its stream's version. ReportMovedError if it goes on under another id; ReportNotFoundError too
+    if the id is of something else."""
+    first = next(ledger.read(report_id), None)
+    if first is not None and not isinstance(first.event, ReportReceived | Erased):
+        raise ReportNotFoundError
     try:
         state, version = ledger.load(report_id, report.evolve)
     except StreamErasedError:

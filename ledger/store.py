@@ -266,7 +266,7 @@ class Ledger:
                 # Lateral and ordered: each stream is one way through the index, whatever the planner believes
                 # of the table's size.
                 "SELECT e.* FROM unnest(%b::uuid[], %b::bigint[]) AS asked (stream_id, version)"
-                " CROSS JOIN LATERAL (SELECT originator_id, originator_version, topic, state"
+                " CROSS JOIN LATERAL (SELECT originator_id, originator_version, topic, state, notification_id"
                 " FROM ledger.events WHERE originator_id = asked.stream_id"
                 " AND originator_version > asked.version AND notification_id <= %b"
                 " ORDER BY originator_version) e",
@@ -278,7 +278,7 @@ class Ledger:
                 prepare=True,
             )
             rows: list[tuple[StoredEvent, int | None]] = [
-                (StoredEvent(*row), None) for row in cursor.fetchall()
+                (StoredEvent(*row[:4]), row[4]) for row in cursor.fetchall()
             ]
         streams: dict[UUID, list[RecordedEvent]] = {stream_id: [] for stream_id, _ in asked}
         for recorded in self.mapper.to_recorded_events(rows):

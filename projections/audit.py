@@ -16,6 +16,7 @@ from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealSubmitted
 from domain.consent import ConsentGranted, ConsentWithdrawn
 from domain.contact_test import ContactTested
+from domain.correction import CorrectionOwed, CorrectionSpared
 from domain.guardianship import (
     GuardianshipConfirmed,
     GuardianshipEnded,
@@ -47,13 +48,17 @@ from domain.proposal import MatchConfirmed, MatchDeclined, MatchProposed
 from domain.reading import (
     AccessLogRead,
     AppealRead,
+    ConsultationRead,
     DocumentPasswordRead,
+    HistoryRead,
     IdentityRead,
+    PersonalDataTaken,
     ProposalRead,
     ReportRead,
     ReportsListed,
     ScanRead,
     SubmissionRead,
+    TicketRead,
 )
 from domain.receiving import (
     AutomaticTransferTurnedOff,
@@ -161,11 +166,20 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return None, recorded.stream_id, {"successor": str(event.successor_id)}
         case ReportRead() | ProposalRead() | DocumentPasswordRead():
             detail = {"purpose": event.purpose, "report_version": event.report_version}
-            return event.patient_id, event.report_id, detail
+            return event.patient_id, event.report_id, detail | _form_of(event)
         case ReportsListed():
             return event.patient_id, None, {"purpose": event.purpose, "count": event.count}
-        case AccessLogRead() | AppealRead() | CardNumberRead() | IdentityRead() | ScanRead():
+        case AccessLogRead():
+            form = {"medium": event.form} if event.form else {}
+            return event.patient_id, None, {"purpose": event.purpose} | form
+        case (
+            AppealRead() | CardNumberRead() | IdentityRead() | ScanRead() | TicketRead() | ConsultationRead()
+        ):
             return event.patient_id, None, {"purpose": event.purpose}
+        case HistoryRead() | PersonalDataTaken():
+            return event.patient_id, None, {"purpose": event.purpose}
+        case CorrectionOwed() | CorrectionSpared():
+            return event.patient_id, event.report_id, {"party": event.party}
         case _ if isinstance(event, IdentityEvent):
             return event.patient_id, None, _about_identity(event)
         case AppealSubmitted():
@@ -197,6 +211,14 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             return recorded.stream_id, None, {}
         case _:
             return _about_access_and_intake(event)
+
+
+def _form_of(event: ReportRead | ProposalRead | DocumentPasswordRead) -> dict[str, Any]:
+    """In what form a report left, and as of which position its bytes can be made again."""
+    if not isinstance(event, ReportRead):
+        return {}
+    medium = {"medium": event.medium} if event.medium else {}
+    return medium | ({"as_of": event.rendering.position} if event.rendering else {})
 
 
 def _about_notices(event: NotificationEvent | ChannelsSuppressed) -> About:
@@ -305,8 +327,12 @@ READINGS = (
     "ReportRead",
     "ReportsListed",
     "AccessLogRead",
+    "HistoryRead",
     "ProposalRead",
     "AppealRead",
+    "ConsultationRead",
+    "TicketRead",
+    "PersonalDataTaken",
     "CardNumberRead",
     "IdentityRead",
     "ScanRead",

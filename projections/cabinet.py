@@ -15,7 +15,7 @@ import orjson
 
 from domain.laboratory import LaboratoryRegistered
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
-from domain.reading import ReadingPurpose, ReportRead
+from domain.reading import Medium, ReadingPurpose, ReportRead
 from domain.report import (
     ReportDestroyed,
     ReportMatched,
@@ -27,6 +27,7 @@ from domain.values import PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
 from ledger.store import Ledger
+from projections.cabinet_marks import marks_made, month_of
 from projections.cabinet_versions import OF_VERSIONS, about, sealed_summary, versions_changed
 from projections.projection import Projection, Rows
 from projections.summary import Summary
@@ -34,7 +35,8 @@ from projections.summary import Summary
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A report in the list; `summary` is None when its key was erased."""
+    """A report in the list; `summary` is None when its key was erased. `was_read`: the patient has seen a version of it;
+    `is_new`: not the one that stands."""
 
     report_id: UUID
     laboratory_id: UUID
@@ -43,6 +45,7 @@ class ReportRow:
     received_at: datetime
     is_new: bool
     summary: Summary | None
+    was_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,12 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     )
     _reports_received(rows, kinds[ReportReceived], ledger)
     versions_changed(rows, [e for e in events if isinstance(e.event, OF_VERSIONS)], ledger)
-    _reports_given(rows, [e for e in events if isinstance(e.event, ReportMatched | ReportUnmatched)])
+    given = [e for e in events if isinstance(e.event, ReportMatched | ReportUnmatched)]
+    _reports_given(rows, given)
     _reports_ended(rows, kinds[ReportRekeyed] + kinds[ReportDestroyed])
     _reports_read(rows, kinds[ReportRead], kinds[ReportUnmatched])
+    told = [e for e in events if isinstance(e.event, ReportReceived | OF_VERSIONS)]
+    marks_made(rows, (e.stream_id for e in (*told, *given)), told, ledger)
 
 
 def _laboratories_registered(rows: Rows, events: list[RecordedEvent]) -> None:
@@ -115,9 +121,10 @@ def _reports_received(rows: Rows, events: list[RecordedEvent], ledger: Ledger) -
         (recorded, recorded.event) for recorded in events if isinstance(recorded.event, ReportReceived)
     ]
     rows.execute(
-        "WITH made AS (INSERT INTO reports SELECT r, NULL, l, 1, s, t, p, k, m"
+        "WITH made AS (INSERT INTO reports (report_id, laboratory_id, version, status, received_at, position,"
+        " key_id, summary, month) SELECT r, l, 1, s, t, p, k, m, d"
         " FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[], %b::uuid[],"
-        " %b::bytea[]) AS made (r, l, s, t, p, k, m) RETURNING report_id, status, received_at, position)"
+        " %b::bytea[], %b::date[]) AS made (r, l, s, t, p, k, m, d) RETURNING report_id, status, received_at, position)"
         " INSERT INTO versions SELECT report_id, 1, status, received_at, position FROM made",
         (
             [recorded.stream_id for recorded, _ in received],
@@ -127,6 +134,7 @@ def _reports_received(rows: Rows, events: list[RecordedEvent], ledger: Ledger) -
             [recorded.position for recorded, _ in received],
             [recorded.key_id for recorded, _ in received],
             [sealed_summary(recorded, event.content, secrets) for recorded, event in received],
+            [month_of(event.content, recorded.recorded_at) for recorded, event in received],
         ),
     )
 
@@ -143,7 +151,7 @@ def _reports_given(rows: Rows, events: list[RecordedEvent]) -> None:
     }
     taken = {recorded.stream_id for recorded in events if isinstance(recorded.event, ReportUnmatched)}
     rows.execute(
-        "UPDATE reports SET patient_id = m.p, version_read = CASE WHEN m.t THEN 0 ELSE version_read END"
+        "UPDATE reports SET patient_id = m.p, marks = '{}', version_read = CASE WHEN m.t THEN 0 ELSE version_read END"
         " FROM unnest(%b::uuid[], %b::uuid[], %b::bool[]) AS m (r, p, t) WHERE report_id = m.r",
         (list(owners), list(owners.values()), [report_id in taken for report_id in owners]),
     )
@@ -165,7 +173,7 @@ def _reports_read(rows: Rows, events: list[RecordedEvent], taken: list[RecordedE
         event = recorded.event
         if isinstance(event, ReportRead) and (recorded.position or 0) < last_taken.get(event.report_id, 0):
             continue
-        if isinstance(event, ReportRead) and event.purpose is ReadingPurpose.OWN_CABINET:
+        if isinstance(event, ReportRead) and _is_looked_at(event):
             versions[event.report_id] = max(event.report_version, versions.get(event.report_id, 0))
     if versions:
         rows.execute(
@@ -173,6 +181,12 @@ def _reports_read(rows: Rows, events: list[RecordedEvent], taken: list[RecordedE
             " FROM unnest(%b::uuid[], %b::int[]) AS m (r, v) WHERE report_id = m.r",
             (list(versions), list(versions.values())),
         )
+
+
+def _is_looked_at(event: ReportRead) -> bool:
+    """Whether the patient has seen the report itself: one value of it in a trend or a comparison is not that."""
+    is_own = event.purpose is ReadingPurpose.OWN_CABINET
+    return is_own and event.medium not in (Medium.COMPARISON, Medium.TREND)
 
 
 # Queries. Schema names are written out: a rebuild has the other schema on its search path.
@@ -184,27 +198,27 @@ def reports_of(
     """The patient's reports, new ones first, then by time of receipt; `only` these, where they are named."""
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
-            "SELECT report_id, laboratory_id, version, status, received_at, version_read < version,"
+            "SELECT report_id, laboratory_id, version, status, received_at, version_read,"
             " key_id, summary FROM cabinet.reports WHERE patient_id = %s"
             " AND (%s::uuid[] IS NULL OR report_id = ANY(%s))"
             " ORDER BY version_read < version DESC, received_at DESC, report_id LIMIT %s",
             (patient_id, only, only, limit),
         ).fetchall()
     secrets = ledger.keys.find_all([row[6] for row in found])
-    return [_report_row(row, secrets[row[6]]) for row in found]
+    return [opened(row, secrets[row[6]]) for row in found]
 
 
 def report_of(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> tuple[ReportRow, int] | None:
     """One report of this patient, and the position of its current version; None if it is not theirs."""
     with ledger.of_patient(patient_id) as connection:
         row = connection.execute(
-            "SELECT report_id, laboratory_id, version, status, received_at, version_read < version,"
+            "SELECT report_id, laboratory_id, version, status, received_at, version_read,"
             " key_id, summary, position FROM cabinet.reports WHERE patient_id = %s AND report_id = %s",
             (patient_id, report_id),
         ).fetchone()
     if row is None:
         return None
-    return _report_row(row, ledger.keys.find_all([row[6]])[row[6]]), row[8]
+    return opened(row, ledger.keys.find_all([row[6]])[row[6]]), row[8]
 
 
 def versions_of(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> list[VersionRow]:
@@ -218,15 +232,6 @@ def versions_of(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> list[
             (report_id,),
         ).fetchall()
     return [VersionRow(*row) for row in found]
-
-
-def held_reason(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> str | None:
-    """Why a later version of the report is held; None if none is."""
-    with ledger.of_patient(patient_id) as connection:
-        row = connection.execute(
-            "SELECT reason FROM cabinet.held_versions WHERE report_id = %s", (report_id,)
-        ).fetchone()
-    return row[0] if row else None
 
 
 def laboratories(ledger: Ledger, *, search: str = "", limit: int = 20) -> list[LaboratoryRow]:
@@ -275,13 +280,23 @@ def waiting(
     return [WaitingRow(*row) for row in found]
 
 
-def _report_row(row: tuple[Any, ...], secret: bytes | None) -> ReportRow:
+def opened(row: tuple[Any, ...], secret: bytes | None) -> ReportRow:
+    """A row as it is asked for here: its first eight columns, the summary under its key."""
     summary = None
     if secret is not None:
         plaintext = sealing.unseal_row(secret, about=about(row[0]), sealed=bytes(row[7]))
         summary = Summary(**orjson.loads(plaintext))
-    report_id, laboratory_id, version, status, received_at, is_new = row[:6]
-    return ReportRow(report_id, laboratory_id, version, status, received_at, is_new, summary)
+    report_id, laboratory_id, version, status, received_at, version_read = row[:6]
+    return ReportRow(
+        report_id,
+        laboratory_id,
+        version,
+        status,
+        received_at,
+        is_new=version_read < version,
+        summary=summary,
+        was_read=version_read > 0,
+    )
 
 
 def _escaped(word: str) -> str:

@@ -11,6 +11,7 @@ from ledger import sealing
 from ledger.codec import RecordedEvent
 from ledger.keys import KeyErasedError
 from ledger.store import Ledger
+from projections.cabinet_marks import month_of
 from projections.projection import Rows
 from projections.summary import summarise
 
@@ -33,7 +34,7 @@ def versions_changed(rows: Rows, events: list[RecordedEvent], ledger: Ledger) ->
             rows.execute(
                 "INSERT INTO held_versions SELECT report_id, %s,"
                 " (SELECT max(version) FROM versions v WHERE v.report_id = r.report_id),"
-                " version, status, received_at, position, key_id, summary FROM reports r WHERE report_id = %s",
+                " version, status, received_at, position, key_id, summary, month FROM reports r WHERE report_id = %s",
                 (event.reason, report_id),
             )
         elif report_id in held:
@@ -41,7 +42,7 @@ def versions_changed(rows: Rows, events: list[RecordedEvent], ledger: Ledger) ->
             rows.execute(
                 "WITH free AS (DELETE FROM held_versions WHERE report_id = %s RETURNING *)"
                 " UPDATE reports r SET version = f.version, status = f.status, received_at = f.received_at,"
-                " position = f.position, key_id = f.key_id, summary = f.summary"
+                " position = f.position, key_id = f.key_id, summary = f.summary, month = f.month"
                 " FROM free f WHERE r.report_id = f.report_id",
                 (report_id,),
             )
@@ -72,7 +73,7 @@ def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger, *, tabl
         return
     rows.execute(
         f"UPDATE {table} SET version = %s, status = %s, received_at = %s, position = %s, key_id = %s,"
-        " summary = %s WHERE report_id = %s".encode(),
+        " summary = %s, month = %s WHERE report_id = %s".encode(),
         (
             number[0] if number else 0,
             event.status or event.content.status,
@@ -80,6 +81,7 @@ def _report_revised(rows: Rows, recorded: RecordedEvent, ledger: Ledger, *, tabl
             recorded.position,
             recorded.key_id,
             sealed_summary(recorded, event.content, secrets),
+            month_of(event.content, recorded.recorded_at),
             recorded.stream_id,
         ),
     )

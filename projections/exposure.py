@@ -47,3 +47,17 @@ def exposure_of(ledger: Ledger, report_id: UUID) -> Exposure:
             (report_id,),
         ).fetchall()
     return Exposure(tuple(Looked(*row) for row in readings), tuple(Told(*row) for row in notices))
+
+
+def places_of_readings(
+    ledger: Ledger, report_id: UUID, *, patient_id: UUID | None = None, after: int = 0, limit: int = 100
+) -> list[int]:
+    """At which positions readings of the report are recorded, as this patient's if one is named; the first ones
+    behind that position."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT position FROM audit.entries WHERE report_id = %s AND name = 'ReportRead' AND position > %s"
+            " AND (%s::uuid IS NULL OR patient_id = %s) ORDER BY position LIMIT %s",
+            (report_id, after, patient_id, patient_id, limit),
+        ).fetchall()
+    return [row[0] for row in found]

@@ -134,6 +134,41 @@ def submissions_of(ledger: Ledger, laboratory_id: UUID, *, after: int, limit: in
     return [Submitted(*row) for row in found]
 
 
+def latest_submissions(
+    ledger: Ledger,
+    laboratory_id: UUID,
+    *,
+    status: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Submitted]:
+    """A laboratory's submissions, those with the highest numbers first; all, or those in one state."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT n.number, s.submission_id, s.received_at, s.content_type, s.status, s.reports, s.code"
+            " FROM ledger.numbers n JOIN intake.submissions s ON s.submission_id = n.subject"
+            " WHERE n.counter = %s AND (%s::bigint IS NULL OR n.number < %s)"
+            " AND (%s::text IS NULL OR s.status = %s) ORDER BY n.number DESC LIMIT %s",
+            (laboratory_id, before, before, status, status, limit),
+        ).fetchall()
+    return [Submitted(*row) for row in found]
+
+
+def states_of(ledger: Ledger, laboratory_id: UUID) -> dict[str, int]:
+    """How many of a laboratory's submissions are in each state."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT status, count(*) FROM intake.submissions WHERE laboratory_id = %s GROUP BY status",
+            (laboratory_id,),
+        ).fetchall()
+    return {row[0]: row[1] for row in found}
+
+
+def count_quarantined_of(ledger: Ledger, laboratory_id: UUID) -> int:
+    """What of a laboratory's own lies in quarantine."""
+    return states_of(ledger, laboratory_id).get("quarantined", 0)
+
+
 def counts(ledger: Ledger) -> dict[tuple[str, str], int]:
     """How many submissions lie in quarantine, by laboratory's handle and reason."""
     with ledger.pool.connection() as connection:

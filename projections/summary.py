@@ -90,6 +90,12 @@ def title_of(concept: Concept | None) -> str | None:
     return concept.text or next(iter(displays), None) or next(iter(codes), None)
 
 
+def studied_at(content: ReportContent) -> str | None:
+    """When the sample was taken, or what stands for it; as sent."""
+    collected = (specimen.collected_at for specimen in content.specimens if specimen.collected_at)
+    return next(collected, None) or content.effective_at or content.issued_at
+
+
 def summarise(content: ReportContent) -> Summary:
     words = [flag_word(observation) for observation in content.observations]
     first = content.observations[0] if content.observations else None

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -171,6 +171,43 @@ def latest(ledger: Ledger) -> Signed | None:
             "SELECT tree_size, root_hash, note FROM log.checkpoints ORDER BY tree_size DESC LIMIT 1"
         ).fetchone()
     return Signed(row[0], bytes(row[1]), bytes(row[2])) if row else None
+
+
+def signed_at(ledger: Ledger, tree_size: int) -> Signed | None:
+    """The checkpoint of this size, if one was signed."""
+    return _one_signed(ledger, "tree_size = %s", tree_size)
+
+
+def first_covering(ledger: Ledger, leaf_index: int) -> Signed | None:
+    """The earliest checkpoint that the leaf is under."""
+    return _one_signed(ledger, "tree_size > %s ORDER BY tree_size LIMIT 1", leaf_index)
+
+
+def _one_signed(ledger: Ledger, where: LiteralString, value: int) -> Signed | None:
+    with ledger.pool.connection() as connection:
+        row = connection.execute(
+            f"SELECT tree_size, root_hash, note FROM log.checkpoints WHERE {where}", (value,)
+        ).fetchone()
+    return Signed(row[0], bytes(row[1]), bytes(row[2])) if row else None
+
+
+def leaf_indexes(ledger: Ledger, event_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The places of those of the events that have one."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT event_id, leaf_index FROM transparency.leaves WHERE event_id = ANY(%s)",
+            (list(event_ids),),
+        ).fetchall()
+    return {row[0]: int(row[1]) for row in found}
+
+
+def inclusion(ledger: Ledger, indexes: Sequence[int], tree_size: int) -> list[tuple[bytes, ...]]:
+    """For each leaf the hashes that prove it in the tree of this size (RFC 6962, 2.1.1)."""
+    with ledger.pool.connection() as connection, connection.transaction():
+        rows: psycopg.Cursor[Any] = connection.cursor()
+        rows.execute("SET LOCAL search_path TO transparency")
+        read = tiles.subtree_reader(tree_size, lambda *tile: _read_tile(rows, *tile))
+        return [tuple(merkle.prove_inclusion(index, tree_size, read)) for index in indexes]
 
 
 def leaf_index_of(ledger: Ledger, event_id: UUID) -> int | None:

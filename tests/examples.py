@@ -11,7 +11,13 @@ from domain import (
     appeal,
     code_map,
     consent,
+    consultation,
+    consultation_outcome,
+    consultation_preparation,
     contact_test,
+    correction,
+    doctor,
+    doctor_hours,
     external_account,
     guardianship,
     identity,
@@ -36,10 +42,14 @@ from domain import (
     sample_report,
     sampling,
     session,
+    sharing,
     staff,
     staff_session,
     study_request,
     takeover,
+    talk_first,
+    ticket_events,
+    unsaid,
 )
 from domain.channel import Channel
 from domain.notice_hours import Wait
@@ -78,6 +88,8 @@ REPORT = UUID("d0000000-0000-8000-8000-000000000001")
 OTHER_REPORT = UUID("d0000000-0000-8000-8000-000000000002")
 SUBMISSION = UUID("e0000000-0000-8000-8000-000000000001")
 APPEAL = UUID("f1000000-0000-8000-8000-000000000001")
+TICKET = UUID("f2000000-0000-8000-8000-000000000001")
+MESSAGE = UUID("f2000000-0000-4000-8000-000000000002")
 NOTICE = UUID("f0000000-0000-8000-8000-000000000001")
 AUTHENTICATOR = UUID("a1000000-0000-4000-8000-000000000001")
 EARLIER_SESSION = UUID("a2000000-0000-4000-8000-000000000001")
@@ -91,6 +103,46 @@ MAPPED_CODE = code_map.MappedCode(
     local=code_map.LocalCode(system="urn:lab:codes", code="ГЛЮ-1"),
     standard=Coding(system="http://loinc.org", code="14749-6", display="Глюкоза [моль/объём]"),
     display="Глюкоза",
+)
+
+# What a patient gives to others.
+
+SHARED = sharing.ReportsShared(
+    patient_id=ANNA,
+    kind=sharing.ShareKind.LINK,
+    report_ids=(REPORT, OTHER_REPORT),
+    until=LATER,
+    needs_passcode=True,
+    openings_max=3,
+)
+SHARE_OPENED = sharing.ShareOpened(
+    opened_at=NOON, versions=(sharing.OpenedVersion(report_id=REPORT, version=2),)
+)
+
+# A doctor, and who talks to them.
+
+DOCTOR = doctor.DoctorIntroduced(
+    member_id=IVAN,
+    organisation_id=CLINIC,
+    speciality=doctor.Speciality.ENDOCRINOLOGY,
+    formats=(doctor.ConsultationFormat.VIDEO, doctor.ConsultationFormat.PHONE),
+    languages=(doctor.Language.RUSSIAN,),
+)
+WEEK = doctor_hours.DoctorHoursStated(
+    member_id=IVAN,
+    time_zone="Europe/Moscow",
+    slot_minutes=30,
+    break_minutes=10,
+    weekly=(doctor_hours.WeeklyStretch(weekday=0, opens="09:00", closes="13:00"),),
+)
+CONSULTATION = consultation.ConsultationBooked(
+    patient_id=ANNA,
+    member_id=IVAN,
+    organisation_id=CLINIC,
+    starts_at=LATER,
+    minutes=30,
+    format=doctor.ConsultationFormat.VIDEO,
+    chosen_at=NOON,
 )
 
 # What a laboratory says.
@@ -298,6 +350,19 @@ APPEAL_CONTENT = appeal.AppealContentStated(
 )
 READ = reading.ReportRead(
     patient_id=ANNA, report_id=REPORT, report_version=2, purpose=reading.ReadingPurpose.OWN_CABINET
+)
+OWED = correction.CorrectionOwed(
+    patient_id=ANNA,
+    report_id=REPORT,
+    report_version=3,
+    position=4711,
+    party=f"patient:{ANNA}",
+    kind=correction.PartyKind.PATIENT,
+    exposures=(
+        correction.Exposure(report_version=2, position=4700),
+        correction.Exposure(report_version=2, position=4705, medium=reading.Medium.PDF),
+    ),
+    changes=(unsaid.Change.VALUE, unsaid.Change.FLAG),
 )
 
 IDENTITY_DOCUMENT = identity_document.IdentityDocument(
@@ -565,6 +630,14 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "AutomaticTransferTurnedOn": both(
         receiving.AutomaticTransferTurnedOn(patient_id=ANNA, organisation_id=CLINIC)
     ),
+    "TalkFirstChosen": (
+        talk_first.TalkFirstChosen(
+            patient_id=ANNA, sections=(StudyType.GENETICS, StudyType.PATHOLOGY), includes_others=True
+        ),
+        talk_first.TalkFirstChosen(patient_id=ANNA),
+    ),
+    "KeptReportShown": both(talk_first.KeptReportShown(patient_id=ANNA, report_id=REPORT)),
+    "KeptReportReleased": both(talk_first.KeptReportReleased(patient_id=ANNA, report_id=REPORT)),
     "PushSubscribed": both(push_subscription.PushSubscribed(patient_id=ANNA, subscription_id=UUID(int=77))),
     "PushAddressStated": (BROWSER, replace(BROWSER, label=None)),
     "PushUnsubscribed": both(
@@ -596,6 +669,77 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "AppealWithdrawn": both(appeal.AppealWithdrawn()),
     "AppealRead": both(
         reading.AppealRead(patient_id=ANNA, appeal_id=APPEAL, purpose=reading.ReadingPurpose.OPERATION)
+    ),
+    "TicketOpened": both(
+        ticket_events.TicketOpened(
+            patient_id=ANNA,
+            number="261123-7KQ4M-X",
+            kind=ticket_events.TicketKind.TECHNICAL,
+            topic=ticket_events.TicketTopic.OWN_WORDS,
+            priority=ticket_events.TicketPriority.MEDIUM,
+            way=ticket_events.TicketWay.FORM,
+            message_id=MESSAGE,
+            answer_due=LATER,
+        )
+    ),
+    "TicketTextWritten": (
+        ticket_events.TicketTextWritten(message_id=MESSAGE, text="Нет анализов.", subject="Где они?"),
+        ticket_events.TicketTextWritten(message_id=MESSAGE, text="Нет анализов."),
+    ),
+    "TicketFileAttached": both(
+        ticket_events.TicketFileAttached(
+            message_id=MESSAGE,
+            file_id=UUID("f3000000-0000-4000-8000-000000000001"),
+            media_type="application/pdf",
+            document=SUBMITTED.document,
+        )
+    ),
+    "TicketMessageAdded": (
+        ticket_events.TicketMessageAdded(message_id=MESSAGE, answer_due=LATER),
+        ticket_events.TicketMessageAdded(message_id=MESSAGE),
+    ),
+    "TicketTaken": both(ticket_events.TicketTaken(handle="vera")),
+    "TicketHandedOver": (
+        ticket_events.TicketHandedOver(handle="oleg"),
+        ticket_events.TicketHandedOver(),
+    ),
+    "TicketAnswered": (
+        ticket_events.TicketAnswered(message_id=MESSAGE, asks=True),
+        ticket_events.TicketAnswered(message_id=MESSAGE),
+    ),
+    "TicketNoted": both(ticket_events.TicketNoted(message_id=MESSAGE)),
+    "TicketClosed": both(ticket_events.TicketClosed(closed_by=ticket_events.Side.PATIENT)),
+    "TicketReopened": both(
+        ticket_events.TicketReopened(
+            message_id=MESSAGE, priority=ticket_events.TicketPriority.HIGH, answer_due=LATER
+        )
+    ),
+    "TicketEscalated": both(ticket_events.TicketEscalated()),
+    "TicketPatientTold": both(
+        ticket_events.TicketPatientTold(telling=ticket_events.Telling.ANSWERED, outcome="handed-over")
+    ),
+    "TicketRead": (
+        reading.TicketRead(
+            patient_id=ANNA,
+            ticket_id=TICKET,
+            ticket_version=2,
+            purpose=reading.ReadingPurpose.OPERATION,
+            file_id=UUID("f3000000-0000-4000-8000-000000000001"),
+        ),
+        reading.TicketRead(
+            patient_id=ANNA,
+            ticket_id=TICKET,
+            ticket_version=2,
+            purpose=reading.ReadingPurpose.OWN_CABINET,
+        ),
+    ),
+    "ConsultationRead": both(
+        reading.ConsultationRead(
+            patient_id=ANNA, consultation_id=OTHER_REPORT, purpose=reading.ReadingPurpose.TREATMENT
+        )
+    ),
+    "PersonalDataTaken": both(
+        reading.PersonalDataTaken(patient_id=ANNA, purpose=reading.ReadingPurpose.OWN_CABINET)
     ),
     "DocumentPasswordRead": both(
         reading.DocumentPasswordRead(
@@ -643,6 +787,79 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
     "SampleReachedLaboratory": both(study_request.SampleReachedLaboratory(reached_at=NOON)),
     "StudyRequestFulfilled": both(study_request.StudyRequestFulfilled(report_id=REPORT, found_by="code")),
     "StudyRequestCancelled": both(study_request.StudyRequestCancelled(reason="patient")),
+    "DoctorIntroduced": both(DOCTOR),
+    "DoctorDescribed": (
+        doctor.DoctorDescribed(
+            name="Орлова Вера Павловна",
+            phone="+79990001122",
+            meeting_link="https://meet.example.org/orlova",
+        ),
+        doctor.DoctorDescribed(name="Орлова Вера Павловна"),
+    ),
+    "DoctorEnded": both(doctor.DoctorEnded()),
+    "DoctorHoursStated": (
+        replace(WEEK, works_on_holidays=True),
+        WEEK,
+    ),
+    "DoctorDayStated": (
+        doctor_hours.DoctorDayStated(
+            member_id=IVAN,
+            day=date(2026, 12, 31),
+            hours=(doctor_hours.Stretch(opens="09:00", closes="12:00"),),
+        ),
+        doctor_hours.DoctorDayStated(member_id=IVAN, day=date(2026, 12, 31)),
+    ),
+    "DoctorDayCleared": both(doctor_hours.DoctorDayCleared(member_id=IVAN, day=date(2026, 12, 31))),
+    "ConsultationBooked": (replace(CONSULTATION, follows=OTHER_REPORT), CONSULTATION),
+    "ConsultationPrepared": (
+        consultation_preparation.ConsultationPrepared(
+            study_type=StudyType.HORMONES, questions=("Нужно ли пересдать анализ?",)
+        ),
+        consultation_preparation.ConsultationPrepared(),
+    ),
+    "ResultsAttached": (
+        consultation_preparation.ResultsAttached(report_ids=(REPORT,), until=LATER, share_id=OTHER_REPORT),
+        consultation_preparation.ResultsAttached(report_ids=(REPORT,), until=LATER),
+    ),
+    "ConsultationScanAttached": both(
+        consultation_preparation.ConsultationScanAttached(
+            scan_id=REPORT, media_type="application/pdf", document=SUBMITTED.document
+        )
+    ),
+    "ConsultationScanRemoved": both(consultation_preparation.ConsultationScanRemoved(scan_id=REPORT)),
+    "ConsultationMoved": both(
+        consultation.ConsultationMoved(
+            starts_at=LATER, minutes=20, format=doctor.ConsultationFormat.PHONE, chosen_at=NOON
+        )
+    ),
+    "ConsultationCancelled": both(
+        consultation.ConsultationCancelled(reason=consultation.CancelReason.DOCTOR_UNAVAILABLE)
+    ),
+    "ConsultationReminded": both(
+        consultation.ConsultationReminded(reminder=consultation.Reminder.HOUR_BEFORE, starts_at=LATER)
+    ),
+    "ConsultationHeld": both(consultation.ConsultationHeld()),
+    "PatientMissed": both(consultation.PatientMissed()),
+    "HistoryTaken": both(consultation_outcome.HistoryTaken(text="Жалобы на утомляемость в течение месяца.")),
+    "ConclusionGiven": both(consultation_outcome.ConclusionGiven(text="Дефицит железа без анемии.")),
+    "PrescriptionGiven": both(
+        consultation_outcome.PrescriptionGiven(
+            number=1, drug="Железа сульфат", dose="100 мг раз в день", course="3 месяца"
+        )
+    ),
+    "PrescriptionStopped": both(consultation_outcome.PrescriptionStopped(number=1)),
+    "ReferralGiven": (
+        consultation_outcome.ReferralGiven(number=1, code="3016-3", note="натощак"),
+        consultation_outcome.ReferralGiven(number=1, code="3016-3"),
+    ),
+    "ReferralTaken": both(consultation_outcome.ReferralTaken(number=1, request_id=REPORT)),
+    "NextVisitSuggested": (
+        consultation_outcome.NextVisitSuggested(
+            format=doctor.ConsultationFormat.IN_PERSON, note="через три месяца с анализом"
+        ),
+        consultation_outcome.NextVisitSuggested(format=doctor.ConsultationFormat.VIDEO),
+    ),
+    "NextVisitBooked": both(consultation_outcome.NextVisitBooked(consultation_id=OTHER_REPORT)),
     "LaboratoryRegistered": both(REGISTERED),
     "LaboratoryKindStated": both(KIND),
     "LaboratoryOidStated": both(OID),
@@ -746,9 +963,59 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         reading.ReportsListed(patient_id=ANNA, count=0, purpose=reading.ReadingPurpose.OWN_CABINET)
     ),
     "AccessLogRead": both(reading.AccessLogRead(patient_id=ANNA, purpose=reading.ReadingPurpose.AUDIT)),
+    "HistoryRead": (
+        reading.HistoryRead(patient_id=ANNA, purpose=reading.ReadingPurpose.AUDIT),
+        reading.HistoryRead(patient_id=None, purpose=reading.ReadingPurpose.AUDIT),
+    ),
     "SubmissionRead": both(
         reading.SubmissionRead(submission_id=SUBMISSION, purpose=reading.ReadingPurpose.OPERATION)
     ),
+    "CorrectionOwed": (OWED, replace(OWED, report_version=None, changes=(unsaid.Change.GONE,))),
+    "CorrectionSpared": both(
+        correction.CorrectionSpared(
+            patient_id=ANNA,
+            report_id=REPORT,
+            report_version=3,
+            party=f"patient:{ANNA}",
+            reason=correction.SpareReason.SAME_FINDINGS,
+        )
+    ),
+    "CorrectionTold": both(
+        correction.CorrectionTold(notification_id=UUID(int=77), channel=Channel.SMS),
+    ),
+    "CorrectionAcknowledged": (
+        correction.CorrectionAcknowledged(how=correction.Acknowledgement.OPENED, report_version=3),
+        correction.CorrectionAcknowledged(how=correction.Acknowledgement.DECLARED),
+    ),
+    "CorrectionLapsed": both(correction.CorrectionLapsed(reason=correction.LapseReason.LINK_OVER)),
+    "ReportsShared": (
+        SHARED,
+        sharing.ReportsShared(
+            patient_id=ANNA,
+            kind=sharing.ShareKind.DOCTOR,
+            report_ids=(REPORT,),
+            until=LATER,
+            member_id=IVAN,
+        ),
+    ),
+    "ShareDescribed": (
+        sharing.ShareDescribed(
+            label="Для кардиолога", message="Посмотрите, пожалуйста.", token="t" * 43, key="k" * 43
+        ),
+        sharing.ShareDescribed(),
+    ),
+    "ShareOpened": (
+        replace(SHARE_OPENED, is_told=True),
+        SHARE_OPENED,
+    ),
+    "ShareRecipientStated": (
+        sharing.ShareRecipientStated(recipient="Поликлиника № 7", network="192.0.2.0/24"),
+        sharing.ShareRecipientStated(recipient="Поликлиника № 7"),
+    ),
+    "SharePasscodeRefused": both(sharing.SharePasscodeRefused(tries_left=9)),
+    "ShareExtended": both(sharing.ShareExtended(until=LATER)),
+    "ShareRevoked": both(sharing.ShareRevoked()),
+    "ShareClosed": both(sharing.ShareClosed(reason=sharing.ShareEnd.USED_UP)),
     "StaffMemberAdmitted": both(staff.StaffMemberAdmitted(handle="ivan", roles=(staff.Role.OPERATOR,))),
     "StaffMemberEnrolled": both(staff.StaffMemberEnrolled(factors=("password", "totp"))),
     "StaffMemberReset": both(staff.StaffMemberReset()),
@@ -818,6 +1085,9 @@ GROWN: dict[str, Event] = {
         valid_until="2027-01-12",
     ),
     "PolicyUnlinked": patient.PolicyUnlinked(reason="ended"),
+    "AccessLogRead": reading.AccessLogRead(
+        patient_id=ANNA, purpose=reading.ReadingPurpose.OWN_CABINET, form=reading.AccessLogForm.CSV
+    ),
     "ReportRead": replace(
         READ,
         medium=reading.Medium.PDF,

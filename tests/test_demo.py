@@ -28,7 +28,7 @@ def test_the_demo_does_the_main_job_and_does_it_again_on_the_same_folder(tmp_pat
     sizes = []
     for _ in range(2):
         said = demo(tmp_path / "demo")
-        assert "✗" not in said and said.count("✓") == 15
+        assert "✗" not in said and said.count("✓") == 20
         verified = re.search(r"verify: OK, tree size (\d+), root \S{44}", said)
         assert verified is not None, said
         assert "handed-over" in said

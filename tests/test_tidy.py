@@ -29,6 +29,7 @@ EDGES = {
     # One notification that can't be read, or made, must not stop its channel.
     "api/sending/worker.py": {"run", "_taken", "_handed", "_conclude"},
     "api/clockwork.py": {"run", "_take"},
+    "api/corrections.py": {"run", "owe_pending", "close_due"},
     # A receipt that fails must not be the last that a centre of SMS tells us.
     "api/channels/smpp.py": {"_take_delivered"},
     # Past it the server would log the message, which may quote data.

@@ -8,24 +8,22 @@ import asyncio
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import cycle
-from ssl import SSLContext
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import httpx2
+import aiohttp
 import orjson
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from webpush import WebPush, WebPushSubscription  # type: ignore[import-untyped]
 
-from api.channels.http_failures import GATEWAY_TIMEOUT, NOT_SENT
+from api.channels.http_failures import GATEWAY_TIMEOUT
 from api.channels.notice import Notice, NoticeKind, PushAddress
 from api.channels.retry_after import seconds_of
 from api.node import DATABASE_AWAY
@@ -40,8 +38,9 @@ from ledger.custody import Custody
 SEND_SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 5.0
 _ANSWER_BYTES_MAX: Final = 65_536
-# A client looks at each of its idle connections at each request: with one client for all, that took half the time.
-_CLIENTS: Final = 8
+_CONNECTIONS: Final = 64
+# With these nothing of the message can have got out: there was no connection, or what a setting made was no address.
+_NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 # So long a service keeps it for a browser that is away. A notice that came later would tell of the day before.
 _LIFE: Final = timedelta(hours=72)
 _SHORTEST: Final = timedelta(minutes=1)
@@ -72,8 +71,7 @@ class PushSender:
     gone: Callable[[PatientId, UUID], None] = _nobody
     _web_push: WebPush = field(init=False, repr=False)
     _signer: Signer = field(init=False, repr=False)
-    _clients: Iterator[httpx2.AsyncClient] | None = field(init=False, default=None, repr=False)
-    _opened: tuple[httpx2.AsyncClient, ...] = field(init=False, default=(), repr=False)
+    _session: aiohttp.ClientSession | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         key = key_of(self.custody.push_seed)
@@ -107,9 +105,9 @@ class PushSender:
         return max(outcomes, key=lambda outcome: _BEST[type(outcome)])
 
     async def close(self) -> None:
-        for client in self._opened:
-            await client.aclose()
-        self._opened, self._clients = (), None
+        if self._session is not None:
+            await self._session.close()
+        self._session = None
 
     async def _push(self, notice: Notice, browser: PushAddress, content: bytes, topic: str) -> Outcome:
         if not is_known(browser.endpoint, self.services):
@@ -133,13 +131,6 @@ class PushSender:
                 await asyncio.to_thread(self.gone, notice.recipient_id, browser.subscription_id)
         return outcome
 
-    def _next_client(self) -> httpx2.AsyncClient:
-        if self._clients is None:
-            trusted = httpx2.create_ssl_context()
-            self._opened = tuple(_client(trusted) for _ in range(_CLIENTS))
-            self._clients = cycle(self._opened)
-        return next(self._clients)
-
     def _encrypted(self, browser: PushAddress, content: bytes) -> bytes:
         """ValueError for keys that are none. Nothing here waits: 0.13 ms."""
         subscription = WebPushSubscription.model_validate(
@@ -148,44 +139,50 @@ class PushSender:
         return bytes(self._web_push.get(content, subscription).encrypted)
 
     async def _posted(self, endpoint: str, encrypted: bytes, headers: dict[str, str]) -> Outcome:
-        client = self._next_client()
+        """The session is of the loop that sends, so it is opened there."""
+        if self._session is None:
+            self._session = _opened_session()
         try:
             async with (
                 asyncio.timeout(SEND_SECONDS),
-                client.stream("POST", endpoint, content=encrypted, headers=headers) as response,
+                # A redirect is not followed: nobody allowed where it leads.
+                self._session.post(
+                    endpoint, data=encrypted, headers=headers, allow_redirects=False
+                ) as response,
             ):
                 await _read_out(response)
                 return _outcome(response)
-        except NOT_SENT:
+        except _NOT_SENT:
             return RefusedForNow("connection")
-        except (TimeoutError, httpx2.TimeoutException):
+        except TimeoutError:
             return Unknown("timeout-after-request")
-        except httpx2.HTTPError:
+        except aiohttp.ClientError:
             return Unknown("connection-lost-after-request")
 
 
-def _client(trusted: SSLContext) -> httpx2.AsyncClient:
-    """Connections to the few services are kept. A redirect is not followed: nobody allowed where it leads."""
-    return httpx2.AsyncClient(
-        verify=trusted,
-        timeout=httpx2.Timeout(SEND_SECONDS, connect=_CONNECT_SECONDS),
-        follow_redirects=False,
-        limits=httpx2.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=60.0),
+def _opened_session() -> aiohttp.ClientSession:
+    """Connections to the few services are kept. Nothing of the environment (proxies, netrc) and no cookies."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60.0),
+        timeout=aiohttp.ClientTimeout(total=SEND_SECONDS, sock_connect=_CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
     )
 
 
-async def _read_out(response: httpx2.Response) -> None:
+async def _read_out(response: aiohttp.ClientResponse) -> None:
     """What is left unread would cost the connection; an answer that does not end costs it too."""
     received = 0
-    async for chunk in response.aiter_raw():
+    async for chunk in response.content.iter_any():
         received += len(chunk)
         if received > _ANSWER_BYTES_MAX:
+            response.close()
             return
 
 
-def _outcome(response: httpx2.Response) -> Outcome:
-    status = response.status_code
-    if response.is_success:
+def _outcome(response: aiohttp.ClientResponse) -> Outcome:
+    status = response.status
+    if 200 <= status < 300:
         return HandedOver(_message_id(response))
     if status in _GONE:
         return RefusedForGood("subscription-gone")
@@ -196,7 +193,7 @@ def _outcome(response: httpx2.Response) -> Outcome:
     return RefusedForNow(str(status), seconds_of(response.headers.get("Retry-After")))
 
 
-def _message_id(response: httpx2.Response) -> str | None:
+def _message_id(response: aiohttp.ClientResponse) -> str | None:
     """The last part of the address that the service gave the message (RFC 8030, section 5), if it is a number."""
     location = urlsplit(response.headers.get("Location", "")).path
     return remote_id(location.rpartition("/")[2])

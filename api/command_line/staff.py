@@ -16,6 +16,7 @@ from api.settings import Settings
 from api.staff.door import Link, StaffDoor
 from domain.staff import (
     Role,
+    StaffAuditorNotAloneError,
     StaffHandleMalformedError,
     StaffMember,
     StaffMemberAlreadyAdmittedError,
@@ -35,6 +36,7 @@ staff = typer.Typer(no_args_is_help=True, help="Members of staff and their roles
 err = Console(stderr=True)
 _REFUSALS = (
     LaboratoryNotFoundError,
+    StaffAuditorNotAloneError,
     StaffHandleMalformedError,
     StaffMemberAlreadyAdmittedError,
     StaffMemberUnknownError,
@@ -50,7 +52,10 @@ def admit(
     handle: Annotated[str, _HANDLE],
     roles: Annotated[list[Role], typer.Option("--role", help="What they may do; again for another role.")],
     lab: Annotated[
-        str | None, typer.Option(help="Handle of the organisation that a registrar works for.")
+        str | None,
+        typer.Option(
+            help="Handle of the organisation that a registrar, a doctor or a laboratory's member works for."
+        ),
     ] = None,
 ) -> None:
     """Let somebody work here, and print the link by which they set their password and second factor."""

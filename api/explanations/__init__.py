@@ -2,12 +2,14 @@
 
 from api.explanations.account import ACCOUNT
 from api.explanations.appeals import APPEALS
+from api.explanations.consultations import CONSULTATIONS
 from api.explanations.contacts import CONTACTS
 from api.explanations.content import CONTENT
 from api.explanations.delivery import DELIVERY
 from api.explanations.documents import DOCUMENTS
 from api.explanations.envelope import ENVELOPE
 from api.explanations.guardianship import GUARDIANSHIP
+from api.explanations.help import HELP
 from api.explanations.identity import IDENTITY
 from api.explanations.matching import MATCHING
 from api.explanations.organisations import ORGANISATIONS
@@ -16,19 +18,26 @@ from api.explanations.portal import PORTAL
 from api.explanations.push import PUSH
 from api.explanations.receiving import RECEIVING
 from api.explanations.recovery import RECOVERY
+from api.explanations.reports import REPORTS
+from api.explanations.results import RESULTS
+from api.explanations.sharing import SHARING
 from api.explanations.sms import SMS
 from api.explanations.staff import STAFF
+from api.explanations.take_away import TAKE_AWAY
+from api.explanations.trends import TRENDS
 from api.explanations.words import Explanation
 
 EXPLANATIONS: dict[str, Explanation] = {
     **ACCOUNT,
     **APPEALS,
+    **CONSULTATIONS,
     **CONTACTS,
     **DOCUMENTS,
     **ENVELOPE,
     **CONTENT,
     **DELIVERY,
     **GUARDIANSHIP,
+    **HELP,
     **IDENTITY,
     **MATCHING,
     **ORGANISATIONS,
@@ -37,8 +46,13 @@ EXPLANATIONS: dict[str, Explanation] = {
     **RECOVERY,
     **RECEIVING,
     **PUSH,
+    **REPORTS,
+    **RESULTS,
+    **SHARING,
     **SMS,
     **STAFF,
+    **TRENDS,
+    **TAKE_AWAY,
 }
 
 __all__ = ["EXPLANATIONS", "Explanation"]

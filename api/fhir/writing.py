@@ -1,4 +1,4 @@
-"""A report written as a FHIR R4 document: a Bundle in XML that begins with a Composition, from what was recorded.
+"""A report written as a FHIR R4 document: a Bundle, in XML or JSON, that begins with a Composition, from what was recorded.
 
 Laboratories' texts stay as sent. What R4 has no place for is never put where it would mean something else: a time that
 is no R4 time goes to an extension, sampled data without its rate to a text.
@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 from lxml import etree
 
 from api.fhir import written_elements as written
+from api.fhir.written_json import as_json_value
 from domain.report_content import Observation, ReportContent, ReportStatus, Specimen, Subject
 from projections.summary import summarise
 
@@ -39,10 +41,30 @@ def fhir_document(
     status: ReportStatus | None = None,
 ) -> bytes:
     """The same bytes for the same version. `status` is the report's, where it is not what the version says."""
-    writer = _Writer(uuid5(report_id, str(version)), content, status or content.status)
+    bundle = _bundle(content, uuid5(report_id, str(version)), recorded_at, status)
     root = etree.Element(f"{{{_NAMESPACE}}}Bundle", nsmap={None: _NAMESPACE})  # type: ignore[dict-item]  # no prefix: the stubs know none
-    _fill(root, writer.bundle(recorded_at.astimezone(UTC).isoformat(timespec="seconds")))
+    _fill(root, bundle)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def fhir_json_document(
+    content: ReportContent,
+    *,
+    report_id: UUID,
+    version: int,
+    recorded_at: datetime,
+    status: ReportStatus | None = None,
+) -> bytes:
+    """The same document in JSON (FHIR R4, 2.6.2)."""
+    bundle = _bundle(content, uuid5(report_id, str(version)), recorded_at, status)
+    return orjson.dumps(as_json_value(bundle), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _bundle(
+    content: ReportContent, document_id: UUID, recorded_at: datetime, status: ReportStatus | None
+) -> dict[str, Any]:
+    writer = _Writer(document_id, content, status or content.status)
+    return writer.bundle(recorded_at.astimezone(UTC).isoformat(timespec="seconds"))
 
 
 def _fill(element: etree._Element, content: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
-"""What a signed-in person must see on every page: somebody is trying to get into their account."""
+"""What a signed-in person must see on every page: somebody is trying to get into their account,
+or a result that they had was corrected."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,6 +7,7 @@ from datetime import UTC, datetime
 from domain.values import PatientId
 from ledger.recovery import load_recovery
 from ledger.store import Ledger
+from projections.corrections_overview import count_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +33,6 @@ def alerts_of(ledger: Ledger, patient_id: PatientId) -> list[Alert]:
         ).fetchone()
     if waiting is not None:
         found.append(Alert("alert.confirmation", "/account/confirm"))
+    if count_unknown(ledger, patient_id):
+        found.append(Alert("alert.correction", "/corrections"))
     return found

@@ -273,7 +273,7 @@ def _history(person: Visit, organisation_id: OrganisationId) -> list[dict[str, A
 def _of_patient(patient: Patient) -> list[dict[str, Any]]:
     """What the appeal says of the patient, and where to state what is missing."""
     profile = patient.profile
-    name = " ".join(filter(None, (profile.family, profile.given, profile.patronymic))) if profile else None
+    name = profile.full_name if profile else None
     return [
         {"field": "name", "text": name, "href": "/services/profile"},
         {

@@ -313,14 +313,13 @@ def _receipt(asked: _Asked) -> tuple[Given, dict[str, Any]]:
     if given is None:
         raise ProblemError("not-found")
     profile = commands.load_patient(person.ledger, person.patient_id).profile
-    words = (profile.family, profile.given, profile.patronymic) if profile else ()
     names = _organisations(person)
     scope = {str(one): names.get(one, "—") for one in given.event.organisations}
     receipt = consent_receipts.receipt_of(
         person.ledger,
         person.settings,
         given,
-        person=" ".join(word for word in words if word) or "—",
+        person=profile.full_name if profile else "—",
         organisations=scope,
     )
     return given, receipt

@@ -12,6 +12,7 @@ from api.diagnosis import facts_of
 from api.diagnosis_words import DIAGNOSED_FIELDS
 from api.pages import LOCALES, Locale, phrase
 from api.portal.seen_reports import seen_reports, sees_everything
+from api.portal.waiting import mended_at
 from api.portal.web import Person, Visit
 from api.problems import explain
 from domain.diagnosis import Check, Facts, Finding, Verdict, diagnose, is_in_order
@@ -36,16 +37,6 @@ LINKS: Mapping[Check, str] = MappingProxyType(
         Check.APPEAL: "/services/appeals",
         Check.NOTICES: "/notifications?stage=failed",
         Check.RESULTS: "/reports",
-    }
-)
-# Of what waits, where its reason is mended.
-_WAITING_LINKS: Mapping[str, str] = MappingProxyType(
-    {
-        "organisation-not-linked": "/services/organisations",
-        "identity-unconfirmed": "/services/identity",
-        "service-suspended": "/services/identity",
-        "policy-unlinked": "/services/policy",
-        "not-wanted": "/services/receiving",
     }
 )
 _TROUBLES = (Verdict.YOURS, Verdict.ORGANISATION, Verdict.OURS)
@@ -104,7 +95,7 @@ def _findings(person: Visit, facts: Facts) -> list[Finding]:
 
 def _link(finding: Finding) -> str | None:
     if finding.check is Check.WAITING:
-        return _WAITING_LINKS.get(finding.reason or "", "/consents") if finding.reason else None
+        return mended_at(finding.reason) if finding.reason else None
     return LINKS.get(finding.check)
 
 

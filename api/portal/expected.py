@@ -7,6 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api.list_words import EXPECTED_STEPS
+from api.portal.waiting import mended_at, waiting_of
 from api.portal.web import Person, Visit
 from domain import report
 from domain.study_request import BY_NUMBER, OPEN, RequestStatus, StudyRequest, answered_by
@@ -34,7 +36,8 @@ def expected_page(person: Person) -> Response:
     ]
     # What presses comes first: the sort keeps the order of time within both.
     shown.sort(key=lambda one: (not one["is_open"], not one["is_pressing"]))
-    return person.page("expected.html", requests=shown)
+    waiting = [one | {"href": mended_at(one["reason"])} for one in waiting_of(person)]
+    return person.page("expected.html", requests=shown, waiting=waiting)
 
 
 def request_shown(person: Visit, request_id: UUID, request: StudyRequest) -> dict[str, Any]:
@@ -59,12 +62,44 @@ def request_shown(person: Visit, request_id: UUID, request: StudyRequest) -> dic
         "is_before_sample": request.status in (RequestStatus.REQUESTED, RequestStatus.SCHEDULED),
         "state": "waiting" if waiting else "overdue" if request.is_overdue(now) else request.status.value,
         "barrier": waiting,
+        "mended_at": mended_at(waiting) if waiting else None,
+        "steps": steps_of(request, is_waiting=waiting is not None, now=now),
         "starts_at": request.starts_at,
         "point": f"{point.name}, {point.address}" if point else None,
         "taken_at": request.taken_at,
         "due_at": request.due_at,
         "report_id": str(request.report_id) if request.report_id else None,
     }
+
+
+def steps_of(request: StudyRequest, *, is_waiting: bool, now: datetime) -> list[dict[str, Any]]:
+    """The way of a result, step by step: what is done, where it is now, what is still to come. Of a cancelled one
+    there is no way."""
+    if request.status is RequestStatus.CANCELLED:
+        return []
+    is_shown = request.status is RequestStatus.FULFILLED
+    is_at_laboratory = is_shown or is_waiting or request.status is RequestStatus.AT_LABORATORY
+    done = {
+        "requested": True,
+        "sampled": is_at_laboratory or request.status is RequestStatus.SAMPLED,
+        "at-laboratory": is_at_laboratory,
+        "received": is_shown or is_waiting,
+        "shown": is_shown,
+    }
+    next_one = next((name for name in EXPECTED_STEPS if not done[name]), None)
+    troubled = is_waiting or request.is_overdue(now)
+    moments = {
+        "sampled": request.taken_at or request.starts_at,
+        "received": None if done["received"] else request.due_at,
+    }
+    return [
+        {
+            "name": name,
+            "state": "done" if done[name] else "todo" if name != next_one else "late" if troubled else "now",
+            "at": moments.get(name),
+        }
+        for name in EXPECTED_STEPS
+    ]
 
 
 def _waiting(person: Visit, request: StudyRequest) -> str | None:

@@ -42,15 +42,19 @@ class Section:
 
 
 SECTIONS = (
+    Section("reports", "/reports"),
     Section("receiving", "/services/receiving", (Check.RECEIVING,)),
     Section("organisations", "/services/organisations", (Check.ORGANISATION,)),
     Section("studies", "/services/studies"),
     Section("expected", "/services/expected"),
+    Section("talk-first", "/reports/talk-first"),
+    Section("consultations", "/consultations"),
     Section("policy", "/services/policy", (Check.POLICY,)),
     Section("identity", "/services/identity", (Check.IDENTITY, Check.SUSPENSION, Check.DOCUMENT)),
     Section("consents", "/consents", CONSENTS),
     Section("notices", "/notifications/settings", (Check.CONSENT_NOTICES, Check.CONTACTS)),
     Section("appeals", "/services/appeals", (Check.APPEAL,)),
+    Section("shares", "/shares"),
     Section("wards", "/wards"),
 )
 # A step that is about some of what its checks look at: the others are not done where it leads.

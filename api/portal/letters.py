@@ -25,6 +25,9 @@ class AccountLetter(StrEnum):
 
     CODE = "code"
     EMAIL_CHANGED = "email-changed"
+    TICKET_ANSWERED = "ticket-answered"
+    TICKET_ESCALATED = "ticket-escalated"
+    SHARE_OPENED = "share-opened"
 
 
 def send_letter(
@@ -35,10 +38,11 @@ def send_letter(
     locale: Locale,
     reference: UUID | None = None,
     code: str = "",
+    path: str = "/account",
 ) -> Outcome:
     """What the mail server said. Neither names nor addresses stand in the text."""
     settings = door.settings
-    words = {"kind": kind.value, "code": code, "link": f"{settings.public_url}/account"}
+    words = {"kind": kind.value, "code": code, "link": f"{settings.public_url}{path}"}
     key = door.ledger.custody.message_key
     letter = Letter(
         name=keyed_name(key, str(reference or uuid4())),
@@ -52,9 +56,11 @@ def send_letter(
     return asyncio.run(post_once(settings, door.ledger.custody, letter, timeout_seconds=LETTER_SECONDS))
 
 
-def tell_by_letter(door: Door, kind: AccountLetter, recipient: str, *, locale: Locale) -> bool:
+def tell_by_letter(
+    door: Door, kind: AccountLetter, recipient: str, *, locale: Locale, path: str = "/account"
+) -> bool:
     """Whether the mail server took it. What was done stays done if it did not: the pages tell too."""
-    outcome = send_letter(door, kind, recipient, locale=locale)
+    outcome = send_letter(door, kind, recipient, locale=locale, path=path)
     if not isinstance(outcome, HandedOver):
         log.warning("letter.failed", letter=kind.value)
     return isinstance(outcome, HandedOver)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from api.pages import Locale, decimal_text
+from api.pages import Locale, decimal_text, phrase
+from api.portal.range_bar import range_bar
+from api.report_words import ABSENT_REASONS, NULL_FLAVORS
 from domain.code_map import NO_MAP, CodeMap, named
 from domain.report_content import (
     Component,
@@ -98,6 +100,7 @@ def _rows(
     yield _row(observation, depth, words) | {
         "status": observation.status.value,
         "notes": list(observation.notes),
+        "method": title_of(observation.method),
         "is_panel": is_panel,
         "flag": flag_word(observation),
     }
@@ -105,6 +108,7 @@ def _rows(
         yield _row(component, depth + 1, words) | {
             "status": observation.status.value,
             "notes": [],
+            "method": None,
             "is_panel": False,
             "flag": FLAG_WORDS.get((flag_of(component.interpretation) or "").upper()),
         }
@@ -124,8 +128,18 @@ def _row(observation: Observation | Component, depth: int, words: Words) -> dict
         "unit": unit_of(observation.value),
         "comparator": quantity.comparator if quantity else None,
         "range_text": range_text(observation.reference_ranges, words.locale),
-        "absent_reason": title_of(observation.data_absent_reason),
+        "absent_reason": absent_text(observation.data_absent_reason, words.locale),
+        "bar": range_bar(observation.value, observation.reference_ranges),
     }
+
+
+def absent_text(reason: Concept | None, locale: Locale) -> str | None:
+    """Why there is no value: in the laboratory's own words, else in ours for the code of FHIR or of HL7 v3."""
+    if reason is None or reason.text:
+        return reason.text if reason else None
+    codes = (NULL_FLAVORS.get(coding.code or "", coding.code) for coding in reason.codings)
+    known = next((code for code in codes if code in ABSENT_REASONS), None)
+    return phrase(f"absent.{known}", locale=locale) if known else title_of(reason)
 
 
 def as_json(content: ReportContent) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ PASSWORD_LOCK_MINUTES_MAX = 240
 PASSWORD_FAILURES_MAX = 100
 PASSWORD_MIN, PASSWORD_MAX = 15, 200
 SESSION_IDLE_MINUTES = 30
+SESSION_NOTED_SECONDS = 60
 SESSION_HOURS = 12
 # A sensitive act asks for a factor again when the last proof is older.
 STEP_UP_MINUTES = 10
@@ -325,17 +326,38 @@ class Door:
         return token
 
     def session(self, token: str) -> Session | None:
-        """The session of a token, if it is open; using it keeps it open."""
+        """The session of a token, if it is open; using it keeps it open. That it is used is noted once in a minute: a
+        page need not wait for another write to be durable."""
         with self.ledger.pool.connection() as connection:
             row: tuple[Any, ...] | None = connection.execute(
-                "UPDATE access.sessions SET seen_at = now() WHERE token_digest = %s"
+                "WITH found AS (SELECT * FROM access.sessions WHERE token_digest = %s"
                 " AND seen_at > now() - make_interval(mins => %s)"
-                " AND created_at > now() - make_interval(hours => %s)"
-                " RETURNING session_id, patient_id, csrf, proved_at > now() - make_interval(mins => %s),"
-                " guardianship_id",
-                (token_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS, STEP_UP_MINUTES),
+                " AND created_at > now() - make_interval(hours => %s)),"
+                " used AS (UPDATE access.sessions SET seen_at = now() FROM found"
+                " WHERE sessions.token_digest = found.token_digest"
+                " AND found.seen_at < now() - make_interval(secs => %s))"
+                " SELECT session_id, patient_id, csrf, proved_at > now() - make_interval(mins => %s),"
+                " guardianship_id FROM found",
+                (
+                    token_digest(token),
+                    SESSION_IDLE_MINUTES,
+                    SESSION_HOURS,
+                    SESSION_NOTED_SECONDS,
+                    STEP_UP_MINUTES,
+                ),
             ).fetchone()
         return Session(*row) if row else None
+
+    def is_open(self, session_id: UUID) -> bool:
+        """Whether a session goes on; to be asked does not keep it open."""
+        with self.ledger.pool.connection() as connection:
+            row = connection.execute(
+                "SELECT FROM access.sessions WHERE session_id = %s"
+                " AND seen_at > now() - make_interval(mins => %s)"
+                " AND created_at > now() - make_interval(hours => %s)",
+                (session_id, SESSION_IDLE_MINUTES, SESSION_HOURS),
+            ).fetchone()
+        return row is not None
 
     def close_session(self, session: Session, *, reason: str) -> None:
         by = commands.by_patient(session.patient_id, session_id=session.session_id)

@@ -42,7 +42,7 @@ _REFUSED: Mapping[type[Exception], tuple[str, str | None]] = {
     SlotUnknownError: ("study-slot-unknown", None),
     MarkTakenError: ("study-slot-taken", None),
 }
-_REFUSALS = tuple(_REFUSED)
+REFUSALS = tuple(_REFUSED)
 
 
 def refusal(error: Exception) -> ProblemError:
@@ -94,7 +94,7 @@ def ask(person: Actor, form: Form) -> Response:
         request_id = requests.request_study(person.ledger, person.patient_id, order, person.by())
     except ProblemError as error:
         return _again(person, form, error)
-    except _REFUSALS as error:
+    except REFUSALS as error:
         return _again(person, form, refusal(error))
     if form.get("notices") == "yes":
         turn_notices_on(person.ledger, person.patient_id, person.by())
@@ -125,7 +125,7 @@ def choose_time(person: Actor, form: Form, request_id: UUID) -> Response:
         )
     except ValueError:
         return _request_page(person, request_id, ProblemError("study-slot-missing", "slot"))
-    except _REFUSALS as error:
+    except REFUSALS as error:
         return _refused(person, request_id, error, field="slot")
     return go(f"/services/studies/{request_id}", notice="study-scheduled")
 
@@ -140,7 +140,7 @@ def say_paid(person: Actor, form: Form, request_id: UUID) -> Response:
     paid = StudyPaid(said_by=PaymentWord.PATIENT, receipt_number=receipt)
     try:
         requests.pay(person.ledger, request_id, paid, person.by())
-    except _REFUSALS as error:
+    except REFUSALS as error:
         return _refused(person, request_id, error, field="receipt")
     return go(f"/services/studies/{request_id}", notice="study-paid")
 
@@ -150,7 +150,7 @@ def cancel(person: Actor, request_id: UUID) -> Response:
     _own(person, request_id)
     try:
         requests.cancel(person.ledger, request_id, reason="patient", by=person.by())
-    except _REFUSALS as error:
+    except REFUSALS as error:
         return _refused(person, request_id, error, field="form")
     return go("/services/expected", notice="study-cancelled")
 

@@ -1,5 +1,7 @@
 """What waits for the patient and why, as pages show it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from api.portal.seen_reports import sees_everything
@@ -8,6 +10,22 @@ from domain.permission import IDENTITY_UNCONFIRMED
 from ledger.identity import look
 from ledger.waiting_reports import reasons_of
 from projections import cabinet, matching
+
+# Of what waits, where its reason is mended; a consent where it is not said.
+_MENDED_AT: Mapping[str, str] = MappingProxyType(
+    {
+        "organisation-not-linked": "/services/organisations",
+        "identity-unconfirmed": "/services/identity",
+        "service-suspended": "/services/identity",
+        "policy-unlinked": "/services/policy",
+        "not-wanted": "/services/receiving",
+    }
+)
+
+
+def mended_at(reason: str) -> str:
+    """The page where the patient takes away what keeps results back."""
+    return _MENDED_AT.get(reason, "/consents")
 
 
 def waiting_of(person: Visit) -> list[dict[str, Any]]:

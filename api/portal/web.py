@@ -41,6 +41,8 @@ SECURITY_HEADERS = {
 }
 FOLLOW_SECONDS = 1.0
 FORM_BYTES_MAX = 200_000
+# As many results as can be ticked in a list, and what else is in the form.
+FORM_FIELDS_MAX = 1_100
 _NAV = ("reports", "services", "consents", "access", "notifications", "account")
 
 
@@ -262,7 +264,7 @@ async def posted(request: Request) -> dict[str, str]:
     length = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > FORM_BYTES_MAX:
         raise ProblemError("request-malformed")
-    form = await request.form(max_files=0, max_fields=50)
+    form = await request.form(max_files=0, max_fields=FORM_FIELDS_MAX)
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 

@@ -7,7 +7,8 @@ from api.channels.notice import Attachment, Notice, NoticeKind, PushAddress
 from api.node import Node
 from api.pages import Locale
 from api.region_time_zones import time_zone_of
-from api.result_documents import DocumentUnavailableError, attachment_of
+from api.result_documents import attachment_of
+from api.result_sheet import DocumentUnavailableError
 from api.sealed_files import password_of
 from domain.announcement import About
 from domain.channel import Channel
@@ -15,6 +16,7 @@ from domain.notice_hours import USUAL, zone_of
 from domain.patient import Patient
 from domain.push_subscription import PushSubscriptions
 from ledger.taking import Taken
+from projections.cabinet_kept import is_kept
 
 _KINDS: Final = {
     None: NoticeKind.READY,
@@ -95,6 +97,9 @@ def _attachment(node: Node, taken: Taken) -> Attachment | None:
     """What goes along at this attempt. That there is no document any more does not keep the news back."""
     state = taken.state
     if taken.carries is None:
+        return None
+    if is_kept(node.ledger, state.patient_id, state.report_id):
+        # The patient wished to hear of it from a doctor first; that it is there may be said.
         return None
     told = taken.grounds.patient
     hours = taken.grounds.receiving.hours if taken.grounds.receiving is not None else USUAL

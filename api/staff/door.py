@@ -256,6 +256,18 @@ class StaffDoor:
             return None
         return StaffSession(row[0], member_id, member, row[2])
 
+    def is_open(self, session: StaffSession, role: Role) -> bool:
+        """Whether a session goes on and its member still has the role; to be asked does not keep it open."""
+        with self.ledger.pool.connection() as connection:
+            row = connection.execute(
+                "SELECT FROM access.staff_sessions WHERE session_id = %s"
+                " AND seen_at > now() - make_interval(mins => %s)"
+                " AND created_at > now() - make_interval(hours => %s)",
+                (session.session_id, SESSION_IDLE_MINUTES, SESSION_HOURS),
+            ).fetchone()
+        member = staff.load_member(self.ledger, session.member_id)
+        return row is not None and member is not None and member.is_enrolled and member.may(role)
+
     def close_session(self, session: StaffSession, *, reason: str) -> None:
         by = staff.by_member(session.member.handle, session_id=session.session_id)
         staff.close_sessions(self.ledger, [session.session_id], reason=reason, by=by)

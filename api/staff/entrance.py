@@ -21,7 +21,7 @@ def start_page(visit: Member) -> Response:
         {
             "name": section.name,
             "href": section.href,
-            "waiting": section.count(visit.ledger, member.organisation_id),
+            "waiting": section.count(visit.ledger, member),
         }
         for section in visit.sections()
     ]

@@ -1,4 +1,4 @@
-"""Pages where an operator sees what withdrawn consents oblige to: what is overdue first, and says what was done.
+"""Pages where an operator or a compliance officer sees what withdrawn consents oblige to: what is overdue first, and says what was done.
 
 Whose consent it was is shown by pseudonym; to whom a message is due, by the organisation's name.
 """
@@ -20,8 +20,8 @@ from projections import cabinet, obligations
 from projections.obligations import OBLIGATIONS, ObligationRow
 
 router = APIRouter(include_in_schema=False, prefix="/staff/obligations")
-Operator = Annotated[StaffVisit, Depends(reads(Role.OPERATOR))]
-OperatorActs = Annotated[StaffVisit, Depends(acts(Role.OPERATOR))]
+Operator = Annotated[StaffVisit, Depends(reads(Role.OPERATOR, Role.COMPLIANCE))]
+OperatorActs = Annotated[StaffVisit, Depends(acts(Role.OPERATOR, Role.COMPLIANCE))]
 LIST = "/staff/obligations"
 # How an organisation is told.
 MESSAGES = (Proof.LETTER, Proof.ELECTRONIC_MESSAGE)

@@ -4,7 +4,7 @@ A new section is one line in SECTIONS, its words in FAMILIES and the catalogues,
 which asks for the role: `Annotated[StaffVisit, Depends(reads(Role...))]` to show, `acts(Role...)` to change.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,14 +17,15 @@ from api.pages import Locale
 from api.portal.web import cookie_name, locale_of, page_response, posted
 from api.problems import ProblemError
 from api.staff.door import StaffDoor, StaffSession
-from domain.staff import Role
-from domain.values import OrganisationId
+from domain.staff import Role, StaffMember
+from domain.values import OrganisationId, StaffMemberId
 from ledger.codec import Circumstances
-from ledger.staff import by_member
+from ledger.staff import by_member, member_id_of
 from ledger.store import Ledger
 from projections import (
     appeals,
     cabinet,
+    corrections_overview,
     delivery_health,
     guardianship,
     identity,
@@ -32,6 +33,7 @@ from projections import (
     matching,
     obligations,
     organisations,
+    tickets,
 )
 from projections.follow import NotFollowedError, wait_for
 from projections.projection import Projection
@@ -55,25 +57,31 @@ _WARNINGS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Section:
     """A part of the staff's pages: its words are `staff.section.<name>`, `waiting` counts what is to do,
-    where something comes by itself, and `waiting_at` does it for the organisation that a member works for."""
+    where something comes by itself, `waiting_at` does it for the organisation that a member works for. It is for
+    who has the role, or `also` the other one, of whom `waiting_for` counts what is theirs alone."""
 
     name: str
     role: Role
     waiting: Callable[[Ledger], int] | None = None
     waiting_at: Callable[[Ledger, OrganisationId], int] | None = None
+    also: Role | None = None
+    waiting_for: Callable[[Ledger, StaffMemberId], int] | None = None
 
     @property
     def href(self) -> str:
         return f"/staff/{self.name}"
 
-    def count(self, ledger: Ledger, organisation_id: OrganisationId | None) -> int | None:
+    def count(self, ledger: Ledger, member: StaffMember) -> int | None:
         """What is to do for this member; None where nothing is counted."""
-        if self.waiting_at is not None and organisation_id is not None:
-            return self.waiting_at(ledger, organisation_id)
+        if self.waiting_at is not None and member.organisation_id is not None:
+            return self.waiting_at(ledger, member.organisation_id)
+        if self.waiting_for is not None and not member.may(self.role):
+            return self.waiting_for(ledger, member_id_of(ledger, member.handle))
         return self.waiting(ledger) if self.waiting else None
 
 
 SECTIONS = (
+    Section("tickets", Role.SUPPORT, waiting=tickets.count_new),
     Section("identity", Role.OPERATOR, waiting=identity.count_waiting),
     Section("guardianships", Role.OPERATOR, waiting=guardianship.waiting),
     Section("quarantine", Role.OPERATOR, waiting=lambda ledger: sum(intake.counts(ledger).values())),
@@ -81,8 +89,22 @@ SECTIONS = (
     Section("cards", Role.OPERATOR, waiting=organisations.count_cards),
     Section("misfiled", Role.OPERATOR),
     Section("delivery", Role.OPERATOR, waiting=delivery_health.count_dead),
-    Section("obligations", Role.OPERATOR, waiting=obligations.count_open),
+    Section(
+        "corrections",
+        Role.OPERATOR,
+        also=Role.DOCTOR,
+        waiting=corrections_overview.count_open,
+        waiting_for=corrections_overview.count_of_doctor,
+    ),
+    Section("obligations", Role.OPERATOR, also=Role.COMPLIANCE, waiting=obligations.count_open),
     Section("escalated", Role.OPERATOR, waiting=appeals.count_escalated),
+    Section("consultations", Role.DOCTOR),
+    Section("doctor", Role.DOCTOR),
+    Section("doctors", Role.OPERATOR),
+    Section("shared", Role.DOCTOR),
+    Section("submissions", Role.LABORATORY, waiting_at=intake.count_quarantined_of),
+    Section("history", Role.AUDITOR),
+    Section("consents", Role.COMPLIANCE),
     Section("appeals", Role.REGISTRAR, waiting_at=appeals.count_waiting_at),
 )
 
@@ -129,7 +151,10 @@ class StaffVisit:
 
     def sections(self) -> list[Section]:
         """What the member's roles open."""
-        return [one for one in SECTIONS if self.session is not None and self.session.member.may(one.role)]
+        if self.session is None:
+            return []
+        member = self.session.member
+        return [one for one in SECTIONS if member.may(one.role) or (one.also and member.may(one.also))]
 
     def cookie(self, name: str) -> str:
         return self.request.cookies.get(cookie_name(self.door.settings, name), "")
@@ -183,26 +208,27 @@ def staff_guarded(
     return visit
 
 
-def reads(role: Role) -> Callable[[StaffVisit], StaffVisit]:
-    """Lets in who is signed in and has the role; for others there is nothing here."""
+def reads(*roles: Role) -> Callable[[StaffVisit], StaffVisit]:
+    """Lets in who is signed in and has one of the roles; for others there is nothing here."""
 
     def guard(visit: Annotated[StaffVisit, Depends(staff_visit)]) -> StaffVisit:
-        return _in_role(visit, role)
+        return _in_role(visit, roles)
 
     return guard
 
 
-def acts(role: Role) -> Callable[[StaffVisit], StaffVisit]:
+def acts(*roles: Role) -> Callable[[StaffVisit], StaffVisit]:
     """As `reads`, for a form of the member's own page."""
 
     def guard(visit: Annotated[StaffVisit, Depends(staff_guarded)]) -> StaffVisit:
-        return _in_role(visit, role)
+        return _in_role(visit, roles)
 
     return guard
 
 
-def _in_role(visit: StaffVisit, role: Role) -> StaffVisit:
-    if not visit.signed_in().member.may(role):
+def _in_role(visit: StaffVisit, roles: Sequence[Role]) -> StaffVisit:
+    member = visit.signed_in().member
+    if not any(member.may(role) for role in roles):
         raise ProblemError("not-found")
     return visit
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from uuid import UUID, uuid4
 
 import httpx2
 import orjson
-import uvicorn
 
 from api import laboratories
 from api.app import create_app
@@ -23,6 +23,7 @@ from api.consent_documents import current
 from api.demo_peers import MailPeer, SmsPeer
 from api.envelope import seal
 from api.guardian_notices import tell_guardians
+from api.http_server import HttpServer
 from api.node import Node
 from api.problems import explain
 from api.reports_matching import ReportsMatching
@@ -44,6 +45,8 @@ from projections.follow import Follower
 
 PASSWORD = "длинная фраза для входа"
 ALL_CONSENTS = OF_CABINET
+# Read once: each client would read the file of all of them anew, and none of them is asked.
+AUTHORITIES = ssl.create_default_context()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +274,7 @@ class Portal:
 
 def browser(url: str) -> httpx2.Client:
     """A client that names its origin in every request and keeps cookies, but follows nothing unasked."""
-    return httpx2.Client(base_url=url, headers={"Origin": url}, timeout=60)
+    return httpx2.Client(base_url=url, headers={"Origin": url}, timeout=60, verify=AUTHORITIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,9 +353,7 @@ def code_of(page: httpx2.Response) -> str:
 def serving(opened: Node, listening: socket.socket, *, works: bool) -> Iterator[None]:
     """The real server over the node, in a thread, on a socket that listens already."""
     app = create_app(opened, works=works)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2, proxy_headers=False)
-    )
+    server = HttpServer(app, log_level="error", timeout_graceful_shutdown=2)
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     give_up = monotonic() + 30

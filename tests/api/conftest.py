@@ -4,20 +4,23 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import httpx2
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
-from api import laboratories, totp
+from api import laboratories, result_receipts, share_access, totp
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
 from api.portal import sign_in
 from api.settings import Settings
+from api.staff import door
 from domain.laboratory import LaboratoryRegistered
 from ledger.custody import Custody
-from tests.api.cast import Laboratory, Portal, serving
+from tests.api.cast import AUTHORITIES, Laboratory, Portal, serving
 from tests.api.staff_cast import Clock, Member
 
 REGISTERED = LaboratoryRegistered(
@@ -26,10 +29,21 @@ REGISTERED = LaboratoryRegistered(
 SUBMISSION_LIMIT = 200_000
 
 
+# As the portal's in form, and a thousand times cheaper: nobody attacks the passwords of the tests.
+_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_NOBODYS_HASH = _HASHER.hash("nobody's")
+
+
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused sign-in is not held back where nobody measures it."""
+    """A refused sign-in is not held back where nobody measures it, no receipt waits for a checkpoint, and a password is
+    hashed in no time."""
     monkeypatch.setattr(sign_in, "REFUSAL_SECONDS", 0.0)
+    monkeypatch.setattr(result_receipts, "COVER_SECONDS", 0.0)
+    for module in (sign_in, door, share_access):
+        monkeypatch.setattr(module, "HASHER", _HASHER)
+    for module in (sign_in, door):
+        monkeypatch.setattr(module, "NOBODYS_HASH", _NOBODYS_HASH)
 
 
 @pytest.fixture
@@ -37,7 +51,7 @@ def home(tmp_path: Path, custody: Custody) -> Path:
     """A LETOPIS_HOME with the secrets of the test's database and a memory of checkpoints of its own."""
     folder = tmp_path / "home" / "secrets"
     folder.mkdir(mode=0o700, parents=True)
-    for path in custody.folder.glob("*.key"):
+    for path in (*custody.folder.glob("*.key"), *custody.folder.glob("*.pem")):
         shutil.copy(path, folder)
     return folder.parent
 
@@ -61,24 +75,28 @@ def listening() -> Iterator[socket.socket]:
         yield found
 
 
+@cache
+def plain_settings() -> Settings:
+    """What is alike in every test. Read from the environment once: it takes longer than a page."""
+    return Settings(submission_limit_bytes=SUBMISSION_LIMIT, smtp_host="127.0.0.1", sms_gateway_token="t0ken")
+
+
 @pytest.fixture
 def settings(home: Path, database: str, mail: MailPeer, sms: SmsPeer, listening: socket.socket) -> Settings:
     with psycopg.connect(database) as connection:
         row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
     assert row is not None
     port = listening.getsockname()[1]
-    chosen = Settings(
-        home=home,
-        origin=row[0],
-        port=port,
-        public_url=f"http://127.0.0.1:{port}",
-        submission_limit_bytes=SUBMISSION_LIMIT,
-        smtp_host="127.0.0.1",
-        smtp_port=mail.port,
-        sms_gateway_url=sms.url,
-        sms_gateway_token="t0ken",
-    )
-    return chosen.model_copy(update={"database_url": database})
+    chosen = {
+        "home": home,
+        "database_url": database,
+        "origin": row[0],
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+        "smtp_port": mail.port,
+        "sms_gateway_url": sms.url,
+    }
+    return plain_settings().model_copy(update=chosen)
 
 
 @pytest.fixture
@@ -96,7 +114,7 @@ def serve(
 
         def start(*, works: bool = False) -> Portal:
             stack.enter_context(serving(opened, listening, works=works))
-            client = httpx2.Client(base_url=opened.settings.public_url, timeout=60)
+            client = httpx2.Client(base_url=opened.settings.public_url, timeout=60, verify=AUTHORITIES)
             return Portal(opened, mail, sms, stack.enter_context(client))
 
         yield start

@@ -19,7 +19,7 @@ from domain.consent import ConsentKind
 from domain.notice_hours import NoticeHours
 from domain.notification import NotificationAttempted, NotificationRequested, NotificationSuppressed
 from domain.obligation import Duty, ObligationArose, ObligationMet
-from domain.reading import DocumentPasswordRead, ReportRead
+from domain.reading import DocumentPasswordRead, Medium, ReportRead
 from domain.receiving import DocumentFormat, ReceivingSettings
 from domain.values import PatientId
 from ledger.commands import by_patient
@@ -225,6 +225,8 @@ def test_that_it_leaves_the_house_is_a_reading(portal: Portal, anna: Person) -> 
     anna.post(page_of(portal, anna), format="pdf")
     reads = portal.events(ReportRead)
     assert len(reads) == before + 1 and reads[-1].circumstances.actor == f"patient:{anna.patient_id}"
+    # Asked for is not looked at: it acknowledges no correction.
+    assert reads[-1].event.medium is Medium.EMAIL
     (asked,) = [one for one in portal.events(NotificationRequested) if one.event.about is About.DOCUMENT]
     assert asked.event.basis.of("consent/results-by-email") == asked.event.consent_id
 

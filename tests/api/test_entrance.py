@@ -322,6 +322,15 @@ def test_a_session_dies_when_it_was_idle_for_half_an_hour(anna: Person, sql: psy
         assert anna.is_signed_in is is_open
 
 
+def test_that_a_session_is_used_is_written_once_in_a_minute(anna: Person, sql: psycopg.Connection) -> None:
+    anna.register()
+    for ago, is_written in ((50, False), (70, True)):
+        sql.execute("UPDATE access.sessions SET seen_at = now() - make_interval(secs => %s)", (ago,))
+        assert anna.is_signed_in
+        row = sql.execute("SELECT now() - seen_at < interval '30 seconds' FROM access.sessions").fetchone()
+        assert row == (is_written,)
+
+
 def test_a_session_dies_after_half_a_day_however_busy(anna: Person, sql: psycopg.Connection) -> None:
     anna.register()
     for minutes, is_open in ((719, True), (721, False)):

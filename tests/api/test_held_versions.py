@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from api.result_sheet import sheet_of
 from domain.announcement import ChannelsSuppressed
 from domain.channel import Channel
 from domain.consent import ConsentKind
@@ -67,7 +68,7 @@ def shown(portal: Portal, patient_id: PatientId) -> list[tuple[int, str, str | N
     portal.catch_up()
     ledger = portal.opened.ledger
     rows = cabinet.reports_of(ledger, patient_id)
-    return [(row.version, row.status, cabinet.held_reason(ledger, patient_id, row.report_id)) for row in rows]
+    return [(row.version, row.status, sheet_of(ledger, row.report_id, patient_id).held) for row in rows]
 
 
 @CASES

@@ -84,6 +84,8 @@ def test_what_is_no_number_or_nobodys_is_told_at_the_field(operator: Member) -> 
     assert answer.status_code == 404 and "Код ошибки: report-not-found" in answer.text
     assert f'value="{unknown}"' in answer.text
     assert operator.get(f"{SECTION}/17").status_code == 404
+    of_something_else = member_id_of(operator.portal.opened.ledger, operator.handle)
+    assert operator.get(f"{SECTION}/{of_something_else}").status_code == 404
 
 
 # How far it went.

@@ -42,15 +42,24 @@ from api.totp import qr_svg
 from tests.api.account_samples import ACCOUNT_SAMPLES
 from tests.api.appeal_samples import APPEAL_SAMPLES
 from tests.api.consent_samples import CONSENT_SAMPLES
+from tests.api.consultation_samples import CONSULTATION_SAMPLES
 from tests.api.contact_samples import CONTACT_SAMPLES
+from tests.api.correction_samples import CORRECTION_SAMPLES, NOTHING
 from tests.api.delivery_samples import DELIVERY_SAMPLES
 from tests.api.diagnosis_samples import DIAGNOSIS_SAMPLES, HUB
 from tests.api.document_samples import DOCUMENT_SAMPLES
+from tests.api.list_samples import LIST_SAMPLES, steps
 from tests.api.mail_samples import MAIL_SAMPLES
 from tests.api.organisation_samples import ORGANISATION_SAMPLES
 from tests.api.push_samples import PUSH_SAMPLES
 from tests.api.recovery_samples import RECOVERY_SAMPLES
+from tests.api.report_samples import REPORT_SAMPLES, rendered
+from tests.api.role_samples import ROLE_SAMPLES
+from tests.api.share_samples import SHARE_SAMPLES
 from tests.api.staff_samples import STAFF_SAMPLES
+from tests.api.take_away_samples import TAKE_AWAY_SAMPLES
+from tests.api.ticket_samples import TICKET_SAMPLES
+from tests.api.trend_samples import TREND_SAMPLES
 from tests.api.ward_samples import WARD_SAMPLES
 
 THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
@@ -79,58 +88,6 @@ FRAME: dict[str, Any] = {"csrf": "t0ken", "nav": NAV, "signed_in": True, "notice
 DOOR: dict[str, Any] = {"nav": [], "signed_in": False, "errors": {}, "values": {}}
 
 
-def observation(name: str, value: str | None, **given: Any) -> dict[str, Any]:
-    plain = {
-        "depth": 1, "code": "718-7", "code_system": "http://loinc.org", "unit": "г/л", "comparator": None,
-        "range_text": None, "flag": None, "status": "final", "notes": [],
-        "absent_reason": None, "is_panel": False,
-    }  # fmt: skip
-    return plain | {"name": name, "value": value} | given
-
-
-OBSERVATIONS = [
-    observation("Общий анализ крови", None, depth=0, is_panel=True, unit=None, code="58410-2"),
-    observation("Гемоглобин", "118.0", range_text="130–160", flag="low"),
-    observation("Лейкоциты", "9.40", unit="10⁹/л", range_text="4,0–9,0", flag="high", status="corrected"),
-    observation("Тромбоциты", "18", unit="10⁹/л", range_text="180–320", flag="critical-low",
-                notes=["Проверено повторно из новой пробирки."]),
-    observation("Гематокрит", "41.20", unit="%", range_text="39–49", flag="normal"),
-    observation("СОЭ (Панченков)", "35", unit="мм/ч", range_text="2–10", flag="abnormal",
-                status="preliminary"),
-    observation("Биохимия", None, depth=0, is_panel=True, code=None, code_system=None, unit=None),
-    observation("Калий", "7.1", unit="ммоль/л", range_text="3,5–5,1", flag="critical-high"),
-    observation("Тропонин I высокочувствительный", "0.0100", unit="нг/мл", comparator="<",
-                range_text="до 0,0260"),
-    observation("Натрий", "140", unit="ммоль/л", status="entered-in-error"),
-    observation("Глюкоза", None, unit=None, absent_reason="Гемолиз пробы"),
-    observation("Антитела к SARS-CoV-2 IgG", "не обнаружено", unit=None, code="1017128",
-                code_system="urn:oid:1.2.643.5.1.13.13.11.1080"),
-]  # fmt: skip
-REPORT: dict[str, Any] = {
-    "id": "0190", "title": "Общий анализ крови и биохимия", "laboratory": "Лаборатория «Северный ветер»",
-    "section": "biochemistry",
-    "status": "corrected", "issued_at": "2026-11-22T18:05:00+03:00",
-    "collected_at": "2026-11-22T08:15:00+03:00",
-    "received_at": AT, "specimen": "Венозная кровь", "version": 2, "can_send": True, "held": None, "notes": ["Взятие натощак."],
-    "conclusion": "Признаки анемии. Калий требует срочной проверки.\nРекомендована консультация терапевта.",
-    "versions": [{"version": 1, "status": "final", "received_at": EARLIER},
-                 {"version": 2, "status": "corrected", "received_at": AT}],
-    "patient": {"name": "Образцова Мария Ильинична", "birth_date": "1977-11-04"},
-    "attachments": [{"title": "Бланк лаборатории", "content_type": "application/pdf", "size_bytes": 188_416},
-                    {"title": None, "content_type": "text/xml", "size_bytes": None}],
-}  # fmt: skip
-LEAF = {"index": 1023, "tree_size": 4096, "event_id": "0190f3c2-7d1e-7c55-9d6b-2f1f6c1b2a90"}
-
-
-def listed(title: str, **given: Any) -> dict[str, Any]:
-    plain = {
-        "id": "0190", "title": title, "laboratory": "Лаборатория «Северный ветер»", "status": "final",
-        "issued_at": AT, "collected_at": "2026-11-22T08:15:00+03:00", "received_at": AT, "is_new": False,
-        "flagged": 0, "critical": 0, "observations": 5, "section": None,
-    }  # fmt: skip
-    return plain | given
-
-
 STUDIES: dict[str, Any] = {
     "organisations": [{"id": "7", "name": "Поликлиника № 12"}], "organisation": "7", "values": {},
     "coverages": FAMILIES["studies.coverage"], "groups": [{"type": "hormones", "studies": [
@@ -147,6 +104,7 @@ def requested(state: str) -> dict[str, Any]:
         "is_before_sample": state in ("requested", "scheduled"), "state": state,
         "barrier": "organisation-not-linked" if state == "waiting" else None, "starts_at": AT,
         "point": "Процедурный кабинет, ул. Примерная, 1", "taken_at": EARLIER, "due_at": AT,
+        "mended_at": "/services/organisations" if state == "waiting" else None, "steps": steps(state),
         "report_id": "0191" if state == "fulfilled" else None,
     }  # fmt: skip
 
@@ -235,44 +193,35 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         for state in FAMILIES["request.state"]},
     "study_request-wrong": ("study_request.html", {"errors": {"slot": WRONG, "receipt": WRONG}, "values": {},
         "asked": requested("requested"), "points": []}),
-    "expected": ("expected.html", {"requests": [requested(state) for state in FAMILIES["request.state"]]}),
-    "expected-none": ("expected.html", {"requests": []}),
+    "expected": ("expected.html", {"requests": [requested(state) for state in FAMILIES["request.state"]], "waiting": [
+        {"count": 2, "organisation": "Поликлиника № 12", "reason": "consent-missing", "href": "/consents"}]}),
+    "expected-none": ("expected.html", {"requests": [], "waiting": []}),
     "policy_unlink-none": ("policy_unlink.html", {"policy": None}),
     **ORGANISATION_SAMPLES,
     **CONSENT_SAMPLES,
-    "reports": ("reports.html", {"new_count": 2, "next_step_href": "/services", "reports": [
-        listed("Гормоны щитовидной железы", collected_at="2026-10", section="hormones"),
-        listed("Общий анализ крови и биохимия", is_new=True, flagged=5, critical=2, observations=12),
-        listed("Общий анализ мочи", status="entered-in-error", issued_at=None, collected_at=None),
-        listed("Посев", is_new=True, status="preliminary", observations=1)]}),
-    "reports-none": ("reports.html", {"new_count": 0, "reports": [], "next_step_href": "/services"}),
-    "report-held": ("report.html", {"report": REPORT | {"held": "transfer-consent-missing"},
-        "observations": OBSERVATIONS, "leaf": LEAF}),
-    "report": ("report.html", {"report": REPORT, "observations": OBSERVATIONS, "leaf": LEAF}),
-    "report-void": ("report.html", {"observations": [], "leaf": None, "report": REPORT | {
-        "status": "entered-in-error", "specimen": None, "conclusion": None, "notes": [], "attachments": [],
-        "versions": [], "issued_at": None, "collected_at": None}}),
-    "access": ("access.html", {"entries": [
-        {"at": AT, "who": "Образцова Мария Ильинична", "role_id": "access.role.patient", "what": "Посев",
-         "action_id": "access.action.viewed", "purpose_id": "access.purpose.own-cabinet", "consent_version": None},
-        {"at": EARLIER, "who": "Лаборатория «Северный ветер»", "role_id": "access.role.laboratory",
-         "action_id": "access.action.listed", "what": "Общий анализ крови и биохимия",
-         "purpose_id": "access.purpose.operation", "consent_version": 3}]}),
-    "access-none": ("access.html", {"entries": []}),
     "problem": ("problem.html", {"problem": {"status": 404, "title": "Такой страницы нет",
         "code": "NOT-FOUND", "detail": "Возможно, ссылка устарела.",
         "advice": "Откройте раздел «Анализы» и найдите результат там."}, "home": "/"}),
+    **LIST_SAMPLES,
     **MAIL_SAMPLES,
+    **ROLE_SAMPLES,
+    **SHARE_SAMPLES,
     **STAFF_SAMPLES,
     **WARD_SAMPLES,
+    **TICKET_SAMPLES,
+    **TREND_SAMPLES,
     **ACCOUNT_SAMPLES,
+    **CONSULTATION_SAMPLES,
     **CONTACT_SAMPLES,
+    **CORRECTION_SAMPLES,
     **RECOVERY_SAMPLES,
     **PUSH_SAMPLES,
     **APPEAL_SAMPLES,
     **DIAGNOSIS_SAMPLES,
     **DELIVERY_SAMPLES,
     **DOCUMENT_SAMPLES,
+    **REPORT_SAMPLES,
+    **TAKE_AWAY_SAMPLES,
 }  # fmt: skip
 HTML_SAMPLES = sorted(name for name, (template, _) in SAMPLES.items() if template.endswith(".html"))
 SCREENS = [name for name in HTML_SAMPLES if not name.startswith(("mail", "letter"))]
@@ -280,7 +229,7 @@ SCREENS = [name for name in HTML_SAMPLES if not name.startswith(("mail", "letter
 
 def page(name: str, locale: Locale = "ru") -> str:
     template, context = SAMPLES[name]
-    return render(template, locale=locale, **FRAME | context)
+    return rendered(template, locale, FRAME | context)
 
 
 class Form(HTMLParser):
@@ -369,7 +318,8 @@ def parts_of_others() -> set[str]:
 
 def test_every_template_has_a_sample_which_everything_here_looks_at() -> None:
     """Accessibility too: a page without a sample would be looked at by nobody."""
-    parts = parts_of_others()
+    # A result's article is made apart from its page: its bytes are what is logged. A line of the chat comes by itself.
+    parts = parts_of_others() | {"result_article.html", "ticket_entry.html"}
     assert {path.name for path in TEMPLATES.iterdir()} == parts | {
         template for template, _ in SAMPLES.values()
     }
@@ -413,7 +363,7 @@ def test_a_page_is_well_formed_and_carries_no_inline_style_or_script(name: str) 
         for key in ("src", "href")
         if key in attrs and tag in {"link", "use", "img"}
     ]
-    assert all(address.startswith("/static/") or address == "/account/totp/qr.svg" for address in loaded)
+    assert all(address.startswith("/static/") or address.endswith("/qr.svg") for address in loaded)
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -431,9 +381,7 @@ def test_every_symbol_on_a_page_is_in_the_icon_file(name: str) -> None:
 
 
 def test_a_name_with_markup_stays_text() -> None:
-    report = REPORT | {"patient": {"name": "<b>Мария</b>", "birth_date": None}}
-    text = render("report.html", locale="ru", **FRAME, report=report, observations=[], leaf=None)
-    assert "&lt;b&gt;Мария&lt;/b&gt;" in text
+    assert "&lt;b&gt;Мария&lt;/b&gt;" in page("report-void")
 
 
 def test_a_forgotten_context_value_is_an_error() -> None:
@@ -444,7 +392,7 @@ def test_a_forgotten_context_value_is_an_error() -> None:
 def test_an_unknown_word_is_an_error() -> None:
     notice = {"kind": "success", "text_id": "notice.nothing"}
     with pytest.raises(UntranslatedError):
-        render("access.html", locale="ru", **FRAME | {"entries": [], "notice": notice})
+        render("access.html", locale="ru", **FRAME | NOTHING | {"notice": notice})
 
 
 def test_the_letter_says_nothing_about_health_or_the_organisation() -> None:
@@ -493,6 +441,9 @@ def test_a_time_names_its_zone_and_none_is_invented() -> None:
     assert datetime_text(AT, locale="ru", time_zone="Asia/Kolkata") == "23.11.2026, 10:45\u00a0UTC+5:30"
     assert datetime_text("2026-11-23T08:15:00", locale="ru") == "23.11.2026, 08:15"
     assert datetime_text("2026-11", locale="ru") == "ноябрь 2026"
+    # Where the calendar ends another clock may have no such time: it is shown as it was sent.
+    for text in ("0001-01-01T00:00:00+03:00", "9999-12-31T23:59:59Z", "0000-05"):
+        assert datetime_text(text, locale="ru", time_zone="Asia/Tokyo") == text
     assert datetime_text("2026-11-23", locale="ru") == "23.11.2026"
 
 
@@ -529,6 +480,9 @@ class Portal(BaseHTTPRequestHandler):
             kind, body = "image/svg+xml", qr_svg(b"1" * 20, "+79000000001")
         elif path.endswith("/state"):
             kind, body = "application/json", b'{"state": "waiting"}'
+        elif path.endswith("/live"):
+            # A chat in which nothing more comes.
+            kind, body = "text/event-stream", b"retry: 600000\n\n"
         elif path.startswith("/static/"):
             name = Path(path).name
             kind = self.TYPES[Path(name).suffix]
@@ -626,6 +580,19 @@ def test_the_printed_report_is_a_sheet_without_the_frame(browser: Browser, addre
     with opened(browser, address, "ru/report") as (tab, _):
         tab.emulate_media(media="print", color_scheme="dark")
         assert not tab.locator("header.site").is_visible()
-        assert tab.get_by_text("Образцова Мария Ильинична").is_visible()
+        assert tab.get_by_text("Образцова Мария Ильинична, 04.11.1977").is_visible()
+        assert tab.locator(".running").is_visible() and not tab.locator("#actions").is_visible()
         assert tab.evaluate("() => getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
         assert len(re.findall(rb"/Type /Page\b", tab.pdf(prefer_css_page_size=True))) in {1, 2}
+
+
+def test_the_button_prints_and_without_script_the_words_say_how(browser: Browser, address: str) -> None:
+    with opened(browser, address, "ru/report") as (tab, said):
+        tab.evaluate("() => { window.print = () => console.log('printed') }")
+        assert not tab.locator("#print-hint").is_visible()
+        tab.get_by_role("button", name="Печать").click()
+        assert said == ["printed"]
+    with browser.new_context(java_script_enabled=False) as context:
+        plain = context.new_page()
+        plain.goto(f"{address}/ru/report")
+        assert plain.locator("#print-hint").is_visible() and not plain.locator("#print").is_visible()

@@ -8,6 +8,7 @@ does not exist: the same status, the same page, and no event.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx2
@@ -20,6 +21,8 @@ from api.portal import web
 from api.staff import web as staff_web
 from domain.account import AuthenticatorAdded
 from domain.consent import ConsentKind
+from domain.consultation_preparation import ConsultationScanAttached
+from domain.correction import CorrectionOwed, Exposure, PartyKind
 from domain.guardianship import GuardianshipKind
 from domain.identity import ScanKind
 from domain.laboratory import LaboratoryRegistered
@@ -29,13 +32,18 @@ from domain.sampling import SamplingPointStated
 from domain.session import SessionOpened
 from domain.submission import SubmissionQuarantined
 from domain.takeover import ClaimantDescribed
-from domain.values import LaboratoryId, OrganisationId, PatientId
+from domain.ticket_events import TicketFileAttached, TicketOpened
+from domain.unsaid import Change
+from domain.values import LaboratoryId, OrganisationId, PatientId, StaffMemberId
 from ledger import commands, guardianship, scans, takeover
 from ledger.commands import by_patient
 from ledger.consents import withdraw_consent
+from ledger.corrections import correction_stream
 from ledger.document_sending import ask_for_document
 from ledger.medical_card import claim_card
 from ledger.push_subscriptions import load_subscriptions, subscribe
+from ledger.sharing import LinkTerms, share_by_link
+from ledger.store import Write
 from tests.api import test_appeals
 from tests.api.account_cast import Authenticator, ask_to_sign_in
 from tests.api.cast import (
@@ -51,6 +59,7 @@ from tests.api.cast import (
     settled,
     who,
 )
+from tests.api.consultation_cast import book, consultation_id_of, id_of, receiving, slot
 from tests.api.route_table import MACHINE_ROWS, ROWS, STAFF_ROWS, addressed, answered, named_in
 from tests.api.staff_cast import Clock, Member
 from tests.api.test_match_commands import OWN, WRONG_SNILS
@@ -58,6 +67,7 @@ from tests.api.test_match_commands import sent as sent_unsure
 from tests.api.test_scan_content import picture
 from tests.api.test_study_pages import ask as ask_for_study
 from tests.api.test_study_pages import point
+from tests.api.test_tickets import ASKED
 from tests.api.ward_cast import MISHA, described, token_of
 from tests.examples import BROWSER
 
@@ -81,16 +91,22 @@ class World:
     anna: Person
     ids: dict[str, str]
     twin: LaboratoryId
+    colleague: StaffMemberId
 
     def ids_for(self, path: str) -> dict[str, str]:
-        """A report of hers; where a decision is asked for, the one that waits for it."""
-        return self.ids | ({"report_id": self.ids["unsure_id"]} if "/matches/" in path else {})
+        """A report of hers; where a decision is asked for, the one that waits for it. Of a consultation, its scan."""
+        if "/matches/" in path:
+            return self.ids | {"report_id": self.ids["unsure_id"]}
+        if "/consultations/" in path:
+            return self.ids | {"scan_id": self.ids["referral_id"]}
+        return self.ids
 
     def nobodys(self, path: str) -> dict[str, str]:
-        """Ids of nothing in the places of hers. Which organisations there are is no secret, so what stands in
-        place of hers is one that is there."""
+        """Ids of nothing in the places of hers. Which organisations and doctors there are is no secret, so what stands
+        in place of hers is one that is there; and a position is of the whole ledger."""
         found = {name: str(uuid4()) for name in self.ids}
-        return found | {"organisation_id": str(self.twin)}
+        there = {"organisation_id": str(self.twin), "member_id": str(self.colleague)}
+        return found | there | {"position": self.ids["position"]}
 
 
 @pytest.fixture(autouse=True)
@@ -116,16 +132,22 @@ def world(portal: Portal, laboratory: Laboratory, clock: Clock, point: SamplingP
         "laboratory_id": str(laboratory.laboratory_id),
         "organisation_id": str(laboratory.laboratory_id),
         "subscription_id": with_a_browser(portal, anna),
+        "share_id": with_a_link(portal, anna, UUID(report["reports"][0]["id"])),
+        "correction_id": with_a_correction(portal, anna, UUID(report["reports"][0]["id"])),
         "appeal_id": test_appeals.sent(anna, laboratory).rpartition("/")[2],
         "request_id": ask_for_study(anna, laboratory).rpartition("/")[2],
         "patient_id": str(anna.patient_id),
         "session_id": str(portal.events(SessionOpened)[0].stream_id),
         "unsure_id": str(sent_unsure(portal, laboratory, "2", ANNA, OWN, WRONG_SNILS)),
+        "position": a_reading(portal, anna, report["reports"][0]["id"]),
+        "key": a_trend(anna, report["reports"][0]["id"]),
+        **with_help(portal, anna),
+        **with_a_doctor(portal, clock, laboratory, anna),
         **asked_for(portal, anna, laboratory),
         **proofs_of(anna, clock),
     }
     portal.catch_up()
-    return World(portal, laboratory, anna, ids, twin)
+    return World(portal, laboratory, anna, ids, twin, id_of(receiving(portal, clock, laboratory, "oleg")))
 
 
 def with_a_document(portal: Portal, anna: Person, report_id: UUID) -> str:
@@ -135,6 +157,73 @@ def with_a_document(portal: Portal, anna: Person, report_id: UUID) -> str:
     asked = ask_for_document(portal.opened.ledger, anna.patient_id, report_id, form=DocumentFormat.PDF, by=by)
     portal.catch_up()
     return str(asked)
+
+
+def a_reading(portal: Portal, anna: Person, report_id: str) -> str:
+    """Where her reading of her result stands in the ledger."""
+    assert anna.get(f"/reports/{report_id}").status_code == 200
+    return str(portal.opened.ledger.last_position())
+
+
+def a_trend(anna: Person, report_id: str) -> str:
+    """What her result measured, by the key that her pages have for it."""
+    found = re.search(r'href="/trends/([^"?]+)', anna.get("/trends").text)
+    assert found is not None, report_id
+    return found[1]
+
+
+def with_help(portal: Portal, anna: Person) -> dict[str, str]:
+    """What she asked support, with a picture of hers."""
+    form = ASKED | {"csrf": anna.token(), "text": "Нет результата", "message_id": str(uuid4())}
+    answer = anna.client.post("/help/new", data=form, files={"scan": ("a.png", picture("PNG"), "image/png")})
+    number = answer.headers["location"].partition("?")[0].removeprefix("/help/")
+    (opened,) = portal.events(TicketOpened)
+    (attached,) = portal.events(TicketFileAttached)
+    return {
+        "number": number,
+        "ticket_id": str(opened.stream_id),
+        "file_id": str(attached.event.file_id),
+    }
+
+
+def with_a_doctor(portal: Portal, clock: Clock, laboratory: Laboratory, anna: Person) -> dict[str, str]:
+    """A doctor, whose time she has booked."""
+    vera = receiving(portal, clock, laboratory)
+    path = book(anna, vera, slot(portal, vera, after=timedelta(hours=5)))
+    file = {"scan": ("a.png", picture("PNG"), "image/png")}
+    assert anna.client.post(f"{path}/scans", data={"csrf": anna.token()}, files=file).status_code == 303
+    (attached,) = portal.events(ConsultationScanAttached)
+    return {
+        "member_id": str(id_of(vera)),
+        "consultation_id": str(consultation_id_of(path)),
+        "referral_id": str(attached.event.scan_id),
+    }
+
+
+def with_a_correction(portal: Portal, anna: Person, report_id: UUID) -> str:
+    """What she is owed since a version of her result changed."""
+    owed = CorrectionOwed(
+        patient_id=anna.patient_id,
+        report_id=report_id,
+        report_version=2,
+        position=1,
+        party=f"patient:{anna.patient_id}",
+        kind=PartyKind.PATIENT,
+        exposures=(Exposure(report_version=1, position=1),),
+        changes=(Change.VALUE,),
+    )
+    stream_id = correction_stream(portal.opened.ledger, report_id, 2, owed.party)
+    portal.opened.ledger.append(Write(stream_id, 0, (owed,)), circumstances=by_patient(anna.patient_id))
+    return str(stream_id)
+
+
+def with_a_link(portal: Portal, anna: Person, report_id: UUID) -> str:
+    """A link by which she shares her result."""
+    now, share_id = datetime.now(UTC), uuid4()
+    terms = LinkTerms(until=now + timedelta(days=7))
+    by = by_patient(anna.patient_id)
+    share_by_link(portal.opened.ledger, anna.patient_id, share_id, [report_id], terms=terms, by=by, now=now)
+    return str(share_id)
 
 
 def with_a_browser(portal: Portal, anna: Person) -> str:
@@ -194,7 +283,19 @@ class Prober:
 
     def ask(self, method: str, address: str, **fields: str) -> httpx2.Response:
         form = {"csrf": self.token} | fields if method == "POST" else None
-        return self.client.request(method, address, data=form)
+        return asked(self.client, method, address, form)
+
+
+def asked(
+    client: httpx2.Client, method: str, address: str, form: dict[str, str] | None = None
+) -> httpx2.Response:
+    """The answer, whole unless it is one that never ends."""
+    if not address.endswith("/live"):
+        return client.request(method, address, data=form)
+    with client.stream(method, address) as answer:
+        if answer.status_code != 200:
+            answer.read()
+        return answer
 
 
 def same(world: World, prober: Prober, method: str, path: str) -> httpx2.Response:
@@ -204,12 +305,14 @@ def same(world: World, prober: Prober, method: str, path: str) -> httpx2.Respons
     last = world.portal.opened.ledger.last_position()
     for ids in (world.ids_for(path), world.nobodys(path)):
         fields = {field: ids[name]} | more if field else {}
-        addresses.append({address for address in ids.values() if len(address) == 36})
+        addresses.append({one for name, one in ids.items() if len(one) == 36 or name in ("number", "key")})
         answers.append(prober.ask(method, addressed(path, ids), **fields))
     seen, unseen = answers
     what = f"{method} {path}"
     assert seen.status_code == unseen.status_code, f"{what}: {seen.status_code} {unseen.status_code}"
-    assert without(seen, addresses[0]) == without(unseen, addresses[1]), what
+    # Which times of a doctor are free is no secret either, and no two have the same.
+    if named_in(path) != {"member_id"}:
+        assert without(seen, addresses[0]) == without(unseen, addresses[1]), what
     assert sorted(seen.headers) == sorted(unseen.headers), what
     says_nothing(seen, what)
     assert world.portal.opened.ledger.last_position() == last, f"{what}: an event"
@@ -248,8 +351,10 @@ def test_it_is_all_there_for_whose_it_is(world: World) -> None:
     """What is probed below exists, or the probes would prove nothing."""
     for method, path in probed(ROWS):
         if method == "GET":
-            answer = world.anna.get(addressed(path, world.ids))
-            assert answer.status_code == 200, f"{path}: {answer.status_code}"
+            answer = asked(world.anna.client, method, addressed(path, world.ids_for(path)))
+            # What waits for no talk leads to the result itself.
+            status = 303 if path.endswith("/kept") else 200
+            assert answer.status_code == status, f"{path}: {answer.status_code}"
     assert world.ids["confirmation_id"] in world.anna.get("/account/confirm").text
     assert world.ids["authenticator_id"] in world.anna.get("/account").text
 
@@ -276,8 +381,8 @@ def test_what_is_anothers_is_not_there_for_a_patient(world: World, boris: Person
     prober, looked_at = Prober(boris.client, token_of(boris)), 0
     for method, path in probed(ROWS):
         answer = same(world, prober, method, path)
-        # That an organisation is there is no secret; the rest is.
-        if named_in(path) != {"organisation_id"}:
+        # That an organisation or a doctor is there is no secret; the rest is.
+        if not named_in(path) <= {"organisation_id", "member_id"}:
             assert answer.status_code in (403, 404, 409, 422, 303), f"{method} {path}: {answer.status_code}"
         looked_at += 1
     assert looked_at > 20

@@ -24,8 +24,9 @@ from api.fhir.writing import fhir_document
 from api.fhir.xml import read_fhir_xml
 from api.formats import content_type_of, read
 from api.pages import Locale
-from api.result_documents import DocumentUnavailableError, attachment_of, document_of
-from api.result_pdf import ResultSheet, ShownVersion, result_pdf
+from api.result_documents import attachment_of, document_of
+from api.result_pdf import result_pdf
+from api.result_sheet import DocumentUnavailableError, ResultSheet, ShownVersion
 from api.sandbox.people import Person as SandboxPerson
 from api.sandbox.reports import draw
 from api.sandbox.writers import WRITERS
@@ -144,7 +145,7 @@ def test_the_same_report_gives_the_same_bytes_and_another_language_other_words()
 def test_the_sheet_is_for_archives_and_screen_readers() -> None:
     with pikepdf.open(io.BytesIO(printed(sheet(content(measured("Калий", "50", "ммоль/л")))))) as pdf:
         metadata = pdf.open_metadata()
-        assert (metadata["pdfaid:part"], metadata["pdfaid:conformance"]) == ("2", "A")
+        assert (metadata["pdfaid:part"], metadata["pdfaid:conformance"]) == ("3", "A")
         assert metadata["pdfuaid:part"] == "1" and str(pdf.Root.Lang).startswith("ru")
         fonts = [font for page in pdf.pages for font in page.Resources.Font.values()]
         assert all("/FontFile2" in font.DescendantFonts[0].FontDescriptor for font in fonts)
@@ -430,7 +431,7 @@ def test_a_report_that_is_only_a_pdf_goes_with_its_pages(portal: Portal, laborat
     sent, made = document(portal, laboratory, "pdf", DocumentFormat.PDF)
     theirs = pikepdf.open(io.BytesIO(base64.b64decode(orjson.loads(sent)["pdf"])))
     with pikepdf.open(io.BytesIO(made)) as opened:
-        assert len(opened.pages) == 1 + len(theirs.pages)
+        assert len(opened.pages) == 2 + len(theirs.pages), "the sheet, its receipt, and theirs"
         last = opened.pages[-1].Contents.read_bytes()
         assert last == theirs.pages[-1].Contents.read_bytes()
         assert not [name for name in opened.open_metadata() if "pdfa" in name or "pdfua" in name]

@@ -96,8 +96,12 @@ OPEN_PAGES = {
     "/staff/enrol",
     "/staff/enrol/token",
     "/unsubscribe/token",
+    # Answers to frequent questions, the same for all.
+    "/help",
     # A script, the same for all.
     "/sw.js",
+    # What a link opens is decrypted in the browser: the page itself is the same for all (test_share_pages.py).
+    "/view",
 }
 # Taken from anywhere, for mail programs send it: its address is the proof (RFC 8058; test_unsubscribe.py).
 FROM_ANYWHERE = "/unsubscribe/token"

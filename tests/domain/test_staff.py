@@ -5,6 +5,7 @@ import pytest
 from domain import staff, staff_session
 from domain.staff import (
     Role,
+    StaffAuditorNotAloneError,
     StaffHandleMalformedError,
     StaffMemberAdmitted,
     StaffMemberAlreadyAdmittedError,
@@ -57,6 +58,13 @@ def test_a_registrar_works_for_one_organisation_and_is_nothing_else() -> None:
         given().when(staff.admit, handle="maria", roles=roles, organisation_id=CLINIC).then_refused(
             StaffOrganisationNotForRoleError
         )
+
+
+def test_who_audits_does_nothing_else() -> None:
+    alone = StaffMemberAdmitted(handle="olga", roles=(Role.AUDITOR,))
+    given().when(staff.admit, handle="olga", roles=[Role.AUDITOR]).then(alone)
+    both = [Role.AUDITOR, Role.COMPLIANCE]
+    given().when(staff.admit, handle="olga", roles=both).then_refused(StaffAuditorNotAloneError)
 
 
 def test_a_member_enrols_once_until_they_are_reset() -> None:

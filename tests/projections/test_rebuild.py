@@ -23,6 +23,7 @@ from tests.examples import (
     ATTEMPTED,
     BORIS,
     CLINIC,
+    EXAMPLES,
     FAILED,
     HELD,
     MATCHED,
@@ -49,6 +50,17 @@ STORIES: list[tuple[Event, ...]] = [
     ),
     (REQUESTED, ATTEMPTED, FAILED, replace(ATTEMPTED, attempt=2), replace(UNKNOWN, attempt=2)),
     (SUPPRESSED,),
+    *(
+        tuple(EXAMPLES[name][0] for name in names.split())
+        for names in (
+            "ReportsShared ShareDescribed ShareOpened ShareExtended ShareRevoked",
+            "TicketOpened TicketTaken TicketEscalated TicketAnswered TicketReopened",
+            "ConsultationBooked ConsultationMoved ConsultationReminded ConclusionGiven ConsultationHeld",
+            "DoctorIntroduced DoctorDescribed DoctorEnded",
+            "CorrectionOwed CorrectionTold CorrectionAcknowledged",
+            "TalkFirstChosen KeptReportShown",
+        )
+    ),
 ]
 
 
@@ -189,7 +201,7 @@ def test_a_rebuilt_view_has_the_rights_and_indexes_of_the_old_one(
             " array(SELECT pg_get_indexdef(i.indexrelid, k, true) FROM generate_series(1, i.indnkeyatts) k),"
             " pg_get_expr(i.indpred, i.indrelid)"
             " FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s ORDER BY 1, 2, 3, 4",
+            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s ORDER BY 1, 2, 3, 4, 5",
             (view.name,),
         ).fetchall()
         checks = sql.execute(

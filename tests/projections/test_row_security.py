@@ -24,6 +24,8 @@ WHERE attname = 'patient_id' AND relkind = 'r' AND nspname = ANY(%s) ORDER BY 1
 """
 # Asked in every way that a query may forget to say whose rows it wants.
 SEEN = {
+    "analytes.reports": "SELECT patient_id FROM analytes.reports",
+    "analytes.measured": "SELECT patient_id FROM analytes.measured",
     "cabinet.reports": "SELECT patient_id FROM cabinet.reports",
     "cabinet.linkages": "SELECT patient_id FROM cabinet.linkages",
     "cabinet.versions": "SELECT r.patient_id FROM cabinet.versions AS v LEFT JOIN cabinet.reports AS r"
@@ -33,16 +35,24 @@ SEEN = {
     "organisations.linkages": "SELECT patient_id FROM organisations.linkages",
     "organisations.cards": "SELECT patient_id FROM organisations.cards",
     "study_requests.requests": "SELECT patient_id FROM study_requests.requests",
+    "consultations.bookings": "SELECT patient_id FROM consultations.bookings",
     "obligations.obligations": "SELECT patient_id FROM obligations.obligations",
     "appeals.appeals": "SELECT patient_id FROM appeals.appeals",
+    "sharing.shares": "SELECT patient_id FROM sharing.shares",
+    "tickets.tickets": "SELECT patient_id FROM tickets.tickets",
+    "corrections.owed": "SELECT patient_id FROM corrections.owed",
     "guardianship.relations": "SELECT coalesce(ward_id, guardian_id) FROM guardianship.relations",
 }
 # Views whose rows this test puts there itself, with whose they are; what else a row says is no matter here.
 PUT = {
     "organisations.cards": "patient_id",
     "study_requests.requests": "patient_id",
+    "consultations.bookings": "patient_id",
     "obligations.obligations": "patient_id",
     "appeals.appeals": "patient_id",
+    "sharing.shares": "patient_id",
+    "tickets.tickets": "patient_id",
+    "corrections.owed": "patient_id",
     "guardianship.relations": "guardian_id",
 }
 _FILLERS = {
@@ -54,6 +64,7 @@ _FILLERS = {
     "timestamp with time zone": "now()",
     "bytea": "''::bytea",
     "boolean": "false",
+    "text[]": "'{}'",
 }
 
 

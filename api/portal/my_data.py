@@ -1,0 +1,55 @@
+"""«Все мои данные»: everything that is kept of a patient, as one file for themselves."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api import limits
+from api.archives import Asked, Zipped, results_of
+from api.my_data import SECTIONS
+from api.portal.downloads import asked_of, recording, streamed
+from api.portal.seen_reports import seen_reports
+from api.portal.web import Actor, Person, Visit
+from api.problems import ProblemError
+from domain.reading import PersonalDataTaken, ReadingPurpose
+from ledger import commands
+
+router = APIRouter(include_in_schema=False)
+# More than anybody has: a thousand a year for a lifetime.
+RESULTS_MAX = 100_000
+
+
+@router.get("/my-data")
+def my_data_page(person: Person) -> Response:
+    _check_own(person)
+    person.require_step_up()
+    return person.page("my_data.html", count=len(seen_reports(person, limit=RESULTS_MAX)))
+
+
+@router.post("/my-data")
+def take_my_data(person: Actor) -> Response:
+    _check_own(person)
+    person.require_step_up()
+    limits.take(person.ledger, "my-data", str(person.patient_id))
+    report_ids = [row.report_id for row in seen_reports(person, limit=RESULTS_MAX)]
+    asked = asked_of(person, report_ids, all_versions=True)
+    taken = PersonalDataTaken(patient_id=person.patient_id, purpose=ReadingPurpose.OWN_CABINET)
+    commands.record_reading(person.ledger, taken, person.by())
+    return streamed(_everything(person, asked), "moi-dannye.zip", len(report_ids))
+
+
+def _check_own(person: Visit) -> None:
+    """Nobody takes out all of another's: not a guardian either, who sees results one by one."""
+    person.signed_in()
+    if person.acting is not None:
+        raise ProblemError("not-for-a-ward")
+
+
+def _everything(person: Visit, asked: Asked) -> Iterator[bytes]:
+    zipped = Zipped()
+    for section in SECTIONS:
+        rows = section.rows(person.ledger, person.patient_id)
+        yield from zipped.add_rows(f"data/{section.name}.json", rows)
+    yield from results_of(asked, zipped, record=recording(person, asked))
+    yield zipped.end()

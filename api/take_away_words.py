@@ -1,0 +1,32 @@
+"""Words that are chosen at run time when results are taken away: the receipt page, and what an archive says."""
+
+TAKE_AWAY_FAMILIES: dict[str, tuple[str, ...]] = {
+    "archive": ("readme", "index", "index.lead", "row", "gone"),
+    "take": ("pdf", "xml", "fhir"),
+    "result_receipt": (
+        "title",
+        "lead",
+        "old",
+        "promise",
+        "version",
+        "status",
+        "recorded",
+        "index",
+        "event",
+        "held",
+        "qr",
+        "check.title",
+        "check",
+        "statement",
+        "checkpoint",
+        "proof",
+        "keys",
+        "signature.title",
+        "signed",
+        "fingerprint",
+        "self_signed",
+        "issued",
+        "unsigned",
+        "reason",
+    ),
+}

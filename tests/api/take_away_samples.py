@@ -1,0 +1,8 @@
+"""What the pages of taking data away are shown with in tests."""
+
+from typing import Any
+
+TAKE_AWAY_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "my-data": ("my_data.html", {"count": 47}),
+    "my-data-none": ("my_data.html", {"count": 0}),
+}
