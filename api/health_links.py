@@ -4,7 +4,7 @@ Anybody may ask, from any site (CORS): what protects a link is that nobody can g
 tries, and its key, which is never sent here. What is over, taken back or never was is answered alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -30,11 +30,10 @@ from domain.report_content import ReportStatus
 from domain.sharing import (
     OpenedVersion,
     Share,
-    ShareEnd,
     ShareNotActiveError,
     ShareRecipientStated,
 )
-from ledger import commands, sharing
+from ledger import sharing
 from ledger.codec import Circumstances
 from ledger.keys import KeyErasedError
 from ledger.rendering import rendering_of
@@ -133,16 +132,25 @@ def file(request: Request, token: str, file_token: str) -> Response:
     report_id = share_access.take_file(node.ledger, share_id, file_token, now=now) if share_id else None
     if share_id is None or report_id is None:
         return _gone()
-    share = sharing.load_share(node.ledger, share_id)
-    # The last of the counted openings closed the link behind itself: its files may still be fetched.
-    if share.end_at(now) not in (None, ShareEnd.USED_UP):
-        return _gone()
+    made: list[MadeFile] = []
+
+    def reading(share: Share, position: int) -> ReportRead:
+        made[:] = [file_of(node.ledger, share, report_id, position)]
+        return _reading(node, share, made[0])
+
     try:
-        made = file_of(node.ledger, share, report_id, node.ledger.last_position())
-        commands.record_reading(node.ledger, _reading(node, share, made), _by(share_id))
-    except (DocumentUnavailableError, KeyErasedError):
+        sharing.fetch_file(
+            node.ledger,
+            share_id,
+            report_id,
+            _by(share_id),
+            now=now,
+            reading=reading,
+            may_be_given=_may_be_given(node),
+        )
+    except (ShareNotActiveError, DocumentUnavailableError, KeyErasedError):
         return _gone()
-    return Response(made.jwe, media_type="application/jose", headers=_CORS)
+    return Response(made[0].jwe, media_type="application/jose", headers=_CORS)
 
 
 # The request
@@ -217,7 +225,7 @@ def _open(
             share_id,
             _by(share_id),
             now=now,
-            may_be_given=lambda share, report_id: not is_kept(node.ledger, share.patient_id, report_id),
+            may_be_given=_may_be_given(node),
             readings=readings,
             recipient=ShareRecipientStated(recipient=asked.recipient, network=network),
         )
@@ -225,6 +233,11 @@ def _open(
         # It went while it was looked at: what is left is found by asking again.
         raise ShareNotActiveError from None
     return opened, made
+
+
+def _may_be_given(node: Node) -> Callable[[Share, UUID], bool]:
+    """Whoever holds a link is no doctor to whom the patient talks: what waits for a talk is not given."""
+    return lambda share, report_id: not is_kept(node.ledger, share.patient_id, report_id)
 
 
 def file_of(ledger: Ledger, share: Share, report_id: UUID, position: int) -> MadeFile:

@@ -18,6 +18,7 @@ from domain.sharing import (
     ReportsShared,
     Share,
     ShareDescribed,
+    ShareEnd,
     ShareKind,
     ShareNotActiveError,
     ShareOpened,
@@ -218,6 +219,38 @@ class Opened:
 def reports_of(ledger: Ledger, share: Share) -> dict[UUID, Report]:
     """Which reports of the share are the patient's still."""
     return {one: state for one, (state, _) in _owned(ledger, share.patient_id, share.report_ids).items()}
+
+
+def fetch_file(
+    ledger: Ledger,
+    share_id: UUID,
+    report_id: UUID,
+    by: Circumstances,
+    *,
+    now: datetime,
+    reading: Callable[[Share, int], ReportRead],
+    may_be_given: Callable[[Share, UUID], bool],
+) -> None:
+    """Record that a file leaves which an opening named: `reading` makes it as of a position. The last of the counted
+    openings closed the link behind itself; its files may still be fetched.
+
+    ShareNotActiveError if the share ended otherwise, or the report may not be given any more."""
+
+    def act() -> None:
+        position = ledger.last_position()
+        state, version = _load(ledger, share_id, as_of=position)
+        if state is None or state.end_at(now) not in (None, ShareEnd.USED_UP):
+            raise ShareNotActiveError
+        owned = _owned(ledger, state.patient_id, [report_id], as_of=position)
+        if report_id not in owned or not may_be_given(state, report_id):
+            raise ShareNotActiveError
+        ledger.append(
+            Write(uuid4(), 0, (reading(state, position),)),
+            circumstances=by,
+            guards=(Guard(share_id, version), Guard(report_id, owned[report_id][1])),
+        )
+
+    decide_again(act)
 
 
 def open_share(

@@ -35,7 +35,9 @@ class Marked:
                 if not message.get("more_body", False):
                     await _send_page(started[0], b"".join(parts), send)
 
-        await self._application(scope, receive, marked)
+        # A compressed page has no head to write into.
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
+        await self._application({**scope, "headers": headers}, receive, marked)
 
 
 def _is_page(message: Message) -> bool:

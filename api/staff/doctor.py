@@ -41,7 +41,7 @@ DoctorActs = Annotated[StaffVisit, Depends(acts(Role.DOCTOR))]
 Operator = Annotated[StaffVisit, Depends(reads(Role.OPERATOR))]
 OperatorActs = Annotated[StaffVisit, Depends(acts(Role.OPERATOR))]
 PAGE: Final = "/staff/doctor"
-SLOT_MINUTES: Final = (15, 20, 30, 40, 45, 60)
+SLOT_MINUTES: Final = (10, 15, 20, 30, 40, 45, 60)
 BREAK_MINUTES: Final = (0, 5, 10, 15)
 _PROBLEMS: dict[type[Exception], tuple[str, str]] = {
     doctor.DoctorNameMissingError: ("doctor-name-missing", "name"),
@@ -218,7 +218,8 @@ def _page(
         formats=[one.value for one in ConsultationFormat],
         languages=[one.value for one in Language],
         zones=TIME_ZONES,
-        slots=SLOT_MINUTES,
+        # A length that was stated otherwise stays a choice, or saving would change it unasked.
+        slots=sorted({*SLOT_MINUTES, *([hours.week.slot_minutes] if hours.week else [])}),
         breaks=BREAK_MINUTES,
         days=[
             {"day": day, "hours": _hours_text(said)}

@@ -101,7 +101,7 @@ def address_of(user: "subprocess.Popen[str]") -> str:
 def leave(user: "subprocess.Popen[str]") -> None:
     assert user.stdin is not None
     user.stdin.close()
-    assert user.wait(timeout=30) == 0
+    assert user.wait(timeout=120) == 0
 
 
 def postmaster(folder: Path) -> int:
@@ -233,7 +233,7 @@ def test_the_server_outlives_ctrl_c_in_the_terminal_that_started_it(folder: Path
         url = address_of(user)
         with EmbeddedPostgres(folder):
             os.killpg(user.pid, signal.SIGINT)  # what a terminal does
-            assert user.wait(timeout=30) != 0
+            assert user.wait(timeout=120) != 0
             assert answer(url, "SELECT 1") == 1
 
 

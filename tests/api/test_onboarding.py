@@ -360,7 +360,9 @@ def page_of(portal: Portal, anna: Person) -> str:
 
 
 def list_of(anna: Person) -> str:
-    return anna.get("/reports").text
+    """What is listed; the filter names every section."""
+    page = anna.get("/reports").text
+    return page[page.index('<ul class="rows') :]
 
 
 def test_the_patient_finds_a_report_in_the_section_of_its_department(

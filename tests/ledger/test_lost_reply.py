@@ -58,14 +58,18 @@ class Proxy:
         if self.is_down:
             return
         with self.server() as server:
-            appending = threading.Event()
-            back = threading.Thread(target=self._pump_replies, args=(server, client, appending))
+            appending, unheard = threading.Event(), threading.Event()
+            back = threading.Thread(target=self._pump_replies, args=(server, client, appending, unheard))
             back.start()
-            self._pump_statements(client, server, appending)
+            self._pump_statements(client, server, appending, unheard)
             back.join()
 
     def _pump_statements(
-        self, client: socket.socket, server: socket.socket, appending: threading.Event
+        self,
+        client: socket.socket,
+        server: socket.socket,
+        appending: threading.Event,
+        unheard: threading.Event,
     ) -> None:
         while data := _received(client):
             is_append = FIRST_LINE.encode() in data
@@ -73,13 +77,22 @@ class Proxy:
                 break
             if is_append and self.armed is Cut.BEFORE_THE_REPLY:
                 appending.set()
-            server.sendall(data)
             if is_append and self._cuts(Cut.WHILE_IT_WAITS):
+                # A quick server may answer before the wire is cut: nobody hears it.
+                unheard.set()
+            server.sendall(data)
+            if unheard.is_set():
                 break
         _end(client, server)
 
-    def _pump_replies(self, server: socket.socket, client: socket.socket, appending: threading.Event) -> None:
-        while data := _received(server):
+    def _pump_replies(
+        self,
+        server: socket.socket,
+        client: socket.socket,
+        appending: threading.Event,
+        unheard: threading.Event,
+    ) -> None:
+        while (data := _received(server)) and not unheard.is_set():
             if appending.is_set() and READY in data and self._cuts(Cut.BEFORE_THE_REPLY):
                 break
             if not _sent(client, data):

@@ -51,3 +51,23 @@ def test_what_goes_while_it_is_opened_is_not_given(
     assert len(looks) == 1, "the second look found nothing to give"
     kinds = {type(one.event) for one in ledger.read_all()}
     assert not kinds & {ShareOpened, ReportRead}
+
+
+@pytest.mark.parametrize("happens", [taken_back, taken_from_the_patient])
+def test_what_goes_while_a_named_file_is_fetched_is_not_given(
+    ledger: Ledger, share_id: UUID, happens: Callable[[Ledger, UUID], None]
+) -> None:
+    looks = []
+
+    def reading(share: Share, position: int) -> ReportRead:
+        looks.append(position)
+        if len(looks) == 1:
+            happens(ledger, share_id)
+        return READ
+
+    with pytest.raises(ShareNotActiveError):
+        sharing.fetch_file(
+            ledger, share_id, REPORT, TESTER, now=NOW, reading=reading, may_be_given=lambda *_: True
+        )
+    assert len(looks) == 1, "the second look found nothing to give"
+    assert not any(isinstance(one.event, ReportRead) for one in ledger.read_all())
