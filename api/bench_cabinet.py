@@ -5,13 +5,11 @@ others', as they would after years. Others' rows have the size of real ones, and
 """
 
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from random import Random
 from statistics import median, quantiles
 from typing import Any, TypeVar
@@ -21,9 +19,8 @@ import orjson
 import psycopg
 from rich.console import Console
 
+from api.bench_ledger import fresh_ledger
 from api.bench_machine import facts
-from api.embedded_postgres import EmbeddedPostgres
-from api.migrate import migrate
 from api.pages import render
 from api.portal.reports import Known, grouped
 from domain.report_content import (
@@ -39,7 +36,7 @@ from domain.report_content import (
 from domain.study_type import StudyType
 from domain.talk_first import NOTHING_KEPT
 from domain.values import Coding, Concept, PatientId, Purpose, Quantity
-from ledger import custody, sealing
+from ledger import sealing
 from ledger.store import Ledger
 from projections.cabinet import opened
 from projections.cabinet_list import Limits, Page, SoughtWord, Wanted, page_of
@@ -48,7 +45,6 @@ from projections.cabinet_versions import about
 from projections.summary import summarise
 
 T = TypeVar("T")
-ORIGIN = "bench.letopis.example/log"
 P99_MAX_MS = 30.0
 PATIENT = PatientId(UUID(int=0xA11A))
 LABORATORY = UUID(int=0x1AB)
@@ -86,7 +82,7 @@ def run(*, quick: bool, out: Console, rows: int | None = None) -> dict[str, Any]
     effort = QUICK if quick else Effort()
     if rows is not None:
         effort = Effort(rows=rows, own=min(effort.own, rows // 10), rounds=effort.rounds)
-    with _ledger() as (ledger, conninfo):
+    with fresh_ledger() as (ledger, conninfo):
         begun = time.perf_counter()
         fill(ledger, conninfo, effort)
         out.print(
@@ -279,15 +275,3 @@ def _timed(act: Callable[[], T]) -> tuple[T, float]:
     begun = time.perf_counter()
     found = act()
     return found, 1000 * (time.perf_counter() - begun)
-
-
-@contextmanager
-def _ledger() -> Iterator[tuple[Ledger, str]]:
-    with tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder:
-        home = Path(folder)
-        with EmbeddedPostgres(home / "postgres") as server:
-            custody.create(home / "secrets")
-            held = custody.load(home / "secrets")
-            migrate(server.url, origin=ORIGIN, fingerprint=held.fingerprint)
-            with Ledger(server.url, held) as ledger:
-                yield ledger, server.url

@@ -5,13 +5,10 @@ closed, with the place. The right one is found if it, or one that has the very s
 first five.
 """
 
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from random import Random
 from statistics import median, quantiles
 from typing import Any
@@ -19,19 +16,16 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
+from api.bench_ledger import fresh_ledger
 from api.bench_machine import facts
-from api.embedded_postgres import EmbeddedPostgres
-from api.migrate import migrate
 from api.organisation_registry import organisation_of
 from api.synthetic_registry import organisations
 from domain.organisation_registry import OrganisationRegistryImported, RegisteredOrganisation
-from ledger import custody
 from ledger.codec import Circumstances
 from ledger.organisation_registry import import_organisations, words_of
 from ledger.organisation_search import search
 from ledger.store import Ledger
 
-ORIGIN = "bench.letopis.example/log"
 TOP = 5
 RECALL_MIN = 0.95
 P99_MAX_MS = 50.0
@@ -140,7 +134,7 @@ def fill(ledger: Ledger, conninfo: str, count: int) -> list[RegisteredOrganisati
 def run(*, quick: bool, out: Console) -> dict[str, Any]:
     """Measure, print, and return the figures."""
     count, asked = (5_000, 200) if quick else (100_000, 1000)
-    with _ledger() as (ledger, conninfo):
+    with fresh_ledger() as (ledger, conninfo):
         begun = time.perf_counter()
         entries = fill(ledger, conninfo, count)
         seconds = time.perf_counter() - begun
@@ -158,15 +152,3 @@ def run(*, quick: bool, out: Console) -> dict[str, Any]:
         "machine": machine,
         "organisations": {"count": count, "import_seconds": seconds, "met": met} | found,
     }
-
-
-@contextmanager
-def _ledger() -> Iterator[tuple[Ledger, str]]:
-    with tempfile.TemporaryDirectory(prefix="letopis-bench-") as folder:
-        home = Path(folder)
-        with EmbeddedPostgres(home / "postgres") as server:
-            custody.create(home / "secrets")
-            held = custody.load(home / "secrets")
-            migrate(server.url, origin=ORIGIN, fingerprint=held.fingerprint)
-            with Ledger(server.url, held) as ledger:
-                yield ledger, server.url

@@ -1,5 +1,6 @@
 """History: what an auditor and a compliance officer ask of the audit trail. By pseudonyms, and without any key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,11 +24,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ConsentCount:
-    """How many agreed to a version of a document in a stretch of time."""
+    """How often a kind of consent was given or withdrawn since a moment, which is named by its place among those that
+    were asked about; given to which version of its document."""
 
+    place: int
     kind: str
-    document: int
-    granted: int
+    document: int | None
+    is_granted: bool
+    count: int
 
 
 _HISTORY = """
@@ -61,23 +65,16 @@ def history(ledger: Ledger, asked: Asked, *, limit: int) -> list[Entry]:
     return [Entry(*row) for row in found]
 
 
-def consents_granted(ledger: Ledger, *, since: datetime) -> list[ConsentCount]:
-    """By document and version, since then."""
+_CONSENTS = """
+SELECT since.place - 1, detail->>'consent', (detail->>'document')::int, name = 'ConsentGranted', count(*)
+FROM audit.entries JOIN unnest(%s::timestamptz[]) WITH ORDINALITY AS since (moment, place)
+    ON recorded_at >= since.moment
+WHERE name IN ('ConsentGranted', 'ConsentWithdrawn') GROUP BY 1, 2, 3, 4
+"""
+
+
+def consents_since(ledger: Ledger, moments: Sequence[datetime]) -> list[ConsentCount]:
+    """Since each of the moments, by one way through the trail."""
     with ledger.pool.connection() as connection:
-        found = connection.execute(
-            "SELECT detail->>'consent', (detail->>'document')::int, count(*) FROM audit.entries"
-            " WHERE name = 'ConsentGranted' AND recorded_at >= %s GROUP BY 1, 2 ORDER BY 1, 2",
-            (since,),
-        ).fetchall()
+        found = connection.execute(_CONSENTS, (list(moments),)).fetchall()
     return [ConsentCount(*row) for row in found]
-
-
-def consents_withdrawn(ledger: Ledger, *, since: datetime) -> dict[str, int]:
-    """How many withdrew each kind of consent since then."""
-    with ledger.pool.connection() as connection:
-        found = connection.execute(
-            "SELECT detail->>'consent', count(*) FROM audit.entries"
-            " WHERE name = 'ConsentWithdrawn' AND recorded_at >= %s GROUP BY 1",
-            (since,),
-        ).fetchall()
-    return {row[0]: row[1] for row in found}

@@ -1,6 +1,6 @@
 """One ticket of the person's: the conversation, live where there are scripts, and what they can do with it (S108-S111)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -35,43 +35,13 @@ def ticket_page(person: Person, number: str) -> Response:
 
 @router.post("/{number}/messages")
 def add_message(upload: Uploaded, number: str) -> Response:
-    person = upload.person
-    ticket_id = _own(person, number)
-    try:
-        written = _written(upload)
-        with refusals():
-            tickets.add_message(
-                person.ledger,
-                ticket_id,
-                written,
-                person.by(),
-                now=datetime.now(UTC),
-                files=files_of(upload),
-            )
-    except ProblemError as error:
-        return _again(person, number, error, upload.form)
-    return _done(person, number)
+    return _write(upload, number, tickets.add_message)
 
 
 @router.post("/{number}/reopen")
 def reopen(upload: Uploaded, number: str) -> Response:
     """Ask again, with the number in the subject (S111)."""
-    person = upload.person
-    ticket_id = _own(person, number)
-    try:
-        written = _written(upload)
-        with refusals():
-            tickets.reopen(
-                person.ledger,
-                ticket_id,
-                written,
-                person.by(),
-                now=datetime.now(UTC),
-                files=files_of(upload),
-            )
-    except ProblemError as error:
-        return _again(person, number, error, upload.form)
-    return _done(person, number, notice="ticket-reopened")
+    return _write(upload, number, tickets.reopen, notice="ticket-reopened")
 
 
 @router.post("/{number}/close")
@@ -133,6 +103,21 @@ def _written(upload: Uploaded) -> Written:
         text=upload.form.get("text", ""),
         subject=upload.form.get("subject") or None,
     )
+
+
+def _write(
+    upload: Uploaded, number: str, act: Callable[..., object], *, notice: str | None = None
+) -> Response:
+    """What the person wrote, with its files; what is wrong with it is said beside it."""
+    person = upload.person
+    ticket_id = _own(person, number)
+    try:
+        written, now = _written(upload), datetime.now(UTC)
+        with refusals():
+            act(person.ledger, ticket_id, written, person.by(), now=now, files=files_of(upload))
+    except ProblemError as error:
+        return _again(person, number, error, upload.form)
+    return _done(person, number, notice=notice)
 
 
 def _done(person: Visit, number: str, *, notice: str | None = None) -> Response:
