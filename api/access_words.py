@@ -17,6 +17,9 @@ ACTIONS = {
     "PersonalDataTaken": "all-data-taken",
     "DocumentPasswordRead": "password-viewed",
     "CardNumberRead": "card-viewed",
+    "RecordsExported": "records-exported",
+    "StreamReplayed": "history-replayed",
+    "EvidenceTaken": "evidence-taken",
 }
 # What staff do with a patient's data; other acts have one word.
 STAFF_ACTS = (

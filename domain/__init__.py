@@ -3,6 +3,7 @@
 from domain.account import AccountEvent
 from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealEvent
+from domain.backup import BackupEvent
 from domain.code_map import CodeMapEvent
 from domain.consent import ConsentEvent
 from domain.consultation import ConsultationEvent
@@ -10,9 +11,11 @@ from domain.contact_test import ContactTested
 from domain.correction import CorrectionEvent
 from domain.doctor import DoctorEvent
 from domain.doctor_hours import DoctorHoursEvent
+from domain.erasure import ErasureEvent
 from domain.external_account import ExternalAccountEvent
 from domain.guardianship import GuardianshipEvent
 from domain.identity import IdentityEvent
+from domain.key_epoch import KeyEpochEvent
 from domain.laboratory import LaboratoryEvent
 from domain.linkage import LinkageEvent
 from domain.medical_card import CardEvent
@@ -20,12 +23,14 @@ from domain.notification import NotificationEvent
 from domain.obligation import ObligationEvent
 from domain.organisation_registry import OrganisationRegistryEvent
 from domain.patient import PatientEvent
+from domain.patient_chain import ChainEvent
 from domain.person_registry import PersonRegistryEvent
 from domain.proposal import ProposalEvent
 from domain.push_subscription import PushEvent
 from domain.reading import ReadingEvent
 from domain.receiving import ReceivingEvent
 from domain.recovery import RecoveryEvent
+from domain.replay_certificate import ReplayEvent
 from domain.report import ReportEvent
 from domain.sample_report import SampleReportEvent
 from domain.sampling import SamplingEvent
@@ -78,6 +83,11 @@ Event = (
     | SharingEvent
     | StaffEvent
     | StaffSessionEvent
+    | ChainEvent
+    | ReplayEvent
+    | ErasureEvent
+    | KeyEpochEvent
+    | BackupEvent
 )
 
 __all__ = ["Event"]

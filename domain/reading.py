@@ -21,6 +21,8 @@ class ReadingPurpose(StrEnum):
     TREATMENT = "treatment"
     # Whoever holds a link that the patient gave out.
     SHARED_LINK = "shared-link"
+    # An officer, for what the law asks to be kept, shown or handed over.
+    COMPLIANCE = "compliance"
 
 
 class Medium(StrEnum):
@@ -183,6 +185,84 @@ class DocumentPasswordRead:
     purpose: ReadingPurpose
 
 
+class ExportedRecords(StrEnum):
+    """What was exported."""
+
+    EVENTS = "events"
+    # Who did what to whose data (FHIR AuditEvent; order 947н, clause 19).
+    AUDIT_TRAIL = "audit-trail"
+    # Results as FHIR resources (Bulk Data Access).
+    RESULTS = "results"
+    # Consents given and withdrawn, and what a withdrawal obliged to (152-ФЗ).
+    CONSENTS = "consents"
+    # What was destroyed (order 179).
+    ERASURES = "erasures"
+
+
+class ExportForm(StrEnum):
+    """In what form records were exported."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    FHIR_NDJSON = "fhir-ndjson"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsExported:
+    """Records of one patient, or of everybody, began to leave: those behind the position `after`, up to `until`."""
+
+    patient_id: PatientId | None
+    records: ExportedRecords
+    form: ExportForm
+    after: int
+    until: int
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReplayed:
+    """A stream was shown as it stood at a position of the ledger."""
+
+    patient_id: PatientId | None
+    stream_id: UUID
+    position: int
+    purpose: ReadingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionsTried:
+    """Recorded decisions up to `position` were made again, under the rules in force or under another `policy`, and
+    those that came out otherwise were listed."""
+
+    position: int
+    policy: str | None
+    differing: int
+    purpose: ReadingPurpose
+
+
+class Evidence(StrEnum):
+    """What a proof proves."""
+
+    EVENT = "event"
+    REPORT = "report"
+    CONSENT = "consent"
+    # Length and head of all that a patient's results are made of.
+    COMPLETENESS = "completeness"
+    # The act of destruction and the extract of the journal.
+    DESTRUCTION = "destruction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceTaken:
+    """A proof was handed out. `about` is the event, report or consent that it is of."""
+
+    patient_id: PatientId | None
+    evidence: Evidence
+    about: UUID | None
+    purpose: ReadingPurpose
+
+
 ReadingEvent = (
     ReportRead
     | ReportsListed
@@ -197,4 +277,8 @@ ReadingEvent = (
     | ConsultationRead
     | PersonalDataTaken
     | DocumentPasswordRead
+    | RecordsExported
+    | StreamReplayed
+    | DecisionsTried
+    | EvidenceTaken
 )

@@ -50,13 +50,16 @@ from domain.reading import (
     AppealRead,
     ConsultationRead,
     DocumentPasswordRead,
+    EvidenceTaken,
     HistoryRead,
     IdentityRead,
     PersonalDataTaken,
     ProposalRead,
+    RecordsExported,
     ReportRead,
     ReportsListed,
     ScanRead,
+    StreamReplayed,
     SubmissionRead,
     TicketRead,
 )
@@ -176,7 +179,7 @@ def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line 
             AppealRead() | CardNumberRead() | IdentityRead() | ScanRead() | TicketRead() | ConsultationRead()
         ):
             return event.patient_id, None, {"purpose": event.purpose}
-        case HistoryRead() | PersonalDataTaken():
+        case HistoryRead() | PersonalDataTaken() | RecordsExported() | StreamReplayed() | EvidenceTaken():
             return event.patient_id, None, {"purpose": event.purpose}
         case CorrectionOwed() | CorrectionSpared():
             return event.patient_id, event.report_id, {"party": event.party}
@@ -337,6 +340,9 @@ READINGS = (
     "IdentityRead",
     "ScanRead",
     "DocumentPasswordRead",
+    "RecordsExported",
+    "StreamReplayed",
+    "EvidenceTaken",
 )
 _COLUMNS = "position, event_id, recorded_at, name, actor, on_behalf_of, patient_id, report_id, detail"
 

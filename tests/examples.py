@@ -9,6 +9,7 @@ from domain import (
     account,
     announcement,
     appeal,
+    backup,
     code_map,
     consent,
     consultation,
@@ -18,10 +19,12 @@ from domain import (
     correction,
     doctor,
     doctor_hours,
+    erasure,
     external_account,
     guardianship,
     identity,
     identity_document,
+    key_epoch,
     laboratory,
     linkage,
     medical_card,
@@ -30,6 +33,7 @@ from domain import (
     obligation,
     organisation_registry,
     patient,
+    patient_chain,
     permission,
     person_registry,
     proposal,
@@ -37,6 +41,7 @@ from domain import (
     reading,
     receiving,
     recovery,
+    replay_certificate,
     report,
     report_content,
     sample_report,
@@ -103,6 +108,17 @@ MAPPED_CODE = code_map.MappedCode(
     local=code_map.LocalCode(system="urn:lab:codes", code="ГЛЮ-1"),
     standard=Coding(system="http://loinc.org", code="14749-6", display="Глюкоза [моль/объём]"),
     display="Глюкоза",
+)
+
+# What auditors look at.
+
+REPLAYED = replay_certificate.HistoryReplayed(
+    position=42,
+    release="5f1d2c3b4a59",
+    tree_size=40,
+    root="ab" * 32,
+    views=(),
+    decisions=replay_certificate.ReplayedDecisions(same=3, differing=0, erased=0),
 )
 
 # What a patient gives to others.
@@ -738,6 +754,123 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
             patient_id=ANNA, consultation_id=OTHER_REPORT, purpose=reading.ReadingPurpose.TREATMENT
         )
     ),
+    "RecordsExported": (
+        reading.RecordsExported(
+            patient_id=ANNA,
+            records=reading.ExportedRecords.AUDIT_TRAIL,
+            form=reading.ExportForm.FHIR_NDJSON,
+            after=0,
+            until=42,
+            purpose=reading.ReadingPurpose.COMPLIANCE,
+        ),
+        reading.RecordsExported(
+            patient_id=None,
+            records=reading.ExportedRecords.EVENTS,
+            form=reading.ExportForm.PARQUET,
+            after=7,
+            until=42,
+            purpose=reading.ReadingPurpose.AUDIT,
+        ),
+    ),
+    "StreamReplayed": (
+        reading.StreamReplayed(
+            patient_id=ANNA, stream_id=REPORT, position=42, purpose=reading.ReadingPurpose.AUDIT
+        ),
+        reading.StreamReplayed(
+            patient_id=None, stream_id=REPORT, position=42, purpose=reading.ReadingPurpose.AUDIT
+        ),
+    ),
+    "DecisionsTried": (
+        reading.DecisionsTried(
+            position=42,
+            policy="notices-need-linkage",
+            differing=2,
+            purpose=reading.ReadingPurpose.AUDIT,
+        ),
+        reading.DecisionsTried(position=42, policy=None, differing=0, purpose=reading.ReadingPurpose.AUDIT),
+    ),
+    "EvidenceTaken": (
+        reading.EvidenceTaken(
+            patient_id=ANNA,
+            evidence=reading.Evidence.REPORT,
+            about=REPORT,
+            purpose=reading.ReadingPurpose.OWN_CABINET,
+        ),
+        reading.EvidenceTaken(
+            patient_id=None,
+            evidence=reading.Evidence.EVENT,
+            about=None,
+            purpose=reading.ReadingPurpose.AUDIT,
+        ),
+    ),
+    "ChainsCommitted": both(patient_chain.ChainsCommitted(position=42, root="ab" * 32, patients=3)),
+    "HistoryReplayed": (
+        replace(
+            REPLAYED,
+            views=(
+                replay_certificate.ReplayedView(
+                    name="cabinet", sha256="ab" * 32, rebuilt_sha256="cd" * 32, differs_at=17, parked=1
+                ),
+            ),
+            decisions=replay_certificate.ReplayedDecisions(same=3, differing=1, erased=2, differs_at=21),
+            finding="the leaf does not agree with its row",
+            finding_index=12,
+        ),
+        REPLAYED,
+    ),
+    "ErasureOrdered": (
+        erasure.ErasureOrdered(
+            patient_id=ANNA,
+            ground=erasure.ErasureGround.ORDER,
+            due=date(2026, 12, 23),
+            obligation_id=UUID(int=78),
+            reference="77-15/2026",
+        ),
+        erasure.ErasureOrdered(
+            patient_id=ANNA, ground=erasure.ErasureGround.WITHDRAWAL, due=date(2026, 12, 23)
+        ),
+    ),
+    "ErasureCalledOff": both(erasure.ErasureCalledOff(patient_id=ANNA)),
+    "ErasureHeld": (
+        erasure.ErasureHeld(
+            patient_id=ANNA,
+            hold_id=UUID(int=79),
+            reason=erasure.HoldReason.LEGAL_CLAIM,
+            until=date(2027, 1, 31),
+            reference="А40-1/2026",
+        ),
+        erasure.ErasureHeld(patient_id=ANNA, hold_id=UUID(int=79), reason=erasure.HoldReason.MEDICAL_RECORDS),
+    ),
+    "HoldReleased": both(erasure.HoldReleased(patient_id=ANNA, hold_id=UUID(int=79))),
+    "PatientErased": both(
+        erasure.PatientErased(
+            patient_id=ANNA,
+            ground=erasure.ErasureGround.WITHDRAWAL,
+            destroyed=erasure.Destroyed(keys=9, documents=4, marks=3, reports=2),
+            epochs=(1, 2),
+        )
+    ),
+    "ErasureCompleted": both(erasure.ErasureCompleted(patient_id=ANNA, epochs=(1, 2))),
+    "DestructionActDrawn": both(
+        erasure.DestructionActDrawn(
+            patient_id=ANNA,
+            number="2026-0001",
+            act_sha256="ab" * 32,
+            extract_sha256="cd" * 32,
+            keep_until=date(2029, 12, 23),
+        )
+    ),
+    "KeyEpochBegun": both(key_epoch.KeyEpochBegun(epoch=2)),
+    "KeysRewrapped": both(key_epoch.KeysRewrapped(epoch=1, keys=120)),
+    "KeyEpochDestroyed": both(key_epoch.KeyEpochDestroyed(epoch=1)),
+    "BackupTaken": both(
+        backup.BackupTaken(
+            backup_id=UUID(int=80), position=42, tree_size=40, epochs=(1,), manifest_sha256="ab" * 32
+        )
+    ),
+    "BackupProved": both(backup.BackupProved(backup_id=UUID(int=80), position=42, tree_size=40)),
+    "LedgerRestored": both(backup.LedgerRestored(backup_id=UUID(int=80), position=42, tree_size=40)),
+    "BackupDiscarded": both(backup.BackupDiscarded(backup_id=UUID(int=80))),
     "PersonalDataTaken": both(
         reading.PersonalDataTaken(patient_id=ANNA, purpose=reading.ReadingPurpose.OWN_CABINET)
     ),

@@ -9,11 +9,14 @@ from rich.console import Console
 
 from api.node import Node, node
 from api.settings import Settings
+from ledger.store import Ledger
 from projections import PROJECTIONS
-from projections.follow import Follower
+from projections.follow import Follower, NotFollowedError, wait_for
 
 out = Console()
 err = Console(stderr=True)
+# How long a command waits for the server that keeps the views.
+FOLLOW_SECONDS = 10.0
 Refusals = tuple[type[Exception], ...]
 
 
@@ -41,10 +44,19 @@ def say_if_none(lines: Iterable[str], words: str) -> None:
 def opened_node(*refusals: type[Exception], words: Callable[[Exception], str] = words_of) -> Iterator[Node]:
     """A node with its views up to date, before and after; a refusal becomes words and exit code 1."""
     with node(Settings()) as opened:
-        follower = Follower(opened.ledger, PROJECTIONS)
-        follower.catch_up()
+        bring_up_to_date(opened.ledger)
         try:
             yield opened
         except refusals as error:
             refuse(words(error))
-        follower.catch_up()
+        Follower(opened.ledger, PROJECTIONS).catch_up()
+
+
+def bring_up_to_date(ledger: Ledger) -> None:
+    """What was recorded before the command is seen by it: followed here, or waited for if a server follows."""
+    if Follower(ledger, PROJECTIONS).catch_up():
+        return
+    try:
+        wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=FOLLOW_SECONDS)
+    except NotFollowedError:
+        err.print("The views are behind: what came last is not among what follows.")

@@ -1,0 +1,279 @@
+"""Erasure: a patient's data is to be destroyed, may be held back for a lawful reason, and is destroyed for good."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from domain.values import PatientId
+
+# Events: what happened.
+
+
+class ErasureGround(StrEnum):
+    """Why the data is to be destroyed."""
+
+    # The patient withdrew the consent to personal data: 152-ФЗ, article 21(5).
+    WITHDRAWAL = "withdrawal"
+    # The patient's consent to personal data came to its end.
+    CONSENT_EXPIRED = "consent-expired"
+    # A court, or the authority for personal data, ordered it: 152-ФЗ, article 21(3).
+    ORDER = "order"
+    # The purpose was reached, or the term of keeping is over: 152-ФЗ, article 21(4).
+    TERM_ENDED = "term-ended"
+
+
+class HoldReason(StrEnum):
+    """Why data that is to be destroyed may not be yet."""
+
+    # Medical records are kept by law, whatever the patient withdraws: 323-ФЗ, article 22; order 947н.
+    MEDICAL_RECORDS = "medical-records"
+    # A court or an investigation asked for it.
+    LEGAL_CLAIM = "legal-claim"
+    # The patient has open business here: an unanswered appeal, an open ticket.
+    OPEN_MATTER = "open-matter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureOrdered:
+    """The patient's data is to be destroyed by the end of `due`. With an order, `reference` is its number: the
+    authority's, never a person's name. `obligation_id` is the obligation that a withdrawal began."""
+
+    patient_id: PatientId
+    ground: ErasureGround
+    due: date
+    obligation_id: UUID | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureCalledOff:
+    """The patient consented anew before anything was destroyed."""
+
+    patient_id: PatientId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureHeld:
+    """Nothing is destroyed for this reason, until the end of `until` or until it is released."""
+
+    patient_id: PatientId
+    hold_id: UUID
+    reason: HoldReason
+    until: date | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReleased:
+    """The reason holds no more."""
+
+    patient_id: PatientId
+    hold_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destroyed:
+    """What an erasure destroyed, in numbers: data keys, stored documents, entries of the blind index, and reports whose
+    content went with them."""
+
+    keys: int
+    documents: int
+    marks: int
+    reports: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientErased:
+    """The keys of everything that is the patient's were destroyed with this very append: what they sealed is gone from
+    the ledger, from every view, and from every copy that is made from now on. Copies that are older open until the
+    key-encryption keys of `epochs` are destroyed."""
+
+    patient_id: PatientId
+    ground: ErasureGround
+    destroyed: Destroyed
+    epochs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureCompleted:
+    """The key-encryption keys that older copies needed were destroyed too: nothing opens any more, anywhere."""
+
+    patient_id: PatientId
+    epochs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestructionActDrawn:
+    """The act of destruction and the extract of the journal (order 179 of Roskomnadzor) were drawn up; digests (SHA-256,
+    hex) of their bytes as JSON. They are kept until the end of `keep_until`."""
+
+    patient_id: PatientId
+    number: str
+    act_sha256: str
+    extract_sha256: str
+    keep_until: date
+
+
+ErasureEvent = (
+    ErasureOrdered
+    | ErasureCalledOff
+    | ErasureHeld
+    | HoldReleased
+    | PatientErased
+    | ErasureCompleted
+    | DestructionActDrawn
+)
+
+# State.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """`ordered` is None while nothing is to be destroyed, `erased` until it was."""
+
+    ordered: ErasureOrdered | None = None
+    holds: tuple[ErasureHeld, ...] = ()
+    erased: PatientErased | None = None
+    is_completed: bool = False
+    acts: tuple[DestructionActDrawn, ...] = ()
+
+    def holds_on(self, today: date) -> tuple[ErasureHeld, ...]:
+        """The reasons that hold on that day."""
+        return tuple(hold for hold in self.holds if hold.until is None or hold.until >= today)
+
+
+def evolve(erasure: Erasure | None, event: ErasureEvent) -> Erasure:
+    """Replay one event. Never refuses."""
+    erasure = erasure or Erasure()
+    match event:
+        case ErasureOrdered():
+            return replace(erasure, ordered=event)
+        case ErasureCalledOff():
+            return replace(erasure, ordered=None)
+        case ErasureHeld():
+            return replace(erasure, holds=(*erasure.holds, event))
+        case HoldReleased():
+            kept = tuple(hold for hold in erasure.holds if hold.hold_id != event.hold_id)
+            return replace(erasure, holds=kept)
+        case PatientErased():
+            return replace(erasure, erased=event)
+        case ErasureCompleted():
+            return replace(erasure, is_completed=True)
+        case DestructionActDrawn():
+            return replace(erasure, acts=(*erasure.acts, event))
+        case _:
+            assert_never(event)
+
+
+# Decisions: the rules.
+
+
+class ErasureNotOrderedError(Exception):
+    """Nothing is to be destroyed of this patient: order the erasure first."""
+
+
+class ErasureHeldError(Exception):
+    """A lawful reason holds the data: release the hold, or wait for its end."""
+
+
+class AlreadyErasedError(Exception):
+    """The patient's data was destroyed already."""
+
+
+class HoldNotFoundError(Exception):
+    """There is no such hold, or it was released."""
+
+
+def order(
+    erasure: Erasure | None,
+    *,
+    patient_id: PatientId,
+    ground: ErasureGround,
+    due: date,
+    obligation_id: UUID | None = None,
+    reference: str | None = None,
+) -> tuple[ErasureOrdered, ...]:
+    """Nothing, if it is ordered already on the same ground."""
+    _require_not_erased(erasure)
+    if erasure is not None and erasure.ordered is not None and erasure.ordered.ground is ground:
+        return ()
+    ordered = ErasureOrdered(
+        patient_id=patient_id, ground=ground, due=due, obligation_id=obligation_id, reference=reference
+    )
+    return (ordered,)
+
+
+def call_off(erasure: Erasure | None, *, patient_id: PatientId) -> tuple[ErasureCalledOff, ...]:
+    """The consent was given anew. What an authority ordered, or was destroyed, is not called off by a patient."""
+    if erasure is None or erasure.ordered is None or erasure.erased is not None:
+        return ()
+    is_by_consent = erasure.ordered.ground in (ErasureGround.WITHDRAWAL, ErasureGround.CONSENT_EXPIRED)
+    return (ErasureCalledOff(patient_id=patient_id),) if is_by_consent else ()
+
+
+def hold(
+    erasure: Erasure | None,
+    *,
+    patient_id: PatientId,
+    hold_id: UUID,
+    reason: HoldReason,
+    until: date | None,
+    reference: str | None = None,
+) -> ErasureHeld:
+    """May be said before anything is ordered."""
+    _require_not_erased(erasure)
+    return ErasureHeld(
+        patient_id=patient_id, hold_id=hold_id, reason=reason, until=until, reference=reference
+    )
+
+
+def release_hold(erasure: Erasure | None, *, patient_id: PatientId, hold_id: UUID) -> HoldReleased:
+    if erasure is None or all(one.hold_id != hold_id for one in erasure.holds):
+        raise HoldNotFoundError
+    return HoldReleased(patient_id=patient_id, hold_id=hold_id)
+
+
+def erase(
+    erasure: Erasure | None, *, destroyed: Destroyed, epochs: tuple[int, ...], today: date
+) -> PatientErased:
+    """What is ordered and not held."""
+    _require_not_erased(erasure)
+    if erasure is None or erasure.ordered is None:
+        raise ErasureNotOrderedError
+    if erasure.holds_on(today):
+        raise ErasureHeldError
+    ordered = erasure.ordered
+    return PatientErased(
+        patient_id=ordered.patient_id, ground=ordered.ground, destroyed=destroyed, epochs=epochs
+    )
+
+
+def complete(erasure: Erasure | None, *, destroyed_epochs: frozenset[int]) -> tuple[ErasureCompleted, ...]:
+    """Once every epoch that older copies need is destroyed."""
+    if erasure is None or erasure.erased is None or erasure.is_completed:
+        return ()
+    erased = erasure.erased
+    if not set(erased.epochs) <= destroyed_epochs:
+        return ()
+    return (ErasureCompleted(patient_id=erased.patient_id, epochs=erased.epochs),)
+
+
+def draw_act(
+    erasure: Erasure | None, *, number: str, act_sha256: str, extract_sha256: str, keep_until: date
+) -> DestructionActDrawn:
+    if erasure is None or erasure.erased is None:
+        raise ErasureNotOrderedError
+    return DestructionActDrawn(
+        patient_id=erasure.erased.patient_id,
+        number=number,
+        act_sha256=act_sha256,
+        extract_sha256=extract_sha256,
+        keep_until=keep_until,
+    )
+
+
+def _require_not_erased(erasure: Erasure | None) -> None:
+    if erasure is not None and erasure.erased is not None:
+        raise AlreadyErasedError
