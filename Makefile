@@ -4,7 +4,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 UV = VIRTUAL_ENV=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --quiet
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check campaign bench format lock clean
 
 # The main job, end to end, then the portal. `make demo ARGS=--once` stops after the main job.
 demo: $(VENV)/runtime
@@ -23,6 +23,10 @@ check: $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --quiet tests/test_tidy.py
+
+# Hundreds of tampered logs and forks instead of some: minutes. The suite has the same tests in small.
+campaign: $(VENV)/dev
+	LETOPIS_CAMPAIGN=1 $(BIN)/pytest --quiet tests/projections/test_tampering.py $(ARGS)
 
 # Ratios measured in one run; `make bench ARGS=--quick` for a first look.
 bench: $(VENV)/runtime

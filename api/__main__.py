@@ -2,18 +2,13 @@
 
 import json
 import sys
-from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from api.backup.wholeness import RolledBackError
 from api.command_line import (
     ingest,
     lab,
@@ -26,21 +21,33 @@ from api.command_line import (
     staff,
     study_request,
 )
+from api.command_line.audit import audit
+from api.command_line.backup import backup, restore
+from api.command_line.certify import certify_now
+from api.command_line.chains import chains
+from api.command_line.console import bring_up_to_date, err, out, progress
 from api.command_line.decisions import redecide
+from api.command_line.erasure import erasures
+from api.command_line.evidence import verify_log
+from api.command_line.exports import exports
+from api.command_line.keys import keys
+from api.command_line.proof import proof
 from api.command_line.report import report
+from api.command_line.signer import signer
+from api.command_line.verifier import verifier
 from api.embedded_postgres import EmbeddedPostgresError
 from api.migrate import MigrationChangedError, OriginDiffersError
 from api.migrate import migrate as apply_migrations
-from api.node import Node, database, node, secrets_of
+from api.node import RestoreUnfinishedError, database, node, secrets_of
+from api.observing.monitor_command import monitor
+from api.observing.witness_command import witness
 from api.process import prepare
 from api.retention import retention
 from api.serving import serve_alone, serve_together
 from api.settings import Settings, faults_of
-from ledger import custody, note
+from ledger import custody
 from ledger.store import ForeignSecretsError, NotMigratedError
-from projections import PROJECTIONS, rebuild, transparency, verify
-from projections.export import export_log
-from projections.follow import Follower
+from projections import PROJECTIONS, rebuild
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -54,22 +61,37 @@ cli.add_typer(quarantine, name="quarantine")
 cli.add_typer(match, name="match")
 cli.add_typer(misfiled, name="misfiled")
 cli.add_typer(notice, name="notice")
+cli.add_typer(erasures, name="erasure")
 cli.command()(retention)
 cli.command()(report)
 cli.command()(redecide)
+cli.add_typer(backup, name="backup")
+cli.command()(restore)
+cli.add_typer(keys, name="keys")
+cli.command(name="verify")(verify_log)
+cli.command(name="certify")(certify_now)
+cli.add_typer(audit, name="audit")
+cli.add_typer(exports, name="export")
+cli.add_typer(proof, name="proof")
+cli.add_typer(chains, name="chains")
+cli.command()(signer)
+cli.command()(verifier)
 cli.add_typer(staff, name="staff")
 cli.add_typer(registry, name="registry")
 cli.add_typer(sandbox, name="sandbox")
 cli.add_typer(study_request, name="study-request")
-out = Console()
-err = Console(stderr=True)
+cli.add_typer(witness, name="witness")
+cli.command()(monitor)
 _MISCONFIGURED = (
     EmbeddedPostgresError,
     custody.SecretMissingError,
+    custody.ForeignSignerError,
     ForeignSecretsError,
     NotMigratedError,
     MigrationChangedError,
     OriginDiffersError,
+    RestoreUnfinishedError,
+    RolledBackError,
 )
 
 
@@ -137,9 +159,9 @@ def rebuild_views(
         raise typer.BadParameter(f"views: {', '.join(view.name for view in PROJECTIONS)}")
     differ = False
     with node(Settings()) as opened, opened.as_owner() as owner:
-        _catch_up(opened)
+        bring_up_to_date(opened.ledger)
         for view in chosen:
-            with _progress(view.name, owner.last_position()) as seen:
+            with progress(view.name, owner.last_position()) as seen:
                 if not check:
                     rebuild.rebuild(owner, view, seen=seen)
                     continue
@@ -149,75 +171,6 @@ def rebuild_views(
                 word = "equal" if compared.is_equal else "DIFFERS"
                 out.print(f"{view.name}: {word} at position {compared.position}")
     sys.exit(1 if differ else 0)
-
-
-@cli.command(name="verify")
-def verify_log(
-    vkey: Annotated[str | None, typer.Option(help="The pinned public key of the log.")] = None,
-    as_json_line: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-) -> None:
-    """Recompute the whole log from stored bytes. Exit 1 and name the first bad index if anything lies."""
-    with node(Settings()) as opened:
-        _catch_up(opened)
-        key = note.Verifier.from_vkey(vkey) if vkey else transparency.log_signer(opened.ledger).verifier
-        with _progress("verify", opened.ledger.last_position()) as seen:
-            result = verify.verify(opened.conninfo, log=key, seen=seen)
-    if as_json_line:
-        finding = result.finding
-        body = {
-            "ok": finding is None,
-            "events": result.events,
-            "tree_size": result.tree_size,
-            "root": b64encode(result.root_hash).decode(),
-            "checkpoints": result.checkpoints,
-            "documents": result.documents,
-            "finding": {
-                "what": finding.what,
-                "leaf_index": finding.leaf_index,
-                "position": finding.position,
-            }
-            if finding
-            else None,
-        }
-        print(json.dumps(body))
-    else:
-        print(result.sentence)
-    sys.exit(0 if result.finding is None else 1)
-
-
-@cli.command()
-def export(
-    log: Annotated[Path, typer.Option("--log", help="Folder for checkpoint and tiles (C2SP tlog-tiles).")],
-) -> None:
-    """Write the log as files that others can verify."""
-    with node(Settings()) as opened:
-        _catch_up(opened)
-        with _progress("export", opened.ledger.last_position()) as seen:
-            size = export_log(opened.ledger, log, seen=seen)
-        vkey = transparency.log_signer(opened.ledger).verifier.vkey
-    print(f"tree size {size} in {log}\nkey {vkey}")
-
-
-@cli.command()
-def proof(
-    event_id: Annotated[UUID, typer.Argument(help="The event's id.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path(),
-) -> None:
-    """Write EVENT_ID.tlog-proof (c2sp.org/tlog-proof@v1) and EVENT_ID.leaf."""
-    with node(Settings()) as opened:
-        _catch_up(opened)
-        try:
-            proof_file, leaf = transparency.prove(opened.ledger, event_id)
-        except transparency.NotIntegratedError as error:
-            err.print((type(error).__doc__ or "").strip())
-            sys.exit(1)
-        vkey = transparency.log_signer(opened.ledger).verifier.vkey
-    out_dir.mkdir(parents=True, exist_ok=True)
-    paths = [out_dir / f"{event_id}.tlog-proof", out_dir / f"{event_id}.leaf"]
-    for path, content in zip(paths, (proof_file, leaf), strict=True):
-        path.write_bytes(content)
-        print(path)
-    print(f"key {vkey}")
 
 
 @cli.command()
@@ -231,14 +184,17 @@ def bench(
     ] = False,
     delivery: Annotated[bool, typer.Option("--delivery", help="Only what goes out to people.")] = False,
     cabinet: Annotated[bool, typer.Option("--cabinet", help="Only what patients read.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Only what auditors take.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
-    from api import bench_cabinet, bench_delivery, bench_organisations, bench_readers  # noqa: PLC0415 - as above
+    from api import bench_cabinet, bench_delivery, bench_evidence, bench_organisations, bench_readers  # noqa: PLC0415 - as above
 
     if organisations:
         figures = bench_organisations.run(quick=quick, out=out)
+    elif evidence:
+        figures = bench_evidence.run(quick=quick, out=out, events=events or ())
     elif cabinet:
         figures = bench_cabinet.run(quick=quick, out=out, rows=events[0] if events else None)
         figures["readers"] = bench_readers.run(quick=quick, out=out)
@@ -248,6 +204,7 @@ def bench(
         figures = benchmark.run(events=events or [], quick=quick, out=out, intake_only=intake)
         if not intake:
             figures["delivery"] = bench_delivery.run(quick=quick, out=out)
+            figures["evidence"] = bench_evidence.run(quick=quick, out=out)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
 
@@ -270,19 +227,6 @@ def _settings(*, host: str | None, port: int | None) -> Settings:
     if "public_url" not in settings.model_fields_set:
         chosen["public_url"] = f"http://{chosen['host']}:{chosen['port']}"
     return settings.model_copy(update=chosen)
-
-
-def _catch_up(opened: Node) -> None:
-    """Views and checkpoint up to date, if no server does it already."""
-    Follower(opened.ledger, PROJECTIONS).catch_up()
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Any]:
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 if __name__ == "__main__":

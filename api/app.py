@@ -13,7 +13,17 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from api import health_links, messages, operations, receipts, sms_receipts, submissions
+from api import (
+    bulk_data,
+    certificates,
+    health_links,
+    log_server,
+    messages,
+    operations,
+    receipts,
+    sms_receipts,
+    submissions,
+)
 from api.chat import Chat
 from api.compression import Compression
 from api.node import DATABASE_AWAY, Node
@@ -35,6 +45,7 @@ from api.portal import (
     diagnosis,
     downloads,
     entrance,
+    evidence,
     expected,
     external,
     guardians,
@@ -76,15 +87,27 @@ from api.problems import MEDIA_TYPE, ProblemError, explain, problem_document
 from api.refusals import Refusals
 from api.security_headers import SecurityHeaders
 from api.staff import appeals as staff_appeals
-from api.staff import cards, delivery, guardianships, matches, misfiled, quarantine, takeovers
+from api.staff import (
+    cards,
+    delivery,
+    destruction_acts,
+    guardianships,
+    matches,
+    misfiled,
+    quarantine,
+    takeovers,
+)
 from api.staff import consents as staff_consents
 from api.staff import consultations as staff_consultations
 from api.staff import corrections as staff_corrections
 from api.staff import doctor as staff_doctor
 from api.staff import entrance as staff_entrance
+from api.staff import erasures as staff_erasures
+from api.staff import exports as staff_exports
 from api.staff import history as staff_history
 from api.staff import identity as staff_identity
 from api.staff import obligations as staff_obligations
+from api.staff import replaying as staff_replaying
 from api.staff import shared as staff_shared
 from api.staff import submissions as staff_submissions
 from api.staff import tickets as staff_tickets
@@ -93,7 +116,17 @@ from api.unforeseen import Unforeseen
 from api.workers import working
 
 log = structlog.get_logger()
-_MACHINES = (submissions, messages, receipts, operations, sms_receipts, health_links)
+_MACHINES = (
+    submissions,
+    messages,
+    receipts,
+    operations,
+    log_server,
+    sms_receipts,
+    health_links,
+    bulk_data,
+    certificates,
+)
 _PORTAL = (
     help_pages,
     ticket,
@@ -118,6 +151,7 @@ _PORTAL = (
     comparison,
     downloads,
     my_data,
+    evidence,
     access,
     corrections,
     sending,
@@ -160,6 +194,10 @@ _STAFF = (
     staff_obligations,
     staff_consents,
     staff_history,
+    staff_replaying,
+    staff_exports,
+    staff_erasures,
+    destruction_acts,
     staff_submissions,
     staff_shared,
     staff_doctor,
@@ -167,7 +205,7 @@ _STAFF = (
     staff_tickets,
 )
 # Paths that speak JSON; everything else is a page for people.
-_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/receipts/", "/shl/")
+_MACHINE_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/receipts/", "/shl/", "/log/")
 
 
 def create_app(node: Node, *, works: bool = True) -> FastAPI:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -92,9 +93,16 @@ def asked_now(
     )
 
 
-def archive_of(asked: Asked, *, record: Callable[[Sequence[Part]], None]) -> Iterator[bytes]:
-    """The bytes of the ZIP. `record` is told of each batch before any of it leaves."""
+def archive_of(
+    asked: Asked,
+    *,
+    record: Callable[[Sequence[Part]], None],
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Iterator[bytes]:
+    """The bytes of the ZIP, with the files of `beside`. `record` is told of each batch before any of it leaves."""
     zipped = Zipped()
+    for name, content in beside.items():
+        zipped.add(name, content)
     yield from results_of(asked, zipped, record=record)
     yield zipped.end()
 
@@ -180,7 +188,7 @@ def _means(asked: Asked) -> Iterator[tuple[str, bytes]]:
             for line in (*phrase("archive.readme", locale=locale).split("|"), "")
         ).encode("utf-8-sig"),
     )
-    keys = (transparency.log_signer(ledger).verifier.vkey, signer_of(ledger).verifier.vkey)
+    keys = (transparency.log_verifier(ledger).vkey, signer_of(ledger).verifier.vkey)
     yield "keys/keys.txt", "".join(f"{key}\n" for key in keys).encode()
     signatory = signatory_of(ledger.custody.folder, name=f"Letopis {ledger.origin}")
     yield "keys/pdf-certificate.pem", signatory.certificate_pem

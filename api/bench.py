@@ -192,7 +192,9 @@ class _Bench:
         read with."""
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE grown TEMPLATE mixed STRATEGY file_copy")
-            with Ledger(self.server.url_of("grown"), custody.load(self.folder / "mixed")) as ledger:
+            with Ledger(
+                self.server.url_of("grown"), custody.load(self.folder / "mixed" / "secrets")
+            ) as ledger:
                 day = Day(ledger, seed=size)
                 calls = max(self.effort.calls // 4, 4)
                 rates = [
@@ -217,8 +219,8 @@ class _Bench:
         """A fresh log, with secrets of its own: secrets remember what was signed with them."""
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        custody.create(self.folder / name)
-        secrets = custody.load(self.folder / name)
+        custody.create(self.folder / name / "secrets")
+        secrets = custody.load(self.folder / name / "secrets")
         migrate(self.server.url_of(name), origin=ORIGIN, fingerprint=secrets.fingerprint)
         return History(self.server.url_of(name), secrets, is_mixed)
 

@@ -13,7 +13,7 @@ from threading import Event as Signal
 
 import structlog
 
-from api import appeal_reminders, consultation_notices, limits, ticket_escalation
+from api import appeal_reminders, consultation_notices, erasing, key_rotation, limits, ticket_escalation
 from api.consent_terms import end_consents
 from api.identity_expiry import expire_documents
 from api.organisation_connecting import connect_awaited
@@ -25,6 +25,7 @@ from ledger import guardianship
 from ledger.leading import leading
 from ledger.policy import end_temporary_policies
 from ledger.store import Ledger
+from projections.patient_chains import commit_due
 
 TICK_SECONDS = 60.0
 # Beside those of migrations, followers and the log.
@@ -54,7 +55,10 @@ def steps_of(settings: Settings) -> tuple[Step, ...]:
     return (
         *STEPS,
         *consultation_notices.steps_of(settings),
+        *erasing.steps_of(settings),
         partial(end_waiting, kept_for=timedelta(days=settings.waiting_days)),
+        key_rotation.step_of(settings),
+        partial(commit_due, every=timedelta(seconds=settings.chains_seconds)),
     )
 
 

@@ -25,6 +25,7 @@ from api.demo_peers import MailPeer, SmsPeer
 from api.demo_story import StepFailedError, Story, code, expect, post, submit
 from api.http_server import HttpServer
 from api.node import Node, node
+from api.serving import signing_beside
 from api.settings import Settings
 from domain.identity import OWN_SCANS, Proof
 from domain.laboratory import LaboratoryRegistered
@@ -82,6 +83,7 @@ def _open(stack: ExitStack, folder: Path, port: int, out: Console) -> Story:
     opened = stack.enter_context(node(settings))
     if was_there:
         _renew_views(opened)
+    stack.enter_context(signing_beside(settings))
     stack.enter_context(_serving(opened))
     ms = (monotonic() - started) * 1000
     out.print(
@@ -250,8 +252,8 @@ def _audit(story: Story) -> None:
     ledger = story.opened.ledger
     follower = Follower(ledger, PROJECTIONS)
     wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=10)
-    follower.sign(at_once=True)
-    result = verify.verify(story.opened.conninfo, log=transparency.log_signer(ledger).verifier)
+    follower.sign()
+    result = verify.verify(story.opened.conninfo, log=transparency.log_verifier(ledger))
     expect(result.finding is None, f"the log verifies: {result.finding}")
     story.found["verification"] = result
     with story.opened.as_owner() as owner:

@@ -18,9 +18,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from signal import SIGINT
+from types import MappingProxyType
 from typing import NoReturn, Self
 from urllib.parse import quote
 
@@ -54,8 +55,10 @@ def binaries() -> Path:
 class EmbeddedPostgres:
     """The server of one folder while a `with` lasts: the first process starts it, the last one stops it."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`settings` are for the server if it is this process that starts it."""
         self._folder = data_dir.absolute()
+        self._settings = settings
         self._log = self._folder / "server.log"
         self._socket_link = self._folder / "socket"
         self._users: int | None = None
@@ -83,6 +86,13 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         return self.url_of(DATABASE)
+
+    def is_running(self) -> bool:
+        """Whether a server of this folder lives, whoever uses it."""
+        free = self._lock("server.lock", fcntl.LOCK_EX)
+        if free is not None:
+            os.close(free)
+        return free is None
 
     def url_of(self, database: str) -> str:
         if self._socket_folder is None:
@@ -140,7 +150,9 @@ class EmbeddedPostgres:
         try:
             if not account.cluster.exists() and not create_cluster(account, server_lock, log):
                 self._fail("initdb failed")
-            start_postmaster(account, self._new_socket_folder(account), server_lock, log)
+            start_postmaster(
+                account, self._new_socket_folder(account), server_lock, log, settings=self._settings
+            )
         finally:
             os.close(log)
 

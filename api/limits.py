@@ -42,6 +42,8 @@ Act = Literal[
     "health-link",
     "archive",
     "my-data",
+    "evidence",
+    "export",
     "share",
     "consultation",
 ]
@@ -86,6 +88,10 @@ OF_ONE_SUBJECT: Final = MappingProxyType(
         # A thousand files each: nobody keeps two processors busy for hours.
         "archive": Limit(20, timedelta(hours=1)),
         "my-data": Limit(5, timedelta(hours=1)),
+        # Each makes a proof anew, and stays in the ledger.
+        "evidence": Limit(60, timedelta(hours=1)),
+        # Each may be of all that there is, and keeps a disk busy for minutes.
+        "export": Limit(30, timedelta(hours=1)),
         # Each is told to its doctor, and stays on their list.
         "share": Limit(50, timedelta(days=1)),
         # Who books, cancels and books again leaves others no time.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -11,6 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout
 
 from api import pdf_signing
+from api.backup import unburied
+from api.backup.folder import archive_settings
 from api.embedded_postgres import EmbeddedPostgres
 from api.envelope_keys import generate_key, load_key, private_jwk
 from api.migrate import migrate
@@ -38,13 +40,20 @@ class Node:
         return Ledger(self.conninfo, self.ledger.custody, role=owner_of(self.conninfo))
 
 
+class RestoreUnfinishedError(Exception):
+    """A restore was begun here that waits for WAL: `letopis restore --go-on`, or begin one anew with --replace."""
+
+
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
     """The owner's conninfo of the database: the given one, or the embedded server's."""
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with EmbeddedPostgres(settings.home / "postgres") as server:
+    if (settings.home / "postgres" / "cluster" / "standby.signal").exists():
+        raise RestoreUnfinishedError
+    archive = archive_settings(settings.backup_folder) if settings.backup_folder else {}
+    with EmbeddedPostgres(settings.home / "postgres", archive) as server:
         yield server.url
 
 
@@ -58,6 +67,8 @@ def node(settings: Settings) -> Iterator[Node]:
             pdf_signing.install(held.folder, settings.pdf_signing)
         migrate(conninfo, origin=settings.origin, fingerprint=held.fingerprint)
         ledger = stack.enter_context(Ledger(conninfo, held))
+        if settings.database_url is None:
+            unburied.end(settings.home / "postgres", ledger)
         yield Node(settings, conninfo, ledger, _intake_key(held.folder))
 
 
@@ -70,8 +81,12 @@ def owner_of(conninfo: str) -> str:
 def secrets_of(settings: Settings) -> custody.Custody:
     """The secrets under `home`, made if there are none at all. That they belong to the database, the
     ledger checks when it is opened."""
-    custody.create(settings.home / "secrets")
-    return custody.load(settings.home / "secrets")
+    folder = settings.home / "secrets"
+    if settings.signer == "external":
+        custody.create_apart(folder)
+        return replace(custody.load(folder), signer=None)
+    custody.create(folder, settings.signer_folder)
+    return custody.load(folder, settings.signer_folder)
 
 
 def _intake_key(secrets: Path) -> OKPKey:

@@ -1,18 +1,19 @@
-"""What operators and machines ask: is it alive, is it ready, how does it go, what does the log say."""
+"""What operators and machines ask: is it alive, is it ready, how does it go."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from api.certificate_gauges import certificate_gauges
 from api.delivery_gauges import delivery_gauges
+from api.log_alarms import health_of, log_gauges
 from api.metrics import exposition, gauge
 from api.node import Node
-from api.problems import ProblemError
 from projections import PROJECTIONS, corrections_overview, intake, obligations, tickets, transparency
 from projections.follow import parked, position_of
+from projections.patient_chains import uncommitted
 
 router = APIRouter(tags=["operations"])
 
@@ -24,13 +25,15 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="The database answers and the views follow")
 def readyz(request: Request) -> Response:
-    """200 when the views are near the ledger's end and nothing is parked; 503 names what is not so."""
+    """200 when the views are near the ledger's end, nothing is parked, and the log is signed and published; 503 names
+    what is not so."""
     node: Node = request.app.state.node
     last = node.ledger.last_position()
     behind = {view.name: last - position_of(node.ledger, view.name) for view in PROJECTIONS}
     aside = parked(node.ledger, PROJECTIONS)
-    ready = max(behind.values()) < 10_000 and not aside
-    body = {"status": "ready" if ready else "degraded", "behind": behind, "parked": aside}
+    alarms = health_of(node.ledger, now=datetime.now(UTC)).alarms
+    ready = max(behind.values()) < 10_000 and not aside and not alarms
+    body = {"status": "ready" if ready else "degraded", "behind": behind, "parked": aside, "log": alarms}
     return JSONResponse(body, 200 if ready else 503)
 
 
@@ -53,6 +56,11 @@ def metrics(request: Request) -> Response:
         gauge("letopis_position", "Last position of the ledger", [((), ledger.last_position())]),
         gauge("letopis_view_position", "Position that a view has reached", reached, ("projection",)),
         gauge("letopis_parked_events", alarm, waiting, ("projection",)),
+        gauge(
+            "letopis_chain_events_uncommitted",
+            "Events of patients' chains that no commitment covers yet: for some minutes at most",
+            [((), uncommitted(ledger))],
+        ),
         gauge("letopis_tree_size", "Size of the last signed checkpoint", [((), size)]),
         gauge("letopis_quarantined", "Submissions in quarantine", quarantined, ("laboratory", "code")),
         gauge(
@@ -69,25 +77,8 @@ def metrics(request: Request) -> Response:
         gauge("letopis_obligations_overdue", "What the law asked for by a day that is over", [((), overdue)]),
         gauge("letopis_tickets_open", "Requests for help that wait for an answer", aged, ("age",)),
         gauge("letopis_tickets_escalated", "Requests without an answer in time", [((), escalated)]),
+        *certificate_gauges(ledger, now=now),
         *delivery_gauges(request.app.state.node, now=now),
+        *log_gauges(ledger, now=now),
     )
     return Response(exposition(gauges), media_type=CONTENT_TYPE_LATEST)
-
-
-@router.get("/v1/log/checkpoint", summary="The latest signed checkpoint")
-def checkpoint(request: Request) -> Response:
-    """A C2SP signed note: origin, tree size, root."""
-    node: Node = request.app.state.node
-    signed = transparency.latest(node.ledger)
-    if signed is None:
-        raise ProblemError("not-found")
-    return Response(
-        signed.note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
-    )
-
-
-@router.get("/v1/log/key", summary="The log's public key")
-def log_key(request: Request) -> dict[str, Any]:
-    """The vkey (C2SP signed-note) to pin."""
-    node: Node = request.app.state.node
-    return {"origin": node.ledger.origin, "vkey": transparency.log_signer(node.ledger).verifier.vkey}

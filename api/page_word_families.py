@@ -5,8 +5,12 @@ from api.appeal_words import APPEAL_FAMILIES
 from api.consultation_words import CONSULTATION_FAMILIES
 from api.correction_words import CORRECTION_FAMILIES
 from api.delivery_words import DELIVERY_FAMILIES
+from api.destruction_words import DESTRUCTION_FAMILIES
 from api.diagnosis_words import DIAGNOSIS_FAMILIES
 from api.document_words import DOCUMENT_FAMILIES
+from api.erasure_words import ERASURE_FAMILIES
+from api.evidence_words import EVIDENCE_FAMILIES
+from api.export_words import EXPORT_FAMILIES
 from api.list_words import LIST_FAMILIES
 from api.mail_words import MAIL_FAMILIES
 from api.push_words import PUSH_FAMILIES
@@ -23,8 +27,12 @@ SECTION_FAMILIES: dict[str, tuple[str, ...]] = {
     **CONSULTATION_FAMILIES,
     **CORRECTION_FAMILIES,
     **DELIVERY_FAMILIES,
+    **DESTRUCTION_FAMILIES,
     **DIAGNOSIS_FAMILIES,
     **DOCUMENT_FAMILIES,
+    **ERASURE_FAMILIES,
+    **EVIDENCE_FAMILIES,
+    **EXPORT_FAMILIES,
     **LIST_FAMILIES,
     **MAIL_FAMILIES,
     **PUSH_FAMILIES,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from api.postgres_account import Account
@@ -61,15 +62,17 @@ def create_cluster(account: Account, server_lock: int, log: int) -> bool:
     return True
 
 
-def start_postmaster(account: Account, socket_folder: Path, server_lock: int, log: int) -> None:
+def start_postmaster(
+    account: Account, socket_folder: Path, server_lock: int, log: int, *, settings: Mapping[str, str]
+) -> None:
     environment = {}
     stale_pid = recorded_pid(account.cluster)
     if stale_pid and postmaster(account.cluster) is None:
         # After a crash another program may have got the old pid, and PostgreSQL would refuse to start. Naming
         # the pid as its own ancestor (as pg_ctl does) makes it go on to its check of shared memory.
         environment["PG_GRANDPARENT_PID"] = str(stale_pid)
-    settings = SETTINGS | {"unix_socket_directories": str(socket_folder)}
-    options = [f"--{name}={value}" for name, value in settings.items()]
+    chosen = {**settings, **SETTINGS, "unix_socket_directories": str(socket_folder)}
+    options = [f"--{name}={value}" for name, value in chosen.items()]
     command = account.command("postgres", "-D", str(account.cluster), *options)
     # `&` gives the server to init: it outlives us, and leaves no zombie that would look alive.
     account.run(["/bin/sh", "-c", '"$@" &', "sh", *command], environment, server_lock, log)

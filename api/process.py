@@ -2,8 +2,14 @@
 
 import gc
 import logging
+import multiprocessing
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from threading import Thread
 
 import structlog
 
@@ -31,3 +37,19 @@ def hush() -> None:
     of a browser is its secret."""
     for talkative in ("mail.log", "httpx2", "httpcore2"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+@contextmanager
+def child() -> Iterator[None]:
+    """Ended by the supervisor, or with it; a terminal's Ctrl-C is the supervisor's alone to hear."""
+    prepare()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=follow, name="parent", daemon=True).start()
+    yield

@@ -94,7 +94,7 @@ def receipt_of(
         lines=tuple(_line(number, one) for number, one in enumerate(receipt.entries, 1)),
         leaf_hash=note.encode_base64(merkle.leaf_hash(entry.leaf)),
         hashes=tuple(map(note.encode_base64, entry.hashes)),
-        vkeys=(transparency.log_signer(ledger).verifier.vkey, signer_of(ledger).verifier.vkey),
+        vkeys=(transparency.log_verifier(ledger).vkey, signer_of(ledger).verifier.vkey),
     )
 
 

@@ -1,19 +1,19 @@
-"""`letopis serve`: one process that does everything, or several behind one address.
+"""`letopis serve`: one process that does everything but signing, or several behind one address.
 
 Several: a supervisor that touches no data, one process for the workers (views, notices, MLLP), and the ones
-that answer requests. Each has its own hold on the database, where the order of the ledger is made. A process
-that dies is started again; when the supervisor dies, however that happens, the others end too.
+that answer requests. Each has its own hold on the database, where the order of the ledger is made. The log is signed
+by a process of its own in both forms, unless the operator runs it elsewhere. A process that dies is started again;
+when the supervisor dies, however that happens, the others end too.
 """
 
 import multiprocessing
 import os
-import signal
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from threading import Event as Signal
@@ -22,16 +22,21 @@ from threading import Thread
 import structlog
 import uvicorn
 
+from api import signing
 from api.app import create_app
+from api.backup.wholeness import require_whole
 from api.http_server import HttpServer
 from api.metrics import SHARED_FOLDER
 from api.migrate import migrate
 from api.node import database, node, secrets_of
-from api.process import prepare
+from api.process import child
 from api.settings import Settings
 from api.workers import working
+from ledger.store import Ledger
 
 RESTART_SECONDS = 1.0
+# How soon whoever keeps processes alive in a thread hears that it is to stop.
+STOP_SECONDS = 0.2
 PATIENCE_SECONDS = 20.0
 GRACE_SECONDS = 5
 # What uvicorn itself says when it can't start.
@@ -42,8 +47,10 @@ log = structlog.get_logger()
 
 
 def serve_alone(settings: Settings, *, ready: Callable[[], None]) -> None:
-    """Requests and workers in this process."""
-    with node(settings) as opened:
+    """Requests and workers in this process; the signer in one beside it."""
+    with node(settings) as opened, ExitStack() as stack:
+        require_whole(opened.ledger, settings.signer_folder)
+        stack.enter_context(signing_beside(settings))
         ready()
         server = HttpServer(
             create_app(opened),
@@ -57,6 +64,25 @@ def serve_alone(settings: Settings, *, ready: Callable[[], None]) -> None:
             sys.exit(NOT_STARTED)
 
 
+@contextmanager
+def signing_beside(settings: Settings) -> Iterator[None]:
+    """A signer's process, kept alive while a `with` lasts; none if the operator runs it elsewhere."""
+    stop = Signal()
+    keeper = Thread(target=_supervise, args=(_signer(settings), stop), name="supervisor", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join(timeout=PATIENCE_SECONDS)
+
+
+def _signer(settings: Settings) -> list[Callable[[], BaseProcess]]:
+    if settings.signer == "external":
+        return []
+    return [lambda: _PROCESSES.Process(target=signing.run_beside, args=(settings,), name="signer")]
+
+
 def serve_together(settings: Settings, processes: int, *, ready: Callable[[], None]) -> None:
     """Requests in this many processes, workers in one more, until this one is told to stop."""
     with (
@@ -64,15 +90,17 @@ def serve_together(settings: Settings, processes: int, *, ready: Callable[[], No
         _reserved(settings),
         tempfile.TemporaryDirectory(prefix="letopis-metrics-") as folder,
     ):
-        migrate(conninfo, origin=settings.origin, fingerprint=secrets_of(settings).fingerprint)
+        held = secrets_of(settings)
+        migrate(conninfo, origin=settings.origin, fingerprint=held.fingerprint)
+        with Ledger(conninfo, held) as ledger:
+            require_whole(ledger, settings.signer_folder)
         os.environ[SHARED_FOLDER] = folder
         ready()
-        tasks: list[Callable[[], BaseProcess]] = [
-            lambda: _PROCESSES.Process(target=_work, args=(settings,), name="workers")
-        ]
+        tasks = _signer(settings)
+        tasks += [lambda: _PROCESSES.Process(target=_work, args=(settings,), name="workers")]
         tasks += [lambda: _PROCESSES.Process(target=_answer, args=(settings,), name="requests")] * processes
         with suppress(KeyboardInterrupt):
-            _supervise(tasks)
+            _supervise(tasks, Signal())
 
 
 @contextmanager
@@ -99,8 +127,9 @@ def _bound(settings: Settings) -> socket.socket:
     return bound
 
 
-def _supervise(tasks: list[Callable[[], BaseProcess]]) -> None:
-    """Keep a process alive for each task. Ends by an exception only: SIGTERM and Ctrl-C raise one."""
+def _supervise(tasks: list[Callable[[], BaseProcess]], stop: Signal) -> None:
+    """Keep a process alive for each task, until told to stop: in the main thread by an exception, which SIGTERM and
+    Ctrl-C raise."""
     running: dict[int, tuple[BaseProcess, Callable[[], BaseProcess]]] = {}
 
     def start(task: Callable[[], BaseProcess]) -> None:
@@ -111,14 +140,14 @@ def _supervise(tasks: list[Callable[[], BaseProcess]]) -> None:
     try:
         for task in tasks:
             start(task)
-        while True:
-            for sentinel in wait(list(running)):
+        while not stop.is_set():
+            for sentinel in wait(list(running), timeout=STOP_SECONDS):
                 assert isinstance(sentinel, int)
                 process, task = running.pop(sentinel)
                 process.join()
                 log.error("serve.process-ended", process=process.name, exit_code=process.exitcode)
-                time.sleep(RESTART_SECONDS)
-                start(task)
+                if not stop.wait(RESTART_SECONDS):
+                    start(task)
     finally:
         _end([process for process, _ in running.values()])
 
@@ -137,27 +166,11 @@ def _end(processes: list[BaseProcess]) -> None:
 
 
 def _work(settings: Settings) -> None:
-    with _child(), node(settings) as opened, working(opened):
+    with child(), node(settings) as opened, working(opened):
         Signal().wait()  # SIGTERM ends it by an exception
 
 
 def _answer(settings: Settings) -> None:
-    with _child(), node(settings) as opened, _bound(settings) as listening:
+    with child(), node(settings) as opened, _bound(settings) as listening:
         app = create_app(opened, works=False)
         HttpServer(app, timeout_graceful_shutdown=GRACE_SECONDS).run(sockets=[listening])
-
-
-@contextmanager
-def _child() -> Iterator[None]:
-    """Ended by the supervisor, or with it; a terminal's Ctrl-C is the supervisor's alone to hear."""
-    prepare()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=follow, name="parent", daemon=True).start()
-    yield

@@ -27,14 +27,34 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: Path.home() / ".letopis")
     # Any PostgreSQL >= 15. Without it the embedded server is started in `home`.
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    # Where backups lie, and the archive of WAL: best on another disk. Without it nothing is archived.
+    backup_folder: Path | None = None
+    # For how long older copies of the database may still open what was erased: then the keys that wrap all data keys
+    # are changed and the old ones destroyed.
+    epoch_days: int = Field(default=1, ge=1)
     # The name of this log, in every leaf and checkpoint (C2SP: a schema-less URL). Never changes.
     origin: str = "letopis.example/ledger"
+
+    # Who signs the log: a process that `letopis serve` starts beside the others, or one that is run elsewhere
+    # (`letopis signer`), best under another user. Its folder holds the keys of the log and its memory of what it
+    # signed last; no other process reads it. By default `signer` in `home`.
+    signer: Literal["child", "external"] = "child"
+    signer_home: Path | None = None
+    # Witnesses that cosign the log, and how many must (C2SP tlog-policy). Without it there are none.
+    witness_policy: FilePath | None = None
+    # How often, at most, all patients' chains are committed to in the log, if one has changed: what came since is in no
+    # completeness proof yet.
+    chains_seconds: int = Field(default=60, ge=1)
+    # A folder that is kept like the published log (C2SP tlog-tiles), for a web server or a mirror to take.
+    log_folder: Path | None = None
 
     host: str = "127.0.0.1"
     port: int = 8080
     # The address that people and laboratories use; it is also the audience of envelopes.
     public_url: str = "http://127.0.0.1:8080"
     time_zone: str = "Europe/Moscow"
+    # When the history is replayed each night (HH:MM by that clock) and certified; empty: only by `letopis certify`.
+    certify_at: str = Field(default="03:00", pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")
     # Who processes personal data, as consents and their receipts name it (152-ФЗ, art. 9(4)).
     operator_name: str = "Оператор системы «Летопись»"
     operator_address: str = ""
@@ -44,6 +64,9 @@ class Settings(BaseSettings):
     submission_limit_bytes: int = 8_000_000
     # How long a report may wait for its patient, linkage or consent; then its data key is destroyed.
     waiting_days: int = Field(default=365, ge=1)
+    # For an operator who keeps medical records by law: who has reports is not erased before so many years. None: the
+    # operator is no medical organisation, and only passes on what laboratories keep.
+    medical_records_years: int | None = Field(default=None, ge=1, le=100)
 
     # The addresses of the proxies that end TLS, with commas between them. Their Client-Cert (RFC 9440) and
     # X-Forwarded-For are believed, nobody else's; they must take both out of what strangers send.
@@ -208,6 +231,10 @@ class Settings(BaseSettings):
         if len(chosen) > 1:
             raise ValueError(f"SMS go one way only: keep one of {', '.join(chosen)} and unset the rest")
         return self
+
+    @property
+    def signer_folder(self) -> Path:
+        return self.signer_home or self.home / "signer"
 
     @property
     def operator(self) -> str:

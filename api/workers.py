@@ -7,9 +7,11 @@ from threading import Thread
 
 from api import bounces
 from api.bounce_address import Place
+from api.certifying import NightlyReplay
 from api.clockwork import Clockwork, steps_of
 from api.corrections import CorrectionsTracked
 from api.hl7_intake import hl7_listener
+from api.log_mirror import LogMirror
 from api.node import Node
 from api.portal.sign_in import Door
 from api.refusals import Refusals
@@ -44,7 +46,8 @@ def _workers(node: Node, stop: Signal) -> list[Thread]:
     matching = ReportsMatching(node.ledger)
     guardians = GuardiansTold(node.ledger)
     corrections = CorrectionsTracked(node.ledger)
-    clockwork = Clockwork(node.ledger, steps_of(node.settings))
+    steps = (*steps_of(node.settings), NightlyReplay(node.settings).begin)
+    clockwork = Clockwork(node.ledger, steps)
     workers = [
         Thread(target=follower.run, args=(stop,), name="follower", daemon=True),
         Thread(target=matching.run, args=(stop,), name="matching", daemon=True),
@@ -62,6 +65,9 @@ def _workers(node: Node, stop: Signal) -> list[Thread]:
     if settings.mllp_port is not None:
         address = (settings.mllp_host, settings.mllp_port)
         workers.append(Thread(target=_listen, args=(node, *address, stop), name="mllp", daemon=True))
+    if settings.log_folder is not None:
+        mirror = LogMirror(node.ledger, settings.log_folder)
+        workers.append(Thread(target=mirror.run, args=(stop,), name="log-mirror", daemon=True))
     place = Place.of(settings)
     if place is not None and settings.bounce_port is not None:
         came_back = (node, place, settings.bounce_port, stop)

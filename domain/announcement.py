@@ -11,6 +11,7 @@ from domain.channel import Channel
 from domain.guardian_sight import Sight, sight_of
 from domain.guardianship import Guardianship
 from domain.identity import SuspensionReason
+from domain.legal_age import AGE_OF_OWN_DECISION
 from domain.permission import Basis, Grounds
 from domain.receiving import DocumentFormat
 from domain.report_content import ObservationStatus, ReportContent, ReportStatus
@@ -130,6 +131,7 @@ def representation_barrier(
     *,
     study_types: frozenset[StudyType] | None,
     on_date: date,
+    age_of_own_decision: int = AGE_OF_OWN_DECISION,
 ) -> str | None:
     """Why a person is told nothing as a ward's guardian on this day: misuse of their own cabinet is suspected, they
     represent the ward no more, or this report is not for them to see."""
@@ -139,7 +141,8 @@ def representation_barrier(
     if guardianship is None:
         return GUARDIANSHIP_OVER
     profile = ward.patient.profile if ward.patient else None
-    sight = sight_of(guardianship, profile.birth_date if profile else None, on_date)
+    born = profile.birth_date if profile else None
+    sight = sight_of(guardianship, born, on_date, age_of_own_decision=age_of_own_decision)
     return sight_barrier(sight, study_types)
 
 

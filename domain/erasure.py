@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from domain.values import PatientId
+from domain.values import PatientId, Purpose
 
 # Events: what happened.
 
@@ -107,10 +107,14 @@ class ErasureCompleted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestructionActDrawn:
     """The act of destruction and the extract of the journal (order 179 of Roskomnadzor) were drawn up; digests (SHA-256,
-    hex) of their bytes as JSON. They are kept until the end of `keep_until`."""
+    hex) of their bytes as JSON. They are kept until the end of `keep_until`. The operator as it was named then, and for
+    which purposes the destroyed data was kept: with these the same bytes can be drawn again at any time."""
 
     patient_id: PatientId
     number: str
+    operator_name: str
+    operator_address: str
+    purposes: tuple[Purpose, ...]
     act_sha256: str
     extract_sha256: str
     keep_until: date
@@ -169,6 +173,8 @@ def evolve(erasure: Erasure | None, event: ErasureEvent) -> Erasure:
 
 # Decisions: the rules.
 
+_BY_CONSENT = (ErasureGround.WITHDRAWAL, ErasureGround.CONSENT_EXPIRED)
+
 
 class ErasureNotOrderedError(Exception):
     """Nothing is to be destroyed of this patient: order the erasure first."""
@@ -178,8 +184,16 @@ class ErasureHeldError(Exception):
     """A lawful reason holds the data: release the hold, or wait for its end."""
 
 
+class AlreadyOrderedError(Exception):
+    """The erasure is ordered already, for another day or on another ground, and that order stands."""
+
+
 class AlreadyErasedError(Exception):
     """The patient's data was destroyed already."""
+
+
+class ErasureNotCompletedError(Exception):
+    """Older copies of the database still open what was erased: the act is drawn once they do not."""
 
 
 class HoldNotFoundError(Exception):
@@ -195,9 +209,11 @@ def order(
     obligation_id: UUID | None = None,
     reference: str | None = None,
 ) -> tuple[ErasureOrdered, ...]:
-    """Nothing, if it is ordered already on the same ground."""
+    """Nothing, if it is ordered already on the same ground, or by somebody other than the patient: what an authority
+    ordered is not made later by a withdrawal."""
     _require_not_erased(erasure)
-    if erasure is not None and erasure.ordered is not None and erasure.ordered.ground is ground:
+    known = erasure.ordered if erasure is not None else None
+    if known is not None and (known.ground is ground or known.ground not in _BY_CONSENT):
         return ()
     ordered = ErasureOrdered(
         patient_id=patient_id, ground=ground, due=due, obligation_id=obligation_id, reference=reference
@@ -209,7 +225,7 @@ def call_off(erasure: Erasure | None, *, patient_id: PatientId) -> tuple[Erasure
     """The consent was given anew. What an authority ordered, or was destroyed, is not called off by a patient."""
     if erasure is None or erasure.ordered is None or erasure.erased is not None:
         return ()
-    is_by_consent = erasure.ordered.ground in (ErasureGround.WITHDRAWAL, ErasureGround.CONSENT_EXPIRED)
+    is_by_consent = erasure.ordered.ground in _BY_CONSENT
     return (ErasureCalledOff(patient_id=patient_id),) if is_by_consent else ()
 
 
@@ -260,18 +276,13 @@ def complete(erasure: Erasure | None, *, destroyed_epochs: frozenset[int]) -> tu
     return (ErasureCompleted(patient_id=erased.patient_id, epochs=erased.epochs),)
 
 
-def draw_act(
-    erasure: Erasure | None, *, number: str, act_sha256: str, extract_sha256: str, keep_until: date
-) -> DestructionActDrawn:
+def draw_act(erasure: Erasure | None, *, drawn: DestructionActDrawn) -> tuple[DestructionActDrawn, ...]:
+    """Of what was destroyed everywhere; once."""
     if erasure is None or erasure.erased is None:
         raise ErasureNotOrderedError
-    return DestructionActDrawn(
-        patient_id=erasure.erased.patient_id,
-        number=number,
-        act_sha256=act_sha256,
-        extract_sha256=extract_sha256,
-        keep_until=keep_until,
-    )
+    if not erasure.is_completed:
+        raise ErasureNotCompletedError
+    return () if erasure.acts else (drawn,)
 
 
 def _require_not_erased(erasure: Erasure | None) -> None:

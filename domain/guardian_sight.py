@@ -28,7 +28,13 @@ class Sight:
 NOTHING = Sight()
 
 
-def sight_of(guardianship: Guardianship, ward_birth_date: str | None, on_date: date) -> Sight:
+def sight_of(
+    guardianship: Guardianship,
+    ward_birth_date: str | None,
+    on_date: date,
+    *,
+    age_of_own_decision: int = AGE_OF_OWN_DECISION,
+) -> Sight:
     """What the guardian may see on this day.
 
     - Not confirmed, or ended: nothing, at once.
@@ -38,7 +44,8 @@ def sight_of(guardianship: Guardianship, ward_birth_date: str | None, on_date: d
       the representative's until 16, the age that art. 54(2) sets for drug dependence.
     - From 18 (ГК РФ art. 21): nothing, whether or not the end is recorded yet.
 
-    From all of it goes what an operator has closed, on the word of a document that says so."""
+    From all of it goes what an operator has closed, on the word of a document that says so.
+    `age_of_own_decision` is the law's 15; who tries another rule says another."""
     ward = guardianship.ward
     if guardianship.status is not GuardianshipStatus.CONFIRMED or ward is None or ward_birth_date is None:
         return NOTHING
@@ -48,7 +55,7 @@ def sight_of(guardianship: Guardianship, ward_birth_date: str | None, on_date: d
     if ward.capacity is WardCapacity.LIMITED:
         return Sight(sections=permitted - closed)
     fifteen, sixteen, eighteen = (
-        birthday(born, age) for age in (AGE_OF_OWN_DECISION, AGE_OF_OWN_DECISION_ON_DRUGS, AGE_OF_MAJORITY)
+        birthday(born, age) for age in (age_of_own_decision, AGE_OF_OWN_DECISION_ON_DRUGS, AGE_OF_MAJORITY)
     )
     if on_date < fifteen:
         return Sight(sections=ALL_SECTIONS - closed, until=fifteen, may_act=True)

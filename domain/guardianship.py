@@ -63,6 +63,8 @@ class GuardianshipEnd(StrEnum):
     REVOKED_BY_OPERATOR = "revoked-by-operator"
     GIVEN_UP = "given-up"
     OWN_ACCOUNT = "own-account"
+    # The data of one of the two was destroyed.
+    PATIENT_ERASED = "patient-erased"
 
 
 class SectionKeeper(StrEnum):

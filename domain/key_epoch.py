@@ -61,7 +61,8 @@ def evolve(epochs: KeyEpochs | None, event: KeyEpochEvent) -> KeyEpochs:
 
 
 class EpochInUseError(Exception):
-    """Data keys may still be wrapped by this epoch: rewrap them first."""
+    """Data keys may still be wrapped by this epoch, or there is none of this number: see `letopis keys epochs`; `rotate`
+    wraps them anew."""
 
 
 def begin(epochs: KeyEpochs | None) -> KeyEpochBegun:

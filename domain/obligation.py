@@ -38,6 +38,7 @@ class Proof(StrEnum):
     CONSENT_WITHDRAWN = "consent-withdrawn"
     LETTER = "letter"
     ELECTRONIC_MESSAGE = "electronic-message"
+    DATA_DESTROYED = "data-destroyed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,12 @@ _BY_ITSELF = {
     ConsentKind.RESULTS_BY_EMAIL: (Duty.STOP_SENDING,),
 }
 
+# What is not met by the withdrawal itself: by which act it is.
+_MET_BY = {
+    Duty.TELL_ORGANISATION: (Proof.LETTER, Proof.ELECTRONIC_MESSAGE),
+    Duty.DESTROY_DATA: (Proof.DATA_DESTROYED,),
+}
+
 
 def duties_of(kind: ConsentKind) -> tuple[Duty, ...]:
     """What the withdrawal of a consent obliges to."""
@@ -188,12 +195,10 @@ def extend(obligation: Obligation) -> ObligationExtended:
 
 
 def meet(obligation: Obligation, *, proof: Proof) -> ObligationMet:
-    """Only an act that does it: an organisation is told by a message to it. Destroying data is an act of its
-    own, and not to be said here."""
+    """Only an act that does it: an organisation is told by a message to it, data is destroyed by an erasure."""
     if not obligation.is_open:
         raise ObligationClosedError
-    is_message = proof in (Proof.LETTER, Proof.ELECTRONIC_MESSAGE)
-    if obligation.duty is not Duty.TELL_ORGANISATION or not is_message:
+    if proof not in _MET_BY.get(obligation.duty, ()):
         raise ProofNotFittingError
     return ObligationMet(proof=proof)
 

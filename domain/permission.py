@@ -3,6 +3,7 @@
 All that it looks at is given, the time too: who decides again from the same grounds decides the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -105,36 +106,45 @@ def barrier(
 ) -> str | None:
     """What keeps a report of these types from its patient; None if nothing does. What the patient can mend
     first is named first."""
+    return next(barriers(grounds, organisation_id=organisation_id, study_types=study_types), None)
+
+
+def barriers(
+    grounds: Grounds, *, organisation_id: OrganisationId, study_types: frozenset[StudyType]
+) -> Iterator[str]:
+    """Everything that keeps a report from its patient, in the order in which it counts."""
     if grounds.linkage is None or not grounds.linkage.linked:
-        return ORGANISATION_NOT_LINKED
+        yield ORGANISATION_NOT_LINKED
     if grounds.personal_data is None or not grounds.personal_data.holds_at(grounds.at):
-        return CONSENT_EXPIRED if _is_over(grounds.personal_data, grounds.at) else CONSENT_MISSING
+        yield CONSENT_EXPIRED if _is_over(grounds.personal_data, grounds.at) else CONSENT_MISSING
     if grounds.transfer is None or not grounds.transfer.holds_at(grounds.at):
         is_over = _is_over(grounds.transfer, grounds.at)
-        return TRANSFER_CONSENT_EXPIRED if is_over else TRANSFER_CONSENT_MISSING
-    if not grounds.transfer.covers(organisation_id, study_types):
-        return OUT_OF_CONSENT_SCOPE
+        yield TRANSFER_CONSENT_EXPIRED if is_over else TRANSFER_CONSENT_MISSING
+    elif not grounds.transfer.covers(organisation_id, study_types):
+        yield OUT_OF_CONSENT_SCOPE
     if not _is_identified(grounds):
         is_suspended = grounds.identity is not None and grounds.identity.suspended is not None
-        return SERVICE_SUSPENDED if is_suspended else IDENTITY_UNCONFIRMED
+        yield SERVICE_SUSPENDED if is_suspended else IDENTITY_UNCONFIRMED
     if grounds.patient is None or grounds.patient.policy is None:
-        return POLICY_UNLINKED
+        yield POLICY_UNLINKED
     if grounds.receiving is not None and not grounds.receiving.wants(organisation_id, study_types):
-        return NOT_WANTED
-    return None
+        yield NOT_WANTED
 
 
 def notice_barrier(grounds: Grounds, *, channel: Channel) -> str | None:
     """Why nothing is sent by the channel; None if the patient permits it and can be reached. An address is personal
     data too, so both consents must hold."""
-    lacking = notices_consent_barrier(grounds)
-    if lacking is not None:
-        return lacking
+    return next(notice_barriers(grounds, channel=channel), None)
+
+
+def notice_barriers(grounds: Grounds, *, channel: Channel) -> Iterator[str]:
+    """Everything for which nothing is sent by the channel, in the order in which it counts."""
+    yield from notices_consent_barriers(grounds)
     if not (grounds.receiving or EVERYTHING_WANTED).notices(channel):
-        return NOT_WANTED
+        yield NOT_WANTED
     if not names_channel(grounds.notices, channel):
-        return CONSENT_OUTDATED
-    return address_barrier(grounds, channel)
+        yield CONSENT_OUTDATED
+    yield from address_barriers(grounds, channel)
 
 
 def names_channel(notices: Consent | None, channel: Channel) -> bool:
@@ -146,28 +156,43 @@ def names_channel(notices: Consent | None, channel: Channel) -> bool:
 
 def notices_consent_barrier(grounds: Grounds) -> str | None:
     """Why a patient may be told nothing by any channel, and nobody of them; None if both consents hold."""
+    return next(notices_consent_barriers(grounds), None)
+
+
+def notices_consent_barriers(grounds: Grounds) -> Iterator[str]:
+    """As `notices_consent_barrier`, of each of the consents."""
     for consent in (grounds.notices, grounds.personal_data):
         if consent is None:
-            return CONSENT_MISSING
-        if not consent.holds_at(grounds.at):
-            return CONSENT_EXPIRED if _is_over(consent, grounds.at) else CONSENT_WITHDRAWN
-    return None
+            yield CONSENT_MISSING
+        elif not consent.holds_at(grounds.at):
+            yield CONSENT_EXPIRED if _is_over(consent, grounds.at) else CONSENT_WITHDRAWN
 
 
 def address_barrier(grounds: Grounds, channel: Channel) -> str | None:
     """Why the patient can't be reached: no address, one that nobody has confirmed, or one where nothing arrives."""
+    return next(address_barriers(grounds, channel), None)
+
+
+def address_barriers(grounds: Grounds, channel: Channel) -> Iterator[str]:
+    """As `address_barrier`, everything that there is."""
     known = grounds.patient
-    if channel is Channel.PUSH:
-        return None if grounds.pushes is not None and grounds.pushes.subscriptions else PUSH_MISSING
     is_unreachable = known is not None and channel in known.unreachable
-    if channel is Channel.SMS:
-        is_confirmed = known is not None and known.phone is not None and known.phone_confirmed
-        return PHONE_UNREACHABLE if is_unreachable else None if is_confirmed else PHONE_UNCONFIRMED
-    if known is None or known.email is None:
-        return EMAIL_MISSING
-    if not known.is_email_confirmed:
-        return EMAIL_UNCONFIRMED
-    return EMAIL_UNREACHABLE if is_unreachable else None
+    if channel is Channel.PUSH:
+        if grounds.pushes is None or not grounds.pushes.subscriptions:
+            yield PUSH_MISSING
+    elif channel is Channel.SMS:
+        # A number where nothing arrives need not be confirmed first.
+        if is_unreachable:
+            yield PHONE_UNREACHABLE
+        if known is None or known.phone is None or not known.phone_confirmed:
+            yield PHONE_UNCONFIRMED
+    elif known is None or known.email is None:
+        yield EMAIL_MISSING
+    else:
+        if not known.is_email_confirmed:
+            yield EMAIL_UNCONFIRMED
+        if is_unreachable:
+            yield EMAIL_UNREACHABLE
 
 
 def document_barrier(grounds: Grounds) -> str | None:

@@ -92,14 +92,16 @@ class ReportRekeyed:
 
 
 class DestructionReason(StrEnum):
-    """Why a report that waited is destroyed."""
+    """Why a report is destroyed: it waited too long, or its patient was erased."""
 
     RETENTION_ENDED = "retention-ended"
+    PATIENT_ERASED = "patient-erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDestroyed:
-    """Nobody came for the report in time: its data key is destroyed, and with it all that it says."""
+    """Nobody came for the report in time, or its patient is erased: its data key is destroyed, and with it all that
+    it says."""
 
     reason: DestructionReason
 

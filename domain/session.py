@@ -22,7 +22,7 @@ class SessionOpened:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionClosed:
     """The session ended: `reason` is signed-out, expired, replaced, ended-elsewhere (the patient ended it from
-    another one) or factors-changed."""
+    another one), factors-changed or patient-erased."""
 
     reason: str
 

@@ -88,7 +88,7 @@ class StudyRequestFulfilled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRequestCancelled:
-    """Nothing is waited for any more; `reason` is `patient` or `organisation`: who wanted it so."""
+    """Nothing is waited for any more; `reason` is `patient` or `organisation`, who wanted it so, or `patient-erased`."""
 
     reason: str
 

@@ -16,8 +16,10 @@ from eventsourcing.persistence import StoredEvent
 from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8
 
+from domain.submission import SubmissionReceived
 from ledger.arrays import BIGINTS, BYTES, INTEGERS, TEXTS, UUIDS, Column, Element, column
 from ledger.keys import NewKey
+from ledger.wiping import Wipe, is_overtaken, wipe_out
 
 # A caller's events go in one statement up to this many; more are copied.
 COPY_FROM = 200
@@ -30,6 +32,8 @@ _INSERT_EVENTS = (
 _INSERT_GUARDED = _INSERT_EVENTS.replace(
     " RETURNING", " WHERE (SELECT ledger.require_guards(%b::uuid[], %b::bigint[])) RETURNING"
 )
+# Nothing is inserted under a destroyed key, or for an erased patient.
+_UNERASED = "(SELECT ledger.require_unerased(%b::uuid[], %b::uuid[]))"
 # What may be stored beside the events, in the same transaction: field of an append, statement, and its
 # columns by the items' attribute and type.
 _BESIDE: tuple[tuple[str, str, tuple[tuple[str, Element], ...]], ...] = (
@@ -96,6 +100,8 @@ _BESIDE: tuple[tuple[str, str, tuple[tuple[str, Element], ...]], ...] = (
 )
 # What the database says to an event that does not follow the one before it (migration 0001).
 GAP = "LE001"
+# What it says to what would be stored under a destroyed key, or for an erased patient (migration 0034).
+ERASED = "LE003"
 # The lock that the trigger takes (migration 0001): taken before looking, what is seen then stays true.
 TAKE_LOCK = "SELECT pg_advisory_xact_lock(7597119)"
 _COPY_EVENTS = (
@@ -160,6 +166,15 @@ class Numbered:
     subject: UUID
 
 
+def numbered(events: Iterable[tuple[UUID, object]]) -> list[Numbered]:
+    """Whoever records, in a stream, that a submission was received: it is counted, so that none can go missing."""
+    return [
+        Numbered(event.laboratory_id, stream_id)
+        for stream_id, event in events
+        if isinstance(event, SubmissionReceived)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """The data keys of this subject are destroyed: nothing that they sealed can be opened any more."""
@@ -181,11 +196,20 @@ class Append:
     guards: Sequence[Guard] = ()
     numbered: Sequence[Numbered] = ()
     erased: Sequence[Erasure] = ()
+    wiped: Wipe | None = None
+    # Streams of erasures of the patients whom the events bring personal data of.
+    erasures: Sequence[UUID] = ()
+    # Data keys that were there before, and seal some of the events.
+    used_keys: Sequence[UUID] = ()
     events: Sequence[StoredEvent] = ()
     keys: Sequence[NewKey] = ()
     positions: Sequence[int] | None = None
     error: Exception | None = None
     wake: Any = field(default_factory=Lock)
+
+    @property
+    def destroys(self) -> bool:
+        return bool(self.erased) or self.wiped is not None
 
     @property
     def is_decided(self) -> bool:
@@ -195,6 +219,10 @@ class Append:
 def fitting(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list[Append]:
     """Those of the batch whose guards hold, under the append lock; the others are told of the conflict."""
     connection.execute(TAKE_LOCK)
+    for request in batch:
+        if request.wiped is not None and is_overtaken(connection, request.wiped):
+            request.error = StreamConflictError(request.events[0].topic)
+    batch = [request for request in batch if request.error is None]
     guards = {(guard.stream_id, guard.version + 1) for request in batch for guard in request.guards}
     if not guards:
         return list(batch)
@@ -223,8 +251,9 @@ def apart(batch: Sequence[Append], stored: Iterable[tuple[object, int]] = ()) ->
 
 
 def is_copied(batch: Sequence[Append]) -> bool:
-    """Whether the batch is so large that it takes a COPY, and so a transaction of several statements."""
-    return sum(len(request.events) for request in batch) > COPY_FROM
+    """Whether the batch is so large that it takes a COPY, and so a transaction of several statements. One that
+    destroys is stored so, too: what it destroys is looked for when it has the append lock, and not before."""
+    return sum(len(request.events) for request in batch) > COPY_FROM or any(one.destroys for one in batch)
 
 
 def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list[int]:
@@ -233,12 +262,18 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
     batch that is copied the guards must have been looked at (`fitting`)."""
     events = [event for request in batch for event in request.events]
     beside = list(_beside(batch))
+    unerased = _unerased(batch)
     cursor = connection.cursor(row_factory=tuple_row)
     if is_copied(batch):
         with connection.transaction():
+            if unerased:
+                cursor.execute("SELECT " + _UNERASED, unerased)
             for _, statement, columns in beside:
                 cursor.execute(statement, columns, prepare=True)
-            return _copy(cursor, events)
+            positions = _copy(cursor, events)
+            for wipe in (request.wiped for request in batch if request.wiped is not None):
+                wipe_out(cursor, wipe)
+            return positions
     columns = [
         column(UUIDS, [event.originator_id for event in events]),
         column(BIGINTS, [event.originator_version for event in events]),
@@ -250,12 +285,23 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
     if guards:
         statement = _INSERT_GUARDED
         columns += [column(UUIDS, [stream for stream, _ in guards]), column(BIGINTS, [v for _, v in guards])]
+    if unerased:
+        word = "AND" if guards else "WHERE"
+        statement = statement.replace(" RETURNING", f" {word} {_UNERASED} RETURNING")
+        columns += unerased
     more = [column for _, _, part in beside for column in part]
     if beside:
         first = ", ".join(f"{field} AS ({statement})" for field, statement, _ in beside)
         statement = f"WITH {first} {statement}"
     cursor.execute(statement, more + columns, prepare=True)
     return [row[0] for row in cursor.fetchall()]
+
+
+def _unerased(batch: Sequence[Append]) -> list[Column]:
+    """What must not be erased: keys that seal, and patients, by the streams of their erasures."""
+    keys = {key_id for request in batch for key_id in request.used_keys}
+    erasures = {stream_id for request in batch for stream_id in request.erasures}
+    return [column(UUIDS, list(keys)), column(UUIDS, list(erasures))] if keys or erasures else []
 
 
 def _beside(batch: Sequence[Append]) -> Iterator[tuple[str, str, list[Column]]]:

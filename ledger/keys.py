@@ -6,17 +6,20 @@ everything sealed under it unreadable, in the ledger and in every view.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from ledger.custody import KEY_BYTES, Custody, KeyNotUnwrappedError
+from ledger.custody import KEY_BYTES, Custody, KeyNotUnwrappedError, SecretMissingError
 
+# What the database says to a data key that is wrapped by an epoch that is over (migration 0035).
+PAST_EPOCH = "LE035"
 # An erased key must not live on in a process's memory: keys are looked up again after this.
 CACHE_SECONDS = 60.0
 CACHE_SIZE = 100_000
@@ -69,6 +72,7 @@ class DataKeys:
         self._lock = Lock()
         self._by_id: dict[UUID, tuple[float, bytes | None]] = {}
         self._by_subject: dict[tuple[UUID, str], tuple[float, DataKey]] = {}
+        self._refresh_at = monotonic() + CACHE_SECONDS
 
     def key_of(self, subject: UUID, purpose: str, minted: MintedKeys | None = None) -> DataKey:
         """The live key of the subject for the purpose; made if there is none.
@@ -93,6 +97,13 @@ class DataKeys:
     def remember(self, minted: MintedKeys) -> None:
         """Keys that were stored with an append need not be looked up again."""
         self._remember({key.key_id: key.secret for key, _ in minted.keys.values()})
+
+    def rewrap(self, rows: Sequence[NewKey]) -> list[NewKey]:
+        """The same keys wrapped by the epoch that is the latest now, by the folder of secrets."""
+        # Opened first: the epoch that wrapped them may be destroyed by now, and is forgotten then.
+        opened = [self._unwrap(row.key_id, row.subject, row.purpose, row.epoch, row.wrapped) for row in rows]
+        self._custody.refresh()
+        return [self._rewrapped(row, secret) for row, secret in zip(rows, opened, strict=True)]
 
     def open(self, key_id: UUID) -> bytes:
         """The secret of a key. KeyErasedError if it was erased, KeyLostError if it is nowhere."""
@@ -125,17 +136,28 @@ class DataKeys:
             self._by_subject.clear()
 
     def _fetch(self, key_ids: list[UUID]) -> dict[UUID, bytes | None]:
+        if self._refresh_at < monotonic():
+            # So does a destroyed epoch leave the memory of a process.
+            self._custody.refresh()
+            self._refresh_at = monotonic() + CACHE_SECONDS
+        try:
+            fetched = self._fetch_once(key_ids)
+        except SecretMissingError:
+            # Rewrapped between the look at the row and that at the folder, and the epoch destroyed.
+            fetched = self._fetch_once(key_ids)
+        for key_id in key_ids:
+            if key_id not in fetched:
+                raise KeyLostError(key_id)
+        return fetched
+
+    def _fetch_once(self, key_ids: list[UUID]) -> dict[Any, bytes | None]:
         with self._pool.connection() as connection:
             rows = connection.execute(
                 "SELECT key_id, subject, purpose, epoch, wrapped FROM ledger.data_keys"
                 " WHERE key_id = ANY(%s)",
                 (key_ids,),
             ).fetchall()
-        fetched: dict[Any, bytes | None] = {row[0]: self._unwrap(*row) for row in rows}
-        for key_id in key_ids:
-            if key_id not in fetched:
-                raise KeyLostError(key_id)
-        return fetched
+        return {row[0]: self._unwrap(*row) for row in rows}
 
     def _find_or_create(
         self, connection: Connection[tuple[object, ...]], subject: UUID, purpose: str
@@ -147,23 +169,50 @@ class DataKeys:
         row = connection.execute(select, (subject, purpose)).fetchone()
         if row is None:
             _, new = self._mint(subject, purpose)
-            # Two processes may meet here; the index on live keys lets one of them win.
-            connection.execute(
-                "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
-                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (new.key_id, new.subject, new.purpose, new.epoch, new.wrapped),
-            )
+            try:
+                self._insert(connection, new)
+            except psycopg.Error as error:
+                if error.sqlstate != PAST_EPOCH:
+                    raise
+                self._insert(connection, *self.rewrap([new]))
             row = connection.execute(select, (subject, purpose)).fetchone()
-        assert row is not None
+        if row is None:
+            raise KeyErasedError(subject)
         opened = self._unwrap(*row)
         assert isinstance(row[0], UUID) and opened is not None
         return DataKey(row[0], opened)
 
+    def _insert(self, connection: Connection[tuple[object, ...]], new: NewKey) -> None:
+        """Two processes may meet here; the index on live keys lets one of them win. Whose keys were erased gets no
+        new one: looked at under the append lock, which an erasure holds too."""
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(7597119)")
+            connection.execute(
+                "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped)"
+                " SELECT %(key_id)s, %(subject)s, %(purpose)s, %(epoch)s, %(wrapped)s"
+                " WHERE NOT EXISTS (SELECT FROM ledger.data_keys WHERE subject = %(subject)s AND wrapped IS NULL)"
+                " ON CONFLICT DO NOTHING",
+                {
+                    "key_id": new.key_id,
+                    "subject": new.subject,
+                    "purpose": new.purpose,
+                    "epoch": new.epoch,
+                    "wrapped": new.wrapped,
+                },
+            )
+
     def _mint(self, subject: UUID, purpose: str) -> tuple[DataKey, NewKey]:
         key = DataKey(uuid4(), secrets.token_bytes(KEY_BYTES))
         epoch = self._custody.epoch
-        wrapped = self._custody.wrap(key.secret, about=_about(key.key_id, subject, purpose, epoch))
+        about = about_row(key.key_id, subject, purpose, epoch)
+        wrapped = self._custody.wrap(key.secret, epoch=epoch, about=about)
         return key, NewKey(key.key_id, subject, purpose, epoch, wrapped)
+
+    def _rewrapped(self, row: NewKey, secret: bytes | None) -> NewKey:
+        assert secret is not None
+        epoch = self._custody.epoch
+        about = about_row(row.key_id, row.subject, row.purpose, epoch)
+        return replace(row, epoch=epoch, wrapped=self._custody.wrap(secret, epoch=epoch, about=about))
 
     def _unwrap(
         self, key_id: object, subject: object, purpose: object, epoch: object, wrapped: object
@@ -174,7 +223,9 @@ class DataKeys:
             return None
         assert isinstance(wrapped, bytes)
         try:
-            return self._custody.unwrap(wrapped, epoch=epoch, about=_about(key_id, subject, purpose, epoch))
+            return self._custody.unwrap(
+                wrapped, epoch=epoch, about=about_row(key_id, subject, purpose, epoch)
+            )
         except KeyNotUnwrappedError:
             raise KeyLostError(key_id) from None
 
@@ -186,7 +237,7 @@ class DataKeys:
                 self._by_id[key_id] = (until, secret)
 
 
-def _about(key_id: UUID, subject: UUID, purpose: str, epoch: int) -> bytes:
+def about_row(key_id: UUID, subject: UUID, purpose: str, epoch: int) -> bytes:
     """What a wrapped key is bound to: it does not open in another row."""
     return f"letopis/data-key@v1\n{key_id}\n{subject}\n{purpose}\n{epoch}\n".encode()
 

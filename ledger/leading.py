@@ -2,14 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
-from ledger.store import Ledger
+import psycopg
+from psycopg_pool import ConnectionPool
+
+
+class Pooled(Protocol):
+    """Whatever has connections to the database: a ledger, or the signer, which has none."""
+
+    @property
+    def pool(self) -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]: ...
 
 
 @contextmanager
-def leading(ledger: Ledger, lock: int) -> Iterator[bool]:
+def leading(worker: Pooled, lock: int) -> Iterator[bool]:
     """Whether this worker is the one under the lock now; it is until the end of the block."""
-    with ledger.pool.connection() as connection:
+    with worker.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock,)).fetchone()
         leads = bool(row and row[0])
         try:

@@ -106,6 +106,12 @@ def split(state: bytes) -> tuple[bytes, bytes]:
     return state[: match.end()], state[match.end() + 1 :]
 
 
+def key_id_of(state: bytes) -> UUID | None:
+    """Whose key seals the body of stored bytes that were made here; None if it is clear."""
+    line = state.split(b"\n", 8)[7]
+    return None if line == b"-" else UUID(line.decode())
+
+
 def parse(leaf: bytes) -> Leaf:
     """The fields of a leaf. Strict: what it was parsed from is what it would be written as."""
     match = _ANY.fullmatch(leaf)

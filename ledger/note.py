@@ -51,7 +51,7 @@ class Verifier:
 
     def __post_init__(self) -> None:
         """Derive the key id: SHA-256(name || LF || type || public key)[:4]."""
-        if not _is_key_name(self.name):
+        if not is_key_name(self.name):
             _refuse_key("a key name is empty, or holds a space, a plus or a control character")
         if len(self.public_key) != KEY_SIZE_BYTES:
             _refuse_key("an Ed25519 public key has 32 bytes")
@@ -116,7 +116,7 @@ class Signer:
         return Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
 
 
-def _is_key_name(name: str) -> bool:
+def is_key_name(name: str) -> bool:
     return _is_note_text(name) and name != "" and "+" not in name and not any(map(str.isspace, name))
 
 
@@ -186,7 +186,8 @@ def open(note: bytes, verifiers: Iterable[Verifier]) -> Note:  # noqa: A001 - th
     """The note's text, with those signatures only that a known key made, one for each key.
 
     Verifiers MUST ignore unknown keys, even one that shares the name or the id of a known key. A line of
-    a known key MUST be right, and at least one such line MUST be there.
+    a known key MUST be right, and at least one such line MUST be there. It may be there once: a second one
+    would be a second spelling of the note.
     """
     known = _by_name_and_id(verifiers)
     unverified = parse(note)
@@ -195,9 +196,11 @@ def open(note: bytes, verifiers: Iterable[Verifier]) -> Note:  # noqa: A001 - th
         verifier = known.get((signature.name, signature.key_id))
         if verifier is None:
             continue
+        if verifier in verified:
+            _refuse("a known key signed twice")
         if not verifier.verify(unverified.text, signature.signature):
             _refuse("the signature of a known key is wrong")
-        verified.setdefault(verifier, signature)
+        verified[verifier] = signature
     if not verified:
         _refuse("no known key signed the note")
     return Note(unverified.text, tuple(verified.values()))
@@ -213,7 +216,7 @@ def _by_name_and_id(verifiers: Iterable[Verifier]) -> dict[tuple[str, bytes], Ve
 
 def _parse_signature(line: str) -> Signature:
     name, _, encoded = line.removeprefix(_SIGNATURE_START).partition(" ")
-    if not line.startswith(_SIGNATURE_START) or not _is_key_name(name):
+    if not line.startswith(_SIGNATURE_START) or not is_key_name(name):
         _refuse("a signature line has another form")
     try:
         signed = decode_base64(encoded)

@@ -5,7 +5,7 @@ before the first position is drawn. Readers may therefore follow by position alo
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
@@ -16,6 +16,7 @@ from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, 
 from psycopg.rows import dict_row
 
 from ledger.insertion import (
+    ERASED,
     GAP,
     TAKE_LOCK,
     Append,
@@ -29,6 +30,7 @@ from ledger.insertion import (
     is_copied,
     stored_positions,
 )
+from ledger.keys import PAST_EPOCH, NewKey
 
 SCHEMA = "ledger"
 # A leader takes no more appends than this, and a transaction no more events and bytes, so that nobody
@@ -71,6 +73,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
             timeout=5.0,
         )
         super().__init__(datastore, events_table_name="events")
+        # Wraps new keys anew when an epoch has begun that this process had not heard of.
+        self.rewrap: Callable[[Sequence[NewKey]], Sequence[NewKey]] = lambda keys: keys
         # A batch has one leader, the caller who found nobody leading; the others wait to be woken.
         # The lock guards the three fields below it and is never held while the database is asked.
         self._queue_lock = Lock()
@@ -173,7 +177,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
             # Kept from batch to batch, but not after an error: the pool looks what is left of it.
             self._connection = None
             try:
-                if is_copied(batch) and any(request.guards for request in batch):
+                if is_copied(batch) and any(one.guards or one.destroys for one in batch):
                     with connection.transaction():
                         batch = fitting(connection, batch)
                         positions = insert(connection, batch) if batch else []
@@ -216,9 +220,17 @@ class LedgerRecorder(PostgresApplicationRecorder):
                     continue
                 request.error = OutcomeUnknownError(type(error).__name__)
             except psycopg.Error as error:
-                is_gap = error.sqlstate == GAP
-                request.error = StreamConflictError(request.events[0].topic) if is_gap else error
+                if error.sqlstate == PAST_EPOCH and self._takes_up_epoch(request):
+                    continue
+                is_conflict = error.sqlstate in (GAP, ERASED)
+                request.error = StreamConflictError(request.events[0].topic) if is_conflict else error
             return
+
+    def _takes_up_epoch(self, request: Append) -> bool:
+        """Whether the request's new keys could be wrapped by a later epoch than they were."""
+        before = {key.epoch for key in request.keys}
+        request.keys = self.rewrap(request.keys)
+        return before != {key.epoch for key in request.keys}
 
     def _refusal(self, error: psycopg.errors.UniqueViolation, request: Append) -> Exception:
         """What a caller is told when its places, or its marks, are taken."""
@@ -257,12 +269,15 @@ def _prepared(batch: Sequence[Append]) -> Iterator[Append]:
 
 
 def _transactions(requests: Iterable[Append]) -> Iterator[list[Append]]:
-    """The requests in their order, as many to a transaction as fit."""
+    """The requests in their order, as many to a transaction as fit. One that destroys is alone in its own: it must see
+    what those before it stored, and those behind it must see that it destroyed."""
     transaction: list[Append] = []
     events = size = 0
     for request in requests:
         more_events, more_size = _weight(request)
-        if transaction and (events + more_events > BATCH_EVENTS or size + more_size > BATCH_BYTES):
+        is_full = events + more_events > BATCH_EVENTS or size + more_size > BATCH_BYTES
+        is_apart = any(one.destroys for one in (request, *transaction[-1:]))
+        if transaction and (is_full or is_apart):
             yield transaction
             transaction, events, size = [], 0, 0
         transaction.append(request)

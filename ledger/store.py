@@ -1,6 +1,6 @@
 """The ledger: append with an expected version, read a stream, read everything by position."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,17 +15,18 @@ from psycopg.rows import tuple_row
 from psycopg_pool import ConnectionPool
 
 from domain import Event
-from domain.report import ReportDestroyed, ReportRekeyed
-from domain.submission import SubmissionReceived
 from domain.values import PatientId, Purpose
-from ledger import leaf, sealing
+from ledger import codec, leaf, sealing, tombstones
 from ledger.arrays import BIGINTS, UUIDS, column
-from ledger.codec import Circumstances, Erased, EventMapper, RecordedEvent, Unreadable
+from ledger.codec import Circumstances, EventMapper, RecordedEvent
 from ledger.custody import Custody
-from ledger.insertion import Append, Erasure, MovedMark, Numbered
-from ledger.keys import DataKeys, MintedKeys, NewKey
-from ledger.recorder import Document, Guard, LedgerRecorder, Mark
+from ledger.folding import StreamErasedError, fold
+from ledger.insertion import Append, Erasure, MovedMark, numbered
+from ledger.keys import DataKeys, KeyErasedError, MintedKeys, NewKey
+from ledger.naming import brings_data, patients_in
+from ledger.recorder import Document, Guard, LedgerRecorder, Mark, StreamConflictError
 from ledger.states import Evolve, Folded, States
+from ledger.wiping import Wipe, used_keys
 
 S = TypeVar("S")
 CHECK_SECONDS = 1.0
@@ -40,10 +41,6 @@ class NotMigratedError(Exception):
 class ForeignSecretsError(Exception):
     """The secrets belong to another ledger than the database: with them nothing would open, and what is
     written would be lost. Point LETOPIS_HOME at the right folder, or restore it from its backup."""
-
-
-class StreamErasedError(Exception):
-    """The stream can't be replayed into a state: its personal data was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +96,7 @@ class Ledger:
         )
         self.recorder = LedgerRecorder(conninfo, options=options)
         self.keys = DataKeys(self.pool, custody)
+        self.recorder.rewrap = self.keys.rewrap
         self.states = States()
         self.origin = self._read_origin()
         self.mapper = EventMapper(self.origin, self.keys)
@@ -136,12 +134,14 @@ class Ledger:
         keys: MintedKeys | None = None,
         guards: Sequence[Guard] = (),
         erased: Sequence[Erasure] = (),
+        wiped: Wipe | None = None,
     ) -> Position:
         """Store the events of all writes together, or none of them. `marks` are entered in the blind
         index, `released` taken out of it and `moved` to another subject; `documents` and the new `keys`
         that sealed them are stored beside; `guards` are further streams that the decision looked at: they
-        must not have moved on; the keys of `erased` are destroyed. A submission that is received gets its
-        laboratory's next number.
+        must not have moved on; the keys of `erased` are destroyed, and what `wiped` says goes with them. A
+        submission that is received gets its laboratory's next number. Nothing is sealed under a destroyed key, or
+        for a patient who was erased: that is a conflict, too.
 
         Raises StreamConflictError, MarkTakenError or OutcomeUnknownError; nothing is stored then,
         or, with the last, nobody knows."""
@@ -166,27 +166,40 @@ class Ledger:
         stored: list[StoredEvent] = []
 
         def prepare() -> tuple[list[StoredEvent], tuple[NewKey, ...]]:
-            stored[:] = [self.mapper.to_stored_event(event, minted) for event in events]
+            try:
+                stored[:] = [self.mapper.to_stored_event(event, minted) for event in events]
+            except KeyErasedError:
+                raise StreamConflictError(codec.name_of(events[0].event)) from None
+            request.used_keys = used_keys(stored, documents, minted)
             return stored, minted.rows
 
-        positions = self.recorder.store(
-            Append(
-                prepare,
-                marks=marks,
-                released=released,
-                moved=moved,
-                documents=documents,
-                guards=guards,
-                numbered=_numbered(writes),
-                erased=erased,
-            )
+        request = Append(
+            prepare,
+            marks=marks,
+            released=released,
+            moved=moved,
+            documents=documents,
+            guards=guards,
+            numbered=numbered((write.stream_id, event) for write in writes for event in write.events),
+            erased=erased,
+            wiped=wiped,
+            erasures=self._erasures_of(events, brings_more=bool(marks or documents)),
         )
+        with tombstones.written(self.custody, [one.subject for one in erased]):
+            positions = self.recorder.store(request)
         self.keys.remember(minted)
         if erased:
             self.keys.forget()
             self.states.forget()
         leaves = tuple(leaf.split(event.state)[0] for event in stored)
         return Position(positions[-1], tuple(event.event_id for event in events), leaves)
+
+    def _erasures_of(self, events: Sequence[RecordedEvent], *, brings_more: bool) -> list[UUID]:
+        """The streams in which it would stand that a patient was erased of whom this brings personal data."""
+        if not brings_more and not any(brings_data(recorded.event) for recorded in events):
+            return []
+        named = {patient_id for recorded in events for patient_id in patients_in(recorded.event)}
+        return [self.stream_id("erasure", str(patient_id)) for patient_id in named]
 
     def new_keys(self, *writes: Write) -> MintedKeys:
         """Where an append's new keys are made: for subjects whose own stream begins with it."""
@@ -223,7 +236,7 @@ class Ledger:
 
         What was erased is left out; a stream whose beginning was erased has no state any more."""
         events = self.read(stream_id, as_of=as_of)
-        return _fold((one for one in events if until is None or one.version <= until), evolve)
+        return fold((one for one in events if until is None or one.version <= until), evolve)
 
     def load_all(self, *asked: tuple[UUID, Evolve]) -> list[Folded]:
         """As `load`, of several streams by one query: a decision that looks at five asks once. States of
@@ -238,13 +251,13 @@ class Ledger:
     def load_unerased(self, *asked: tuple[UUID, Evolve]) -> list[Folded | None]:
         """As `load_all`, with None for a stream whose beginning was erased."""
         known = [self.states.of(stream_id, evolve) for stream_id, evolve in asked]
-        streams = self._read_streams(
+        streams = self.read_streams(
             [(stream_id, version) for (stream_id, _), (_, version) in zip(asked, known, strict=True)]
         )
         found: list[Folded | None] = []
         for (stream_id, evolve), before in zip(asked, known, strict=True):
             try:
-                folded = _fold(streams[stream_id], evolve, before)
+                folded = fold(streams[stream_id], evolve, before)
             except StreamErasedError:
                 found.append(None)
             else:
@@ -254,9 +267,9 @@ class Ledger:
 
     def read(self, stream_id: UUID, *, as_of: int | None = None) -> Iterator[RecordedEvent]:
         """The events of one stream in order of version, up to a position of the ledger."""
-        yield from self._read_streams([(stream_id, 0)], as_of)[stream_id]
+        yield from self.read_streams([(stream_id, 0)], as_of)[stream_id]
 
-    def _read_streams(
+    def read_streams(
         self, asked: Sequence[tuple[UUID, int]], as_of: int | None = None
     ) -> dict[UUID, list[RecordedEvent]]:
         """The events of each stream behind a version, up to a position."""
@@ -374,27 +387,11 @@ class Ledger:
         return str(row[0])
 
 
-def _numbered(writes: Sequence[Write]) -> list[Numbered]:
-    """Whoever records that a submission was received: it is counted, so that none can go missing."""
-    return [
-        Numbered(event.laboratory_id, write.stream_id)
-        for write in writes
-        for event in write.events
-        if isinstance(event, SubmissionReceived)
-    ]
-
-
-def _fold(events: Iterable[RecordedEvent], evolve: Evolve, before: Folded = (None, 0)) -> Folded:
-    state, version = before
-    for recorded in events:
-        version = recorded.version
-        if isinstance(recorded.event, ReportRekeyed | ReportDestroyed):
-            # Its key is destroyed; that this process may still remember it changes nothing.
-            raise StreamErasedError(recorded.stream_id)
-        if isinstance(recorded.event, Erased):
-            if state is None:
-                raise StreamErasedError(recorded.stream_id)
-            continue
-        assert not isinstance(recorded.event, Unreadable)
-        state = evolve(state, recorded.event)
-    return state, version
+__all__ = [
+    "ForeignSecretsError",
+    "Ledger",
+    "NotMigratedError",
+    "Position",
+    "StreamErasedError",
+    "Write",
+]

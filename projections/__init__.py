@@ -7,12 +7,14 @@ from projections.cabinet import CABINET
 from projections.consultations import CONSULTATIONS
 from projections.corrections import CORRECTIONS
 from projections.delivery import DELIVERY
+from projections.erasure import ERASURE
 from projections.guardianship import GUARDIANSHIP
 from projections.identity import IDENTITY
 from projections.intake import INTAKE
 from projections.matching import MATCHING
 from projections.obligations import OBLIGATIONS
 from projections.organisations import ORGANISATIONS
+from projections.patient_chains import PATIENT_CHAINS
 from projections.projection import Projection
 from projections.sharing import SHARING
 from projections.study_requests import STUDY_REQUESTS
@@ -31,6 +33,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     GUARDIANSHIP,
     ORGANISATIONS,
     OBLIGATIONS,
+    ERASURE,
     TERMINOLOGY,
     ANALYTES,
     APPEALS,
@@ -38,7 +41,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     STUDY_REQUESTS,
     SHARING,
     CONSULTATIONS,
+    PATIENT_CHAINS,
     TRANSPARENCY,
 )
 
-__all__ = ["PROJECTIONS", "Projection"]
+__all__ = ["PATIENT_CHAINS", "PROJECTIONS", "Projection"]

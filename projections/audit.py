@@ -352,6 +352,16 @@ def readings_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> l
     return _latest(ledger, patient_id, READINGS, limit)
 
 
+def is_reading_of(ledger: Ledger, patient_id: PatientId, event_id: UUID) -> bool:
+    """Whether the event is a reading of the patient's data."""
+    with ledger.of_patient(patient_id) as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM audit.entries WHERE patient_id = %s AND event_id = %s AND name = ANY(%s))",
+            (patient_id, event_id, list(READINGS)),
+        ).fetchone()
+    return bool(row and row[0])
+
+
 def sign_ins_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 20) -> list[Entry]:
     """When the patient came in, and when somebody was refused who tried to be them; latest first."""
     return _latest(ledger, patient_id, ("SessionOpened", "SignInRefused"), limit)

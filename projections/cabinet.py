@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 
+from domain.erasure import PatientErased
 from domain.laboratory import LaboratoryRegistered
 from domain.linkage import OrganisationLinked, OrganisationUnlinked
 from domain.reading import Medium, ReadingPurpose, ReportRead
@@ -84,6 +85,9 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     _reports_ended(rows, kinds[ReportRekeyed] + kinds[ReportDestroyed])
     _reports_read(rows, kinds[ReportRead], kinds[ReportUnmatched])
     told = [e for e in events if isinstance(e.event, ReportReceived | OF_VERSIONS)]
+    for erased in kinds[PatientErased]:
+        assert isinstance(erased.event, PatientErased)
+        rows.execute("DELETE FROM linkages WHERE patient_id = %s", (erased.event.patient_id,))
     marks_made(rows, (e.stream_id for e in (*told, *given)), told, ledger)
 
 
@@ -327,6 +331,7 @@ CABINET = Projection(
             "ReportVersionsHeld",
             "ReportVersionsReleased",
             "ReportRead",
+            "PatientErased",
         }
     ),
 )

@@ -1,4 +1,4 @@
-"""One loop feeds every projection in position order, and signs the log as it grows.
+"""One loop feeds every projection in position order.
 
 Rows and position are written in one transaction. An event that a projection can't take is parked with
 a reason, and so are the later events of its stream, so that order is kept; the others go on.
@@ -18,7 +18,7 @@ import structlog
 from ledger.codec import RecordedEvent, Unreadable, name_of
 from ledger.leading import leading
 from ledger.store import Ledger
-from projections import transparency
+from projections import signing, transparency
 from projections.projection import Projection, Rows
 
 # One follower a database: whoever holds this lock leads, the others wait for it.
@@ -26,8 +26,6 @@ LOCK = 7597101
 BATCH = 500
 # There is no hint to be lost: polling is the truth.
 POLL_SECONDS = 0.1
-# A checkpoint follows the last event within this time.
-PUBLISH_SECONDS = 0.5
 # A projection that had to stop is tried again after this.
 STALLED_SECONDS = 10.0
 
@@ -45,7 +43,6 @@ class Follower:
     ledger: Ledger
     projections: Sequence[Projection]
     stalled: dict[str, float] = field(default_factory=dict)
-    published_at: float = 0.0
 
     def run(self, stop: Signal) -> None:
         """Follow until told to stop; waits for the lead, and survives the loss of the database."""
@@ -61,13 +58,13 @@ class Follower:
             stop.wait(POLL_SECONDS)
 
     def catch_up(self) -> bool:
-        """Bring the views up to date, if nobody else leads; whether they are."""
+        """Bring the views and the signed log up to date, if nobody else leads; whether they are."""
         with leading(self.ledger, LOCK) as leads:
             while leads and self.step():
                 pass
-            if leads:
-                self.sign(at_once=True)
-            return leads
+        if leads:
+            self.sign()
+        return leads
 
     def step(self) -> int:
         """Take the next events into every projection that lacks them; how many events were read."""
@@ -80,19 +77,14 @@ class Follower:
             for view in views if events else ():
                 self._take(view, _wanted(view, events), stored[-1][0])
             read += len(events)
-        self.sign()
         return read
 
-    def sign(self, *, at_once: bool = False) -> None:
-        """Sign the log if it grew, at most twice a second."""
-        if not at_once and monotonic() - self.published_at < PUBLISH_SECONDS:
-            return
-        self.published_at = monotonic()
+    def sign(self) -> None:
+        """Sign the log if it grew, where the signer's keys are at hand: elsewhere the signer does, by itself."""
         try:
-            transparency.publish(self.ledger)
+            signing.sign_at_hand(self.ledger)
         except transparency.ForkError as error:
             log.critical("log.fork", detail=str(error))
-            self.published_at = monotonic() + STALLED_SECONDS
 
     def _take(self, view: Projection, events: Sequence[RecordedEvent], until: int) -> None:
         try:

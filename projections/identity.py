@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from domain.erasure import PatientErased
 from domain.identity import (
     Cause,
     IdentityCheckRequested,
@@ -64,8 +65,15 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
             rows.execute(_CHANGED, _given(recorded, recorded.stream_id))
         if isinstance(recorded.event, ProfileStated):
             _document_stated(rows, recorded.stream_id, recorded.event, ledger)
+        elif isinstance(recorded.event, PatientErased):
+            _erased(rows, recorded.event.patient_id)
         else:
             _decided(rows, recorded)
+
+
+def _erased(rows: Rows, patient_id: UUID) -> None:
+    rows.execute("DELETE FROM checks WHERE patient_id = %s", (patient_id,))
+    rows.execute("DELETE FROM documents WHERE patient_id = %s", (patient_id,))
 
 
 def _decided(rows: Rows, recorded: RecordedEvent) -> None:
@@ -172,6 +180,7 @@ IDENTITY = Projection(
             "IdentityExpired",
             "ProfileSuspended",
             "ProfileRestored",
+            "PatientErased",
         }
     ),
 )

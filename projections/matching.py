@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from domain.erasure import PatientErased
 from domain.matching import (
     PERSON,
     known_sex,
@@ -75,6 +76,7 @@ class _Batch:
     revised: dict[UUID, RecordedEvent] = field(default_factory=dict)
     profiles: dict[UUID, ProfileStated] = field(default_factory=dict)
     decisions: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
+    erased: set[UUID] = field(default_factory=set)
     held: dict[UUID, bool] = field(default_factory=dict)
 
 
@@ -88,6 +90,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     _reports_wait(rows, batch, ledger)
     _decided(rows, batch.decisions)
     _versions_held(rows, batch.held)
+    _erased(rows, batch.erased)
 
 
 def _take(batch: _Batch, recorded: RecordedEvent) -> None:
@@ -95,6 +98,8 @@ def _take(batch: _Batch, recorded: RecordedEvent) -> None:
     match event:
         case ProfileStated():
             batch.profiles[stream_id] = event
+        case PatientErased():
+            batch.erased.add(event.patient_id)
         case ReportReceived():
             batch.waiting[stream_id] = recorded
         case ReportRevised() if not event.is_late:
@@ -126,6 +131,12 @@ def _take_version(batch: _Batch, recorded: RecordedEvent) -> None:
         batch.revised[recorded.stream_id] = recorded
     elif batch.waiting[recorded.stream_id] is not None:
         batch.waiting[recorded.stream_id] = recorded
+
+
+def _erased(rows: Rows, patient_ids: set[UUID]) -> None:
+    if patient_ids:
+        rows.execute("DELETE FROM patient_names WHERE patient_id = ANY(%s)", (list(patient_ids),))
+        rows.execute("DELETE FROM decisions WHERE patient_id = ANY(%s)", (list(patient_ids),))
 
 
 def _profiles_stated(rows: Rows, profiles: Mapping[UUID, ProfileStated], ledger: Ledger) -> None:
@@ -360,6 +371,7 @@ MATCHING = Projection(
             "MatchProposed",
             "MatchConfirmed",
             "MatchDeclined",
+            "PatientErased",
         }
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.erasure import PatientErased
 from domain.laboratory import LaboratoryOidStated, LaboratoryRegistered
 from domain.linkage import (
     LinkageStatus,
@@ -47,7 +48,7 @@ class AwaitedRow:
 # How events change the rows.
 
 
-def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
+def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:  # noqa: C901 - one case for each kind of event
     del ledger
     for recorded in events:
         event = recorded.event
@@ -69,6 +70,9 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
                 _put(rows, recorded, event, LinkageStatus.AWAITED, numbers)
             case OrganisationConnected():
                 _turn(rows, recorded, event, LinkageStatus.CONNECTED)
+            case PatientErased():
+                rows.execute("DELETE FROM linkages WHERE patient_id = %s", (event.patient_id,))
+                rows.execute("DELETE FROM cards WHERE patient_id = %s", (event.patient_id,))
             case CardClaimed():
                 rows.execute(
                     "INSERT INTO cards VALUES (%s, %s, %s, %s) ON CONFLICT (patient_id, laboratory_id)"
@@ -210,6 +214,7 @@ ORGANISATIONS = Projection(
             "OrganisationLinked",
             "OrganisationAwaited",
             "OrganisationConnected",
+            "PatientErased",
             "OrganisationUnlinked",
             "CardClaimed",
             "CardConfirmed",

@@ -1,21 +1,21 @@
-"""Transparency: every event gets a dense leaf index, hashes go into tiles, checkpoints are signed.
+"""Transparency: every event gets a dense leaf index, and hashes go into tiles; what was signed of them can be asked for.
 
 Positions have gaps and leaf indexes have none, so the two are never the same number. The follower is
 the only writer, and assigns indexes in position order in the transaction that records how far it came.
+Signing is another's: see `signing`.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
-from ledger import checkpoint, merkle, note, proof, tiles
-from ledger.checkpoint import Checkpoint
+from ledger import merkle, note, proof, tiles
 from ledger.codec import RecordedEvent, Unreadable
+from ledger.cosignature import CosignatureVerifier, Kind
 from ledger.leaf import split
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
@@ -35,6 +35,9 @@ class NotIntegratedError(Exception):
     """The event is not under a signed checkpoint yet, or there is no such event."""
 
 
+# By which the signer hears that the tree grew.
+GREW = "letopis_log"
+
 # How events change the rows.
 
 
@@ -44,7 +47,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None: 
         # make the damage part of the log.
         if isinstance(recorded.event, Unreadable) and recorded.event.reason == "StoredBytesDifferError":
             raise LeafMissingError(recorded.position)
-    size = _size(rows)
+    size = size_of(rows)
     hashes = [merkle.leaf_hash(recorded.leaf) for recorded in events]
     rows.execute(
         "INSERT INTO leaves SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[])",
@@ -54,7 +57,9 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None: 
             [_event_id(recorded) for recorded in events],
         ),
     )
-    changed = list(tiles.changed_tiles(size, hashes, lambda *tile: _read_tile(rows, *tile)))
+    # A hint for the signer, which looks by itself too.
+    rows.execute("SELECT pg_notify(%s, '')", (GREW,))
+    changed = list(tiles.changed_tiles(size, hashes, lambda *tile: read_tile(rows, *tile)))
     rows.execute(
         "INSERT INTO tiles SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bytea[])"
         " ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes",
@@ -70,13 +75,14 @@ def _event_id(recorded: RecordedEvent) -> UUID:
     return UUID(recorded.leaf.split(b"\n", 3)[2].decode())
 
 
-def _size(rows: Rows) -> int:
+def size_of(rows: Rows) -> int:
+    """How many leaves there are."""
     row = rows.execute("SELECT coalesce(max(leaf_index) + 1, 0) FROM leaves").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def _read_tile(rows: Rows, level: int, index: int, width: int) -> bytes:
+def read_tile(rows: Rows, level: int, index: int, width: int) -> bytes:
     """A stored tile may be wider than asked for by now: a prefix of it is the narrower one."""
     row = rows.execute(
         "SELECT substring(hashes FOR %s) FROM tiles WHERE level = %s AND tile_index = %s",
@@ -87,70 +93,17 @@ def _read_tile(rows: Rows, level: int, index: int, width: int) -> bytes:
     return bytes(row[0])
 
 
-# Checkpoints.
+# The log's keys.
 
 
-def log_signer(ledger: Ledger) -> note.Signer:
-    """The log signs under its origin (C2SP tlog-checkpoint)."""
-    return note.Signer(ledger.origin, ledger.custody.log_seed)
+def log_verifier(ledger: Ledger) -> note.Verifier:
+    """The log's public key, which whoever verifies pins. The log signs under its origin (C2SP tlog-checkpoint)."""
+    return note.Verifier(ledger.origin, ledger.custody.log_public_key)
 
 
-# Publishers take turns, whatever process they are in.
-PUBLISH_LOCK = 7597102
-
-
-def publish(ledger: Ledger) -> Checkpoint | None:
-    """Sign the tree as it stands, if it grew. ForkError if it does not extend what was signed before,
-    here or according to the file outside the database: a restored or changed database is not signed."""
-    with ledger.pool.connection() as connection, connection.transaction():
-        rows = connection.cursor()
-        rows.execute("SET LOCAL search_path TO transparency")
-        rows.execute("SELECT pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
-        # No follower changes the tree while it is read: its transactions begin with this row.
-        rows.execute("SELECT position FROM tracking FOR SHARE")
-        size = _size(rows)
-        read = tiles.subtree_reader(size, lambda *tile: _read_tile(rows, *tile))
-        stored = rows.execute(
-            "SELECT tree_size, root_hash FROM log.checkpoints ORDER BY tree_size DESC LIMIT 1"
-        ).fetchone()
-        last = (stored[0], bytes(stored[1])) if stored else (0, merkle.EMPTY_ROOT)
-        for tree_size, root_hash in (last, _remembered(ledger)):
-            if tree_size > size or merkle.read_root(tree_size, read) != root_hash:
-                raise ForkError(f"signed {tree_size}, now {size}")
-        if last[0] == size:
-            return None
-        signed = Checkpoint(ledger.origin, size, merkle.read_root(size, read))
-        signed_note = checkpoint.sign(signed, log_signer(ledger))
-        _remember(ledger, signed_note)
-        rows.execute(
-            "INSERT INTO log.checkpoints (tree_size, root_hash, note) VALUES (%s, %s, %s)",
-            (size, signed.root_hash, signed_note),
-        )
-        return signed
-
-
-def _remembered(ledger: Ledger) -> tuple[int, bytes]:
-    """Size and root of the last checkpoint that was signed with these secrets."""
-    try:
-        signed_note = _memory(ledger).read_bytes()
-    except FileNotFoundError:
-        return 0, merkle.EMPTY_ROOT
-    signed = checkpoint.verify(signed_note, log_signer(ledger).verifier)
-    return signed.tree_size, signed.root_hash
-
-
-def _remember(ledger: Ledger, signed_note: bytes) -> None:
-    """On the disk before anybody can see it: a crash in between signs the same size and root again."""
-    draft = _memory(ledger).with_suffix(".draft")
-    with draft.open("wb") as file:
-        file.write(signed_note)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(_memory(ledger))
-
-
-def _memory(ledger: Ledger) -> Path:
-    return ledger.custody.folder / "last-checkpoint"
+def log_cosigner(ledger: Ledger) -> CosignatureVerifier:
+    """The log's public key of ML-DSA-44: its line stands beside the one above in what is published."""
+    return CosignatureVerifier(ledger.origin, ledger.custody.log_cosigner_key, Kind.ML_DSA_44)
 
 
 # Queries.
@@ -158,11 +111,30 @@ def _memory(ledger: Ledger) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint that was published: its note is the proof."""
+    """A checkpoint that was signed, as the log's one signature made it: receipts quote it byte for byte."""
 
     tree_size: int
     root_hash: bytes
     note: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A checkpoint as it went out: the same, with the log's line of ML-DSA-44 and the lines of witnesses."""
+
+    tree_size: int
+    published_at: datetime
+    note: bytes
+
+
+def latest_published(ledger: Ledger) -> Published | None:
+    """What the log says to the world now."""
+    with ledger.pool.connection() as connection:
+        row = connection.execute(
+            "SELECT tree_size, published_at, note FROM log.published"
+            " ORDER BY tree_size DESC, published_at DESC LIMIT 1"
+        ).fetchone()
+    return Published(row[0], row[1], bytes(row[2])) if row else None
 
 
 def latest(ledger: Ledger) -> Signed | None:
@@ -176,6 +148,11 @@ def latest(ledger: Ledger) -> Signed | None:
 def signed_at(ledger: Ledger, tree_size: int) -> Signed | None:
     """The checkpoint of this size, if one was signed."""
     return _one_signed(ledger, "tree_size = %s", tree_size)
+
+
+def latest_within(ledger: Ledger, tree_size: int) -> Signed | None:
+    """The last checkpoint of no more leaves than these."""
+    return _one_signed(ledger, "tree_size <= %s ORDER BY tree_size DESC LIMIT 1", tree_size)
 
 
 def first_covering(ledger: Ledger, leaf_index: int) -> Signed | None:
@@ -206,8 +183,17 @@ def inclusion(ledger: Ledger, indexes: Sequence[int], tree_size: int) -> list[tu
     with ledger.pool.connection() as connection, connection.transaction():
         rows: psycopg.Cursor[Any] = connection.cursor()
         rows.execute("SET LOCAL search_path TO transparency")
-        read = tiles.subtree_reader(tree_size, lambda *tile: _read_tile(rows, *tile))
+        read = tiles.subtree_reader(tree_size, lambda *tile: read_tile(rows, *tile))
         return [tuple(merkle.prove_inclusion(index, tree_size, read)) for index in indexes]
+
+
+def root_at(ledger: Ledger, tree_size: int) -> bytes:
+    """The root of the first leaves, from their tiles. ForkError if there are not so many."""
+    with ledger.pool.connection() as connection, connection.transaction():
+        rows: psycopg.Cursor[Any] = connection.cursor()
+        rows.execute("SET LOCAL search_path TO transparency")
+        read = tiles.subtree_reader(tree_size, lambda *tile: read_tile(rows, *tile))
+        return merkle.read_root(tree_size, read)
 
 
 def leaf_index_of(ledger: Ledger, event_id: UUID) -> int | None:
@@ -218,22 +204,27 @@ def leaf_index_of(ledger: Ledger, event_id: UUID) -> int | None:
     return row[0] if row else None
 
 
+def newest_covering(ledger: Ledger, leaf_index: int) -> Signed | Published | None:
+    """The newest checkpoint that was published, or, while the leaf waits for that, the newest that was signed."""
+    found: Signed | Published | None = latest_published(ledger)
+    if found is None or leaf_index >= found.tree_size:
+        found = latest(ledger)
+    return found if found is not None and leaf_index < found.tree_size else None
+
+
 def prove(ledger: Ledger, event_id: UUID) -> tuple[bytes, bytes]:
-    """The proof file (c2sp.org/tlog-proof@v1) of an event under the latest checkpoint, and its leaf."""
-    signed = latest(ledger)
-    with ledger.pool.connection() as connection, connection.transaction():
-        rows: psycopg.Cursor[Any] = connection.cursor()
-        rows.execute("SET LOCAL search_path TO transparency")
-        row = rows.execute(
-            "SELECT l.leaf_index, e.state FROM leaves l JOIN ledger.events e"
+    """The proof file (c2sp.org/tlog-proof@v1) of an event under the newest checkpoint, and its leaf."""
+    with ledger.pool.connection() as connection:
+        row = connection.execute(
+            "SELECT l.leaf_index, e.state FROM transparency.leaves l JOIN ledger.events e"
             " ON e.notification_id = l.position WHERE l.event_id = %s",
             (event_id,),
         ).fetchone()
-        if row is None or signed is None or row[0] >= signed.tree_size:
-            raise NotIntegratedError(event_id)
-        read = tiles.subtree_reader(signed.tree_size, lambda *tile: _read_tile(rows, *tile))
-        hashes = merkle.prove_inclusion(row[0], signed.tree_size, read)
-    return proof.to_bytes(proof.Proof(row[0], tuple(hashes), signed.note)), split(bytes(row[1]))[0]
+    signed = newest_covering(ledger, row[0]) if row is not None else None
+    if row is None or signed is None:
+        raise NotIntegratedError(event_id)
+    (hashes,) = inclusion(ledger, [row[0]], signed.tree_size)
+    return proof.to_bytes(proof.Proof(row[0], hashes, signed.note)), split(bytes(row[1]))[0]
 
 
 TRANSPARENCY = Projection(

@@ -1,4 +1,4 @@
-"""What tests stand on: one real PostgreSQL for the whole run, and a fresh clone of a migrated database each."""
+"""What tests stand on: one real PostgreSQL for the whole run, and a migrated database of its own for each."""
 
 import fcntl
 import itertools
@@ -25,6 +25,7 @@ from ledger.custody import Custody
 from ledger.store import Ledger
 from projections import PROJECTIONS
 from projections.follow import Follower
+from tests.recycling import Template, rename
 
 ORIGIN = "letopis.test/log"
 
@@ -41,13 +42,35 @@ class Server:
     template: str
     connection: psycopg.Connection
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    fresh: Template | None = None
+    emptied: list[str] = field(default_factory=list)
 
     def clone(self) -> str:
-        name = f"{self.template}_{os.getpid()}_{next(self.numbers)}"
+        name = self._new_name()
         self.connection.execute(
             SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(self.template))
         )
         return name
+
+    def take(self) -> str:
+        """A database like a fresh clone: one that an earlier test left, emptied, if there is one."""
+        if self.emptied:
+            return self.emptied.pop()
+        name = self.clone()
+        self.fresh = self.fresh or Template.of(self.conninfo_of(name))
+        return name
+
+    def give_back(self, name: str) -> None:
+        new_name = self._new_name()
+        is_renamed = rename(self.connection, name, new_name)
+        assert self.fresh is not None
+        if is_renamed and self.fresh.restore(self.conninfo_of(new_name)):
+            self.emptied.append(new_name)
+        else:
+            self.drop(new_name if is_renamed else name)
+
+    def _new_name(self) -> str:
+        return f"{self.template}_{os.getpid()}_{next(self.numbers)}"
 
     def drop(self, name: str) -> None:
         self.connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
@@ -108,6 +131,8 @@ def _migrated(conninfo: str, template: str, made_secrets: Path) -> Iterator[Serv
             migrate(found.conninfo_of(template), origin=ORIGIN, fingerprint=fingerprint)
         fcntl.flock(making, fcntl.LOCK_UN)
         yield found
+        for name in found.emptied:
+            found.drop(name)
         with suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             found.drop(template)
@@ -116,9 +141,9 @@ def _migrated(conninfo: str, template: str, made_secrets: Path) -> Iterator[Serv
 @pytest.fixture
 def database(server: Server) -> Iterator[str]:
     """The conninfo of a migrated, empty database of this test alone, as its owner."""
-    name = server.clone()
+    name = server.take()
     yield server.conninfo_of(name)
-    server.drop(name)
+    server.give_back(name)
 
 
 @pytest.fixture
@@ -131,8 +156,9 @@ def sql(database: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def custody(made_secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Custody:
     """The run's secrets in a folder of the test's own: a log remembers there what it signed last."""
-    folder = tmp_path_factory.mktemp("custody") / "secrets"
-    return secrets.load(shutil.copytree(made_secrets, folder))
+    home = tmp_path_factory.mktemp("custody")
+    shutil.copytree(secrets.signer_beside(made_secrets), home / "signer")
+    return secrets.load(shutil.copytree(made_secrets, home / "secrets"))
 
 
 @pytest.fixture

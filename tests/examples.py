@@ -80,6 +80,7 @@ from domain.values import (
     LaboratoryId,
     OrganisationId,
     PatientId,
+    Purpose,
     Quantity,
     StaffMemberId,
 )
@@ -855,6 +856,9 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         erasure.DestructionActDrawn(
             patient_id=ANNA,
             number="2026-0001",
+            operator_name="Оператор системы «Летопись»",
+            operator_address="Москва, Тестовая ул., 1",
+            purposes=(Purpose.CONTACTS, Purpose.IDENTITY, Purpose.RESULTS),
             act_sha256="ab" * 32,
             extract_sha256="cd" * 32,
             keep_until=date(2029, 12, 23),

@@ -22,6 +22,8 @@ FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "mana
 EDGES = {
     # A caller's own error while its events are made: it is raised to that caller, not to its neighbours.
     "ledger/recorder.py": {"_prepared"},
+    "api/signing.py": {"run", "publish_on"},
+    "api/log_mirror.py": {"run"},
     "projections/follow.py": {"run", "_take", "take", "_take_alone"},
     "api/reports_matching.py": {"run"},
     "api/sending/guardians.py": {"run"},

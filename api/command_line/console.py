@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.node import Node, node
 from api.settings import Settings
@@ -60,3 +61,12 @@ def bring_up_to_date(ledger: Ledger) -> None:
         wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=FOLLOW_SECONDS)
     except NotFollowedError:
         err.print("The views are behind: what came last is not among what follows.")
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Any]:
+    """A bar on standard error; it is told how much is done."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done: shown.update(task, completed=done)

@@ -8,6 +8,9 @@ from api.explanations.content import CONTENT
 from api.explanations.delivery import DELIVERY
 from api.explanations.documents import DOCUMENTS
 from api.explanations.envelope import ENVELOPE
+from api.explanations.erasure import ERASURE
+from api.explanations.evidence import EVIDENCE
+from api.explanations.exports import EXPORTS
 from api.explanations.guardianship import GUARDIANSHIP
 from api.explanations.help import HELP
 from api.explanations.identity import IDENTITY
@@ -34,8 +37,11 @@ EXPLANATIONS: dict[str, Explanation] = {
     **CONTACTS,
     **DOCUMENTS,
     **ENVELOPE,
+    **EVIDENCE,
     **CONTENT,
     **DELIVERY,
+    **ERASURE,
+    **EXPORTS,
     **GUARDIANSHIP,
     **HELP,
     **IDENTITY,

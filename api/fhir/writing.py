@@ -6,7 +6,7 @@ is no R4 time goes to an extension, sampled data without its rate to a text.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
 import orjson
@@ -217,3 +217,46 @@ class _Writer:
             if written.date_time(one.collected_at)
             else None,
         }
+
+
+def fhir_resources(
+    content: ReportContent,
+    *,
+    report_id: UUID,
+    version: int,
+    patient_id: UUID,
+    recorded_at: datetime,
+    status: ReportStatus | None = None,
+) -> list[dict[str, Any]]:
+    """The report's resources, each by itself and of a patient who is only a pseudonym (Bulk Data Access). Their ids follow
+    from the report's and stay from version to version."""
+    writer = _Alone(report_id, content, status or content.status, patient_id)
+    meta = {"versionId": str(version), "lastUpdated": recorded_at.astimezone(UTC).isoformat()}
+    return [as_json_value(one | {"meta": meta}) for one in writer.resources()]
+
+
+class _Alone(_Writer):
+    """As `_Writer`, where the resources stand in files of their kinds."""
+
+    _KINDS: ClassVar = {"report": "DiagnosticReport", "observation": "Observation", "specimen": "Specimen"}
+
+    def __init__(
+        self, report_id: UUID, content: ReportContent, status: ReportStatus, patient_id: UUID
+    ) -> None:
+        super().__init__(report_id, content, status)
+        self._patient_id = patient_id
+
+    def resources(self) -> list[dict[str, Any]]:
+        content = self._content
+        found = [self._report()]
+        found += [self._observation(one, place) for place, one in enumerate(content.observations)]
+        found += [self._specimen(one, place) for place, one in enumerate(content.specimens)]
+        return [one | {"id": self._named(one["id"])} for one in found]
+
+    def _named(self, name: str) -> str:
+        return str(self._id if name == "report" else uuid5(self._id, name))
+
+    def _to(self, name: str) -> dict[str, str]:
+        if name == "patient":
+            return {"reference": f"Patient/{self._patient_id}"}
+        return {"reference": f"{self._KINDS[name.partition('-')[0]]}/{self._named(name)}"}

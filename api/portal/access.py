@@ -248,6 +248,7 @@ class _Shown:
             "leaf": index if is_proven else None,
             "event_id": str(entry.event_id),
             "position": entry.position,
+            "has_proof": is_proven and self.person.may_open("/evidence"),
             "as_of": f"/reports/{entry.report_id}/as-of/{as_of}?reading={entry.position}"
             if as_of and is_seen
             else None,

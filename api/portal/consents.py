@@ -22,7 +22,7 @@ from domain.consent import OF_CABINET, ConsentGranted, ConsentKind, Scope
 from domain.session import SessionOpened
 from domain.study_type import StudyType
 from domain.values import OrganisationId
-from ledger import commands, consents
+from ledger import commands, consents, erasure_orders
 from ledger.consent_receipt import Given, given_consent
 from projections import cabinet, obligations
 
@@ -94,6 +94,7 @@ def consents_page(person: Person) -> Response:
         "consents.html",
         consents=[_shown(one, names) for one in (*asked, *of_each)],
         waiting=waiting_of(person),
+        erasure=_erasure(person),
         obligations=[
             {
                 "duty": row.duty,
@@ -105,6 +106,14 @@ def consents_page(person: Person) -> Response:
             for row in obligations.obligations_of(person.ledger, patient_id, limit=20)
         ],
     )
+
+
+def _erasure(person: Visit) -> dict[str, Any] | None:
+    """By when everything of the person whose cabinet it is will be destroyed."""
+    known = erasure_orders.load(person.ledger, person.patient_id)
+    if known is None or known.ordered is None:
+        return None
+    return {"due": known.ordered.due, "is_held": bool(known.holds_on(datetime.now(UTC).date()))}
 
 
 @router.get("/consents/{kind}/document")

@@ -16,6 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from api import limits
 from api.archives import REPORTS_MAX, Asked, Part, archive_of, asked_now
+from api.portal.own_proof import proof_beside
 from api.portal.seen_reports import purpose_of, seen_report, seen_reports
 from api.portal.web import Actor, Person, Visit
 from api.problems import ProblemError
@@ -162,7 +163,8 @@ def archive(person: Actor, report_ids: Annotated[list[UUID], Depends(picked)]) -
         raise ProblemError("not-found")
     limits.take(person.ledger, "archive", str(person.signed_in().patient_id))
     asked = asked_of(person, report_ids)
-    return streamed(archive_of(asked, record=recording(person, asked)), "rezultaty.zip", len(report_ids))
+    made = archive_of(asked, record=recording(person, asked), beside=proof_beside(person))
+    return streamed(made, "rezultaty.zip", len(report_ids))
 
 
 def asked_of(person: Visit, report_ids: Sequence[UUID], *, all_versions: bool = False) -> Asked:

@@ -9,6 +9,7 @@ from api import limits
 from api.archives import Asked, Zipped, results_of
 from api.my_data import SECTIONS
 from api.portal.downloads import asked_of, recording, streamed
+from api.portal.own_proof import proof_beside
 from api.portal.seen_reports import seen_reports
 from api.portal.web import Actor, Person, Visit
 from api.problems import ProblemError
@@ -51,5 +52,7 @@ def _everything(person: Visit, asked: Asked) -> Iterator[bytes]:
     for section in SECTIONS:
         rows = section.rows(person.ledger, person.patient_id)
         yield from zipped.add_rows(f"data/{section.name}.json", rows)
+    for name, content in proof_beside(person).items():
+        zipped.add(name, content)
     yield from results_of(asked, zipped, record=recording(person, asked))
     yield zipped.end()

@@ -20,6 +20,7 @@ from api.sandbox.banner import Marked
 from api.sandbox.failures import Failing
 from api.sandbox.hl7_failures import listener
 from api.sandbox.people import Person, people
+from api.serving import signing_beside
 from api.settings import Settings
 from domain.laboratory import LaboratoryRegistered
 from domain.values import OrganisationId
@@ -79,6 +80,7 @@ def serve(
             sms_gateway_token=_TOKEN,
         )
         opened = stack.enter_context(node(settings))
+        stack.enter_context(signing_beside(settings))
         sandbox = Sandbox(
             opened=opened,
             sender=stage.laboratory(opened),

@@ -4,6 +4,7 @@ By pseudonyms, and nothing can be changed here. Each look is recorded before the
 it in their access log.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -19,8 +20,7 @@ from domain.values import PatientId
 from ledger.codec import NAMES
 from ledger.commands import record_reading
 from projections import transparency
-from projections.audit import Entry
-from projections.history import Asked, history
+from projections.history import Asked, Line, lines
 
 router = APIRouter(include_in_schema=False, prefix="/staff/history")
 Auditor = Annotated[StaffVisit, Depends(reads(Role.AUDITOR))]
@@ -28,7 +28,8 @@ LIST = "/staff/history"
 PAGE_ROWS = 100
 # Every event by its stored name.
 KINDS = sorted(NAMES.values())
-FIELDS = ("patient", "actor", "kind", "since", "until")
+FIELDS = ("patient", "actor", "kind", "since", "until", "report", "stream", "first", "last")
+_IDS = ("patient", "report", "stream")
 _POSITION_MAX = 2**63 - 1
 
 
@@ -37,18 +38,25 @@ def history_page(visit: Auditor) -> Response:
     """Filters that nothing can fit are said to be wrong beside their field, and nothing is looked for."""
     given = visit.request.query_params
     stated = {name: given.get(name, "").strip().replace("\0", "") for name in FIELDS}
-    before = given.get("before", "")
-    asked, errors = _asked(stated, before)
-    found: list[Entry] = []
+    before, after = _position(given.get("before", "")), _position(given.get("after", ""))
+    asked, errors = _asked(stated)
+    asked = replace(asked, before=before, after=after if before is None else None)
+    found: list[Line] = []
     if not errors:
         patient_id = PatientId(asked.patient_id) if asked.patient_id else None
         reading = HistoryRead(patient_id=patient_id, purpose=ReadingPurpose.AUDIT)
         record_reading(visit.ledger, reading, visit.by())
-        found = history(visit.ledger, asked, limit=PAGE_ROWS + 1)
-    rows = found[:PAGE_ROWS]
+        with visit.ledger.pool.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            found = lines(connection, asked, limit=PAGE_ROWS + 1)
+    is_forth = asked.after is not None
+    is_more = len(found) > PAGE_ROWS
+    # One more was asked for than is shown, at the end that lies further on.
+    rows = found[1:] if is_more and is_forth else found[:PAGE_ROWS]
     signed = transparency.latest(visit.ledger)
     chosen = {name: value for name, value in stated.items() if value}
-    further = chosen | {"before": str(rows[-1].position)} if len(found) > PAGE_ROWS else None
+    goes_back = bool(rows) and (is_more or is_forth)
+    goes_forth = bool(rows) and (is_more if is_forth else before is not None)
     return visit.page(
         "staff_history.html",
         entries=[_line(row) for row in rows],
@@ -56,23 +64,35 @@ def history_page(visit: Auditor) -> Response:
         errors=errors,
         kinds=KINDS,
         tree_size=signed.tree_size if signed else None,
-        is_first=not before,
+        is_first=before is None and after is None,
         first=f"{LIST}?{urlencode(chosen)}" if chosen else LIST,
-        further=f"{LIST}?{urlencode(further)}" if further else None,
+        further=_to(chosen, before=rows[-1].entry.position) if goes_back else None,
+        newer=_to(chosen, after=rows[0].entry.position) if goes_forth else None,
     )
 
 
-def _asked(stated: dict[str, str], before: str) -> tuple[Asked, list[str]]:
+def _to(chosen: dict[str, str], **place: int) -> str:
+    return f"{LIST}?{urlencode(chosen | {name: str(value) for name, value in place.items()})}"
+
+
+def _position(given: str) -> int | None:
+    is_position = given.isascii() and given.isdecimal() and int(given[:20]) <= _POSITION_MAX
+    return int(given) if is_position else None
+
+
+def _asked(stated: dict[str, str]) -> tuple[Asked, list[str]]:
     """What is asked for, and the fields that say nothing that could be."""
     wrong = []
-    patient_id = since = until = None
-    if stated["patient"]:
-        try:
-            patient_id = UUID(stated["patient"])
-        except ValueError:
-            wrong.append("patient")
+    ids: dict[str, UUID] = {}
+    for field in _IDS:
+        if stated[field]:
+            try:
+                ids[field] = UUID(stated[field])
+            except ValueError:
+                wrong.append(field)
     if stated["kind"] and stated["kind"] not in KINDS:
         wrong.append("kind")
+    since = until = None
     for field in ("since", "until"):
         if stated[field]:
             try:
@@ -82,20 +102,28 @@ def _asked(stated: dict[str, str], before: str) -> tuple[Asked, list[str]]:
                 wrong.append(field)
                 continue
             since, until = (midnight, until) if field == "since" else (since, midnight)
-    is_position = before.isascii() and before.isdecimal() and int(before[:20]) <= _POSITION_MAX
+    wrong += [field for field in ("first", "last") if stated[field] and _position(stated[field]) is None]
     asked = Asked(
-        patient_id=patient_id,
+        patient_id=ids.get("patient"),
+        report_id=ids.get("report"),
+        stream_id=ids.get("stream"),
         actor=stated["actor"] or None,
         name=stated["kind"] or None,
         since=since,
         until=until,
-        before=int(before) if is_position else None,
+        first=_position(stated["first"]),
+        last=_position(stated["last"]),
     )
     return asked, wrong
 
 
-def _line(entry: Entry) -> dict[str, Any]:
+def _line(line: Line) -> dict[str, Any]:
+    entry = line.entry
     return {
+        "leaf_index": line.leaf_index,
+        "stream_id": str(line.stream_id),
+        "is_sealed": line.is_sealed,
+        "is_erased": line.is_erased,
         "position": entry.position,
         "at": entry.recorded_at,
         "kind": entry.name,

@@ -104,7 +104,12 @@ SECTIONS = (
     Section("shared", Role.DOCTOR),
     Section("submissions", Role.LABORATORY, waiting_at=intake.count_quarantined_of),
     Section("history", Role.AUDITOR),
+    Section("replay", Role.AUDITOR),
+    Section("certificates", Role.AUDITOR),
+    Section("decisions", Role.AUDITOR),
     Section("consents", Role.COMPLIANCE),
+    Section("exports", Role.COMPLIANCE),
+    Section("erasures", Role.COMPLIANCE),
     Section("appeals", Role.REGISTRAR, waiting_at=appeals.count_waiting_at),
 )
 

@@ -51,8 +51,10 @@ def home(tmp_path: Path, custody: Custody) -> Path:
     """A LETOPIS_HOME with the secrets of the test's database and a memory of checkpoints of its own."""
     folder = tmp_path / "home" / "secrets"
     folder.mkdir(mode=0o700, parents=True)
-    for path in (*custody.folder.glob("*.key"), *custody.folder.glob("*.pem")):
+    for path in (one for kind in ("*.key", "*.public", "*.pem") for one in custody.folder.glob(kind)):
         shutil.copy(path, folder)
+    assert custody.signer is not None
+    shutil.copytree(custody.signer, folder.with_name("signer"))
     return folder.parent
 
 

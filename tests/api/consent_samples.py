@@ -54,8 +54,8 @@ CONSENT_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
                      zip(FAMILIES["consents.title"], (*FAMILIES["consents.state"], "none"), strict=True)],
         "waiting": [{"count": number, "organisation": "Поликлиника № 12", "reason": reason}
                     for number, reason in enumerate(FAMILIES["barrier"])],
-        "obligations": OBLIGATIONS}),
-    "consents-given": ("consents.html", {"waiting": [], "obligations": [],
+        "obligations": OBLIGATIONS, "erasure": {"due": AT.date(), "is_held": True}}),
+    "consents-given": ("consents.html", {"waiting": [], "obligations": [], "erasure": None,
         "consents": [consent(kind, "granted") for kind in FAMILIES["consents.title"]]}),
     "consent": ("consent.html", FORM),
     "consent-wrong": ("consent.html", FORM | {

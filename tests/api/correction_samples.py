@@ -23,6 +23,7 @@ def reading(**changed: Any) -> dict[str, Any]:
         "leaf": 1023,
         "position": 4712,
         "event_id": "0190f3c2-7d1e-7c55-9d6b-2f1f6c1b2a91",
+        "has_proof": True,
         "as_of": f"/reports/{REPORT_ID}/as-of/4711?reading=4712",
     }
     return plain | changed

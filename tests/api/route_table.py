@@ -97,6 +97,10 @@ own    GET  /help/{number}/files/{file_id}
 own    GET  /help/{number}/live
 own    POST /help/{number}/messages
 own    POST /help/{number}/reopen
+closed GET  /evidence
+closed GET  /evidence/completeness.json
+closed GET  /evidence/completeness.zip
+closed GET  /evidence/events/{event_id:uuid}.zip
 closed GET  /my-data
 closed POST /my-data
 seen   GET  /notifications
@@ -265,7 +269,22 @@ doctor    GET  /staff/shared/{share_id:uuid}/reports/{report_id:uuid}
 doctor    GET  /staff/shared/{share_id:uuid}/reports/{report_id:uuid}/versions/{version}
 laboratory GET /staff/submissions
 auditor   GET  /staff/history
+auditor   GET  /staff/replay
+auditor   GET  /staff/certificates
+auditor   GET  /staff/decisions
 compliance GET /staff/consents
+compliance GET /staff/erasures
+compliance POST /staff/erasures/order
+compliance POST /staff/erasures/hold
+compliance POST /staff/erasures/{patient_id:uuid}/holds/{hold_id:uuid}/release
+compliance GET /staff/erasures/{patient_id:uuid}/act
+compliance GET /staff/erasures/{patient_id:uuid}/act.json
+compliance GET /staff/exports
+compliance POST /staff/exports
+compliance POST /staff/exports/person
+compliance GET /staff/exports/{export_id:uuid}/{name}
+compliance POST /staff/exports/{export_id:uuid}/continue
+compliance POST /staff/exports/{export_id:uuid}/remove
 doctor    GET  /staff/consultations
 doctor    GET  /staff/consultations/{consultation_id:uuid}
 doctor    POST /staff/consultations/{consultation_id:uuid}/cancel
@@ -342,9 +361,25 @@ MACHINES = """
 laboratory POST /v1/messages
 laboratory POST /v1/submissions
 anybody    GET  /v1/keys
+anybody    GET  /v1/certificates/latest
+anybody    GET  /v1/certificates/{event_id:uuid}
+anybody    GET  /v1/certificates/{event_id:uuid}/event
 anybody    GET  /v1/log/checkpoint
 anybody    GET  /v1/log/key
+anybody    GET  /log/checkpoint
+anybody    GET  /log/policy
+anybody    GET  /log/tile/{path:path}
+anybody    GET  /log/verifier.py
 anybody    GET  /v1/receipts/key
+client     GET  /v1/fhir/$export
+client     POST /v1/fhir/$export
+client     GET  /v1/fhir/Patient/$export
+client     POST /v1/fhir/Patient/$export
+client     GET  /v1/fhir/Patient/{patient_id}/$export
+client     POST /v1/fhir/Patient/{patient_id}/$export
+client     GET  /v1/fhir/exports/{export_id}
+client     DELETE /v1/fhir/exports/{export_id}
+client     GET  /v1/fhir/exports/{export_id}/{name}
 anybody    GET  /v1/submissions/{submission_id}/proof
 provider   POST /receipts/sms
 provider   GET  /receipts/sms/kannel/{notification_id}
@@ -387,6 +422,9 @@ COMMON = {
     "place": "0",
     "referral": "1",
     "position": "1",
+    "path": "0/000.p/1",
+    "export_id": "e0000000-0000-4000-8000-00000000000e",
+    "name": "manifest",
 }
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from api import clockwork
 from api.clockwork import STEPS, Clockwork, steps_of
 from api.settings import Settings
+from domain.report import ReportDestroyed
 from ledger.store import Ledger
 from tests.api.cast import Laboratory, Portal, bundle
 
@@ -92,8 +93,9 @@ def test_every_step_goes_through_on_an_empty_ledger(ledger: Ledger) -> None:
     with capture_logs() as said:
         assert Clockwork(ledger, steps_of(Settings())).turn() == 0
     assert said == []
-    # Reminders of consultations, those whose doctor left, and reports that waited too long.
-    assert len(steps_of(Settings())) == len(STEPS) + 3
+    # Reminders of consultations, those whose doctor left, erasures, reports that waited too long, rotation of keys, and
+    # commitments to chains.
+    assert len(steps_of(Settings())) == len(STEPS) + 6
 
 
 def test_what_waits_too_long_is_ended_by_the_clock(portal: Portal, laboratory: Laboratory) -> None:
@@ -102,4 +104,6 @@ def test_what_waits_too_long_is_ended_by_the_clock(portal: Portal, laboratory: L
     steps = steps_of(portal.opened.settings.model_copy(update={"waiting_days": 30}))
     at = datetime.now(UTC)
     assert Clockwork(portal.opened.ledger, steps, clock=lambda: at + timedelta(days=29)).turn() == 0
-    assert Clockwork(portal.opened.ledger, steps, clock=lambda: at + timedelta(days=31)).turn() == 1
+    # What is destroyed is followed by a rotation of keys in the same turn.
+    assert Clockwork(portal.opened.ledger, steps, clock=lambda: at + timedelta(days=31)).turn() >= 1
+    assert len(portal.events(ReportDestroyed)) == 1

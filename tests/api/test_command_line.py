@@ -171,7 +171,8 @@ def test_verify_is_content_until_one_byte_of_history_is_changed(
     bad = letopis(portal.opened, "verify", "--json")
     assert bad.returncode == 1
     said = json.loads(bad.stdout)
-    assert list(said) == ["ok", "events", "tree_size", "root", "checkpoints", "documents", "finding"]
+    fields = ["ok", "events", "tree_size", "root", "checkpoints", "documents", "erasures", "finding"]
+    assert list(said) == fields
     assert not said["ok"] and said["finding"]["what"]
     assert said["finding"]["position"] == received.position
     assert said["finding"]["leaf_index"] == leaf_index

@@ -33,7 +33,7 @@ from ledger.receipt import signer_of
 from ledger.rendering import matches
 from ledger.staff import by_member
 from ledger.tickets import Request
-from projections import cabinet, transparency
+from projections import cabinet, signing, transparency
 from tests.api.account_cast import grow_old
 from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, bundle, code_of, settle, settled
 from tests.api.ward_cast import BLOOD, DRUGS, MISHA, OPERATOR, family, receives, sent
@@ -50,7 +50,7 @@ def anna(portal: Portal, laboratory: Laboratory) -> Person:
         portal.submit(laboratory.seal(bundle(number, value="72.50")))
     portal.submit(laboratory.seal(bundle("Л-1", value="73.10", status="corrected")))
     portal.catch_up()
-    transparency.publish(portal.opened.ledger)
+    signing.sign_at_hand(portal.opened.ledger)
     return person
 
 
@@ -133,7 +133,7 @@ def test_an_earlier_version_is_taken_by_its_number_and_says_that_it_is_old(anna:
         receipt = pdf.attachments["receipt.json"].get_file().read_bytes()
     ledger = anna.portal.opened.ledger
     proven = result_receipt.verify(
-        receipt, log=transparency.log_signer(ledger).verifier, receipts=signer_of(ledger).verifier
+        receipt, log=transparency.log_verifier(ledger), receipts=signer_of(ledger).verifier
     )
     assert (proven.shown, proven.current) == (1, 2)
     assert anna.portal.events(ReportRead)[-1].event.report_version == 1

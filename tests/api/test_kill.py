@@ -259,7 +259,7 @@ def looks_well(opened: Node) -> None:
         assert monotonic() < give_up, "the views do not follow"
         sleep(0.05)
     assert opened.ledger.last_position() == last
-    result = verify.verify(opened.conninfo, log=transparency.log_signer(opened.ledger).verifier)
+    result = verify.verify(opened.conninfo, log=transparency.log_verifier(opened.ledger))
     assert result.finding is None and result.events > 0
     with opened.as_owner() as owner:
         for view in PROJECTIONS:
@@ -307,5 +307,5 @@ def test_the_judge_sees_what_is_planted(
     change_history(sql, (f"DELETE FROM ledger.events WHERE {planted}", places))
     assert judge(ledger, laboratory.laboratory_id, judged.journal) == [f"{sent.envelope_id}: {seen}"]
     Follower(ledger, PROJECTIONS).catch_up()
-    found = verify.verify(portal.opened.conninfo, log=transparency.log_signer(ledger).verifier).finding
+    found = verify.verify(portal.opened.conninfo, log=transparency.log_verifier(ledger)).finding
     assert found is not None, "and the auditor sees it too"

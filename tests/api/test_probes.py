@@ -23,6 +23,7 @@ from domain.account import AuthenticatorAdded
 from domain.consent import ConsentKind
 from domain.consultation_preparation import ConsultationScanAttached
 from domain.correction import CorrectionOwed, Exposure, PartyKind
+from domain.erasure import HoldReason
 from domain.guardianship import GuardianshipKind
 from domain.identity import ScanKind
 from domain.laboratory import LaboratoryRegistered
@@ -35,7 +36,7 @@ from domain.takeover import ClaimantDescribed
 from domain.ticket_events import TicketFileAttached, TicketOpened
 from domain.unsaid import Change
 from domain.values import LaboratoryId, OrganisationId, PatientId, StaffMemberId
-from ledger import commands, guardianship, scans, takeover
+from ledger import commands, erasure, guardianship, scans, takeover
 from ledger.commands import by_patient
 from ledger.consents import withdraw_consent
 from ledger.corrections import correction_stream
@@ -44,6 +45,7 @@ from ledger.medical_card import claim_card
 from ledger.push_subscriptions import load_subscriptions, subscribe
 from ledger.sharing import LinkTerms, share_by_link
 from ledger.store import Write
+from projections.patient_chains import commit_due
 from tests.api import test_appeals
 from tests.api.account_cast import Authenticator, ask_to_sign_in
 from tests.api.cast import (
@@ -116,6 +118,18 @@ def _nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "FOLLOW_SECONDS", 0.0)
 
 
+def with_a_proof(portal: Portal, report_id: UUID) -> str:
+    """All chains are committed to; an event of the report, which is in its patient's."""
+    commit_due(portal.opened.ledger, datetime.now(UTC), every=timedelta(0))
+    return str(next(portal.opened.ledger.read(report_id)).event_id)
+
+
+def held_back(portal: Portal, anna: Person) -> str:
+    """A reason for which Anna's data may not be destroyed."""
+    by = by_patient(anna.patient_id)
+    return str(erasure.hold(portal.opened.ledger, anna.patient_id, by, reason=HoldReason.LEGAL_CLAIM))
+
+
 @pytest.fixture
 def world(portal: Portal, laboratory: Laboratory, clock: Clock, point: SamplingPointStated) -> World:
     anna = portal.person(ANNA).register()
@@ -141,6 +155,8 @@ def world(portal: Portal, laboratory: Laboratory, clock: Clock, point: SamplingP
         "unsure_id": str(sent_unsure(portal, laboratory, "2", ANNA, OWN, WRONG_SNILS)),
         "position": a_reading(portal, anna, report["reports"][0]["id"]),
         "key": a_trend(anna, report["reports"][0]["id"]),
+        "event_id": with_a_proof(portal, UUID(report["reports"][0]["id"])),
+        "hold_id": held_back(portal, anna),
         **with_help(portal, anna),
         **with_a_doctor(portal, clock, laboratory, anna),
         **asked_for(portal, anna, laboratory),

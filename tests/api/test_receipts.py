@@ -11,7 +11,7 @@ import pytest
 
 from ledger import checkpoint, merkle, note, proof
 from ledger.store import Ledger
-from projections import transparency
+from projections import signing
 from tests.api.cast import Laboratory, Portal, bundle
 from tests.api.command import letopis
 
@@ -63,7 +63,7 @@ def test_the_log_keeps_the_promise_of_a_receipt(portal: Portal, laboratory: Labo
     early = portal.machine.get(f"/v1/submissions/{receipt['submission']}/proof")
     assert early.status_code in (200, 404)
     portal.catch_up()
-    transparency.publish(portal.opened.ledger)
+    signing.sign_at_hand(portal.opened.ledger)
     answer = portal.machine.get(f"/v1/submissions/{receipt['submission']}/proof")
     assert answer.status_code == 200
     found = proof.parse(answer.content)

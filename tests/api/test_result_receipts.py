@@ -25,7 +25,7 @@ from ledger import result_receipt
 from ledger.receipt import signer_of
 from ledger.result_receipt import InvalidReceiptError, Proven
 from ledger.store import Ledger
-from projections import cabinet, transparency
+from projections import cabinet, signing, transparency
 from tests.api.cast import ANNA, Laboratory, Portal, bundle, settled, withdraw
 from tests.api.pdf_text import text_of as words_of
 
@@ -48,7 +48,7 @@ def result(
 
 def settle_log(portal: Portal) -> None:
     portal.catch_up()
-    transparency.publish(portal.opened.ledger)
+    signing.sign_at_hand(portal.opened.ledger)
 
 
 def pdf_of(ledger: Ledger, report_id: UUID, patient_id: PatientId, **given: object) -> ResultDocument:
@@ -56,7 +56,7 @@ def pdf_of(ledger: Ledger, report_id: UUID, patient_id: PatientId, **given: obje
 
 
 def proven(ledger: Ledger, receipt: bytes) -> Proven:
-    log, receipts = transparency.log_signer(ledger).verifier, signer_of(ledger).verifier
+    log, receipts = transparency.log_verifier(ledger), signer_of(ledger).verifier
     return result_receipt.verify(receipt, log=log, receipts=receipts)
 
 
@@ -128,7 +128,7 @@ def test_a_receipt_of_another_log_or_other_keys_is_refused(portal: Portal, labor
     ledger = portal.opened.ledger
     anna, report_id = result(portal, laboratory, "72.50")
     receipt = pdf_of(ledger, report_id, anna).receipt
-    log, receipts = transparency.log_signer(ledger).verifier, signer_of(ledger).verifier
+    log, receipts = transparency.log_verifier(ledger), signer_of(ledger).verifier
     for keys in (
         {"log": receipts, "receipts": receipts},
         {"log": log, "receipts": log},

@@ -47,7 +47,7 @@ def house(alone: Settings, laboratory: Laboratory) -> Iterator[BaseProcess]:
     process = started(alone, ["serve", "--processes", "2"], output=alone.home / "serve")
     try:
         until(lambda: is_up(alone))
-        until(lambda: len(serving(process)) == 3)
+        until(lambda: len(serving(process)) == 4)
         yield process
     finally:
         process.terminate()
@@ -69,7 +69,7 @@ def is_up(settings: Settings) -> bool:
 
 
 def serving(supervisor: BaseProcess) -> list[int]:
-    """The processes that it keeps: workers, and two that answer. Multiprocessing has one more of its own."""
+    """The processes that it keeps: signer, workers, and two that answer. Multiprocessing has one more of its own."""
     assert supervisor.pid is not None
     return [pid for pid in children_of(supervisor.pid) if b"spawn_main" in command_line(pid)]
 
@@ -112,11 +112,11 @@ def test_what_dies_is_started_again(alone: Settings, laboratory: Laboratory, hou
     before = serving(house)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    until(lambda: len(serving(house)) == 3 and not set(serving(house)) & set(before))
+    until(lambda: len(serving(house)) == 4 and not set(serving(house)) & set(before))
     until(lambda: is_up(alone))
     submit(laboratory, alone, 4)
     until(lambda: all(behind == 0 for behind in dict(ready(alone)["behind"]).values()))  # type: ignore[call-overload]
-    assert (alone.home / "serve.err").read_text().count("serve.process-ended") == 3
+    assert (alone.home / "serve.err").read_text().count("serve.process-ended") == 4
 
 
 def test_told_to_stop_it_ends_them_all(alone: Settings, house: BaseProcess) -> None:

@@ -10,14 +10,15 @@ import pytest
 from api.laboratories import OPERATOR
 from api.staff import web as staff_web
 from domain.consent import ConsentKind
-from domain.reading import HistoryRead
+from domain.reading import HistoryRead, StreamReplayed
 from domain.staff import ORGANISATION_ROLES, Role
 from domain.values import OrganisationId
+from ledger import replay_certificate
 from tests.api.cast import ANNA, Laboratory, Portal, grant
 from tests.api.route_table import STAFF_ROWS, addressed
 from tests.api.staff_cast import Clock, Member
-from tests.examples import READ
-from tests.scenario import recorded
+from tests.examples import READ, REPLAYED
+from tests.scenario import TESTER, recorded
 
 # What an operator shares, and with whom.
 SHARED = {"/staff/obligations": Role.COMPLIANCE, "/staff/corrections": Role.DOCTOR}
@@ -131,3 +132,53 @@ def test_a_compliance_officer_sees_what_was_agreed_to_in_numbers(
     after = text_of(officer.get("/staff/consents").text)
     assert before != after
     assert str(anna.patient_id) not in after
+
+
+def test_an_auditor_replays_a_stream_sees_certificates_and_tries_rules(
+    portal: Portal, clock: Clock, laboratory: Laboratory
+) -> None:
+    auditor = member(portal, clock, Role.AUDITOR, laboratory)
+    anna = portal.person(ANNA)
+    anna.register()
+    ledger = portal.opened.ledger
+    read = recorded(ledger, READ.report_id, replace(READ, patient_id=anna.patient_id))
+    portal.catch_up()
+    page = auditor.get(f"/staff/replay?stream={READ.report_id}&at={read.last}").text
+    assert "ReportRead.purpose" in page and "own-cabinet" in page
+    sealed = auditor.get(f"/staff/replay?stream={anna.patient_id}&at={read.last}").text
+    assert "PhoneStated.phone" in sealed and "запечатано" in sealed and "+7999" not in sealed
+    looks = [one.event for one in ledger.read_all(limit=1000) if isinstance(one.event, StreamReplayed)]
+    assert [one.patient_id for one in looks] == [anna.patient_id, anna.patient_id]
+    both = auditor.get(f"/staff/replay?stream={READ.report_id}&at={read.last}&other={read.last}").text
+    assert "Ничего не изменилось" in both
+    assert auditor.get("/staff/replay?stream=x&at=-1&other=y").text.count("field-wrong") == 3
+    assert "Такого потока здесь нет" in auditor.get(f"/staff/replay?stream={READ.report_id}&at=0").text
+    assert "Свидетельств ещё нет" in auditor.get("/staff/certificates").text
+    replay_certificate.record(ledger, REPLAYED, TESTER)
+    assert "Всё сошлось" in auditor.get("/staff/certificates").text
+    assert "Принято заново решений: 0" in auditor.get("/staff/decisions?policy=in-force").text
+
+
+def test_the_history_goes_forth_again_and_by_stream_and_range(
+    portal: Portal, clock: Clock, laboratory: Laboratory
+) -> None:
+    auditor = member(portal, clock, Role.AUDITOR, laboratory)
+    ledger = portal.opened.ledger
+    places = [recorded(ledger, READ.report_id, replace(READ, patient_id=None)).last for _ in range(130)]
+    portal.catch_up()
+
+    def shown(path: str) -> tuple[list[int], str]:
+        page = auditor.get(path).text
+        found = [int(one) for one in re.findall(r'role="rowheader">(\d+)<', page)]
+        newer = re.search(r'href="(/staff/history\?[^"]*after=\d+)"', page)
+        return found, html.unescape(newer[1]) if newer else ""
+
+    query = f"/staff/history?stream={READ.report_id}"
+    found, newer = shown(f"{query}&before={places[10]}")
+    assert found == places[:10][::-1] and newer
+    found, newer = shown(newer)
+    assert found == places[10:110][::-1]
+    found, newer = shown(newer)
+    assert found == places[110:][::-1] and not newer
+    found, _ = shown(f"{query}&first={places[3]}&last={places[5]}")
+    assert found == places[3:6][::-1]

@@ -241,7 +241,7 @@ def test_a_rule_that_forgets_the_address_is_found_out(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oracle of the play can fail."""
-    monkeypatch.setattr(permission, "address_barrier", lambda *_, **__: None)
+    monkeypatch.setattr(permission, "address_barriers", lambda *_, **__: iter(()))
     play = prepared(ledger, 1)
     contacts.mark_unreachable(ledger, play.patient_id, Channel.EMAIL, "5.1.1", by_patient(play.patient_id))
     arrives(ledger, play.laboratories[0], content("1", PANELS[0], sent_second=1))

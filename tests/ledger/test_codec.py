@@ -385,7 +385,8 @@ FIXED = Custody(
     wrapping_keys={1: bytes(range(32))},
     index_key=bytes(range(32, 64)),
     stream_key=bytes(range(160, 192)),
-    log_seed=bytes(range(64, 96)),
+    log_public_key=bytes(range(64, 96)),
+    log_cosigner_key=bytes(1312),
     message_key=bytes(range(96, 128)),
 )
 DATA_KEY = bytes(range(128, 160))

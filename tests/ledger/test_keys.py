@@ -110,11 +110,15 @@ def test_erasure_says_when(ledger: Ledger, sql: psycopg.Connection) -> None:
             sql.execute(f"UPDATE ledger.data_keys SET {half}".encode())
 
 
-def test_after_an_erasure_the_subject_gets_a_new_key(ledger: Ledger, sql: psycopg.Connection) -> None:
+def test_after_an_erasure_the_subject_gets_no_new_key_for_any_purpose(
+    ledger: Ledger, sql: psycopg.Connection
+) -> None:
     old = ledger.keys.key_of(ANNA, RESULTS)
     sql.execute(ERASE, (old.key_id,))
     ledger.keys.forget()
-    assert ledger.keys.key_of(ANNA, RESULTS).key_id != old.key_id
+    for purpose in Purpose:
+        with pytest.raises(KeyErasedError):
+            ledger.keys.key_of(ANNA, purpose)
 
 
 # What is sealed under them.

@@ -155,8 +155,15 @@ def test_unknown_keys_are_ignored_even_under_a_known_name_or_id() -> None:
 
 
 def test_all_known_keys_are_reported_and_each_one_once() -> None:
-    opened = note.open(NOTE + line_of(WITNESS) + line_of(LOG), [WITNESS.verifier, LOG.verifier, LOG.verifier])
+    opened = note.open(NOTE + line_of(WITNESS), [WITNESS.verifier, LOG.verifier, LOG.verifier])
     assert [signature.name for signature in opened.signatures] == [LOG.name, WITNESS.name]
+
+
+def test_a_known_key_signs_once() -> None:
+    """A second line of it would be a second spelling; one of an unknown key is passed over like any other."""
+    refuse(NOTE + line_of(LOG))
+    refuse(NOTE + line_of(WITNESS) * 2, LOG.verifier, WITNESS.verifier)
+    assert note.open(NOTE + line_of(WITNESS) * 2, [LOG.verifier]).text == TEXT
 
 
 def test_a_wrong_signature_of_a_known_key_refuses_the_note() -> None:

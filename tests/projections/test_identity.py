@@ -150,7 +150,7 @@ def test_a_scan_that_is_gone_from_the_database_is_found_by_who_verifies(
     register_patient(ledger, patient_id=ANNA, phone=WHO.phone, locale="ru")
     scans.add(ledger, ANNA, b"%PDF-1.7", TESTER, kind=ScanKind.SNILS, media_type="application/pdf")
     assert Follower(ledger, PROJECTIONS).catch_up()
-    log = transparency.log_signer(ledger).verifier
+    log = transparency.log_verifier(ledger)
     assert verify.verify(database, log=log).finding is None
     sql.execute("ALTER TABLE ledger.documents DISABLE TRIGGER ALL")
     sql.execute("DELETE FROM ledger.documents")

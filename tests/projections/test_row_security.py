@@ -41,6 +41,9 @@ SEEN = {
     "sharing.shares": "SELECT patient_id FROM sharing.shares",
     "tickets.tickets": "SELECT patient_id FROM tickets.tickets",
     "corrections.owed": "SELECT patient_id FROM corrections.owed",
+    "patient_chains.chains": "SELECT patient_id FROM patient_chains.chains",
+    "patient_chains.links": "SELECT patient_id FROM patient_chains.links",
+    "patient_chains.streams": "SELECT patient_id FROM patient_chains.streams",
     "guardianship.relations": "SELECT coalesce(ward_id, guardian_id) FROM guardianship.relations",
 }
 # Views whose rows this test puts there itself, with whose they are; what else a row says is no matter here.

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from ledger import checkpoint, merkle, proof, tiles
+from ledger.checkpoint import Checkpoint
+from ledger.custody import load_log_keys
 from ledger.leaf import split
 from ledger.merkle import InvalidProofError
 from ledger.note import InvalidNoteError, Signer, Verifier
@@ -18,6 +20,7 @@ from ledger.store import Ledger, Write
 from projections import transparency
 from projections.export import export_log
 from projections.follow import Follower
+from projections.signing import sign_at_hand
 from projections.transparency import ForkError, NotIntegratedError
 from tests.conftest import ORIGIN
 from tests.examples import ANNA, READ, RECEIVED, REGISTERED, REPORT
@@ -28,7 +31,7 @@ SMALL = READ
 
 
 def log_of(ledger: Ledger) -> Verifier:
-    return transparency.log_signer(ledger).verifier
+    return transparency.log_verifier(ledger)
 
 
 def append_small(ledger: Ledger, count: int) -> None:
@@ -69,14 +72,14 @@ def test_the_signed_root_is_that_of_the_leaves_as_they_are_stored(ledger: Ledger
 
 
 def test_an_empty_log_is_not_signed(ledger: Ledger) -> None:
-    assert transparency.publish(ledger) is None
+    assert sign_at_hand(ledger) is None
     assert transparency.latest(ledger) is None
 
 
 def test_a_log_that_did_not_grow_is_not_signed_again(ledger: Ledger, follower: Follower) -> None:
     append_small(ledger, 3)
     follower.catch_up()
-    assert transparency.publish(ledger) is None
+    assert sign_at_hand(ledger) is None
     follower.catch_up()
     assert rows(ledger, "SELECT tree_size FROM log.checkpoints") == [(3,)]
 
@@ -96,21 +99,6 @@ def test_each_checkpoint_extends_the_one_before(ledger: Ledger, follower: Follow
         )
 
 
-def test_the_log_is_signed_no_oftener_than_it_should(
-    ledger: Ledger, follower: Follower, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("projections.follow.PUBLISH_SECONDS", 3600)
-    append_small(ledger, 1)
-    follower.step()
-    follower.sign(at_once=True)
-    for _ in range(5):
-        append_small(ledger, 1)
-        follower.step()
-    assert rows(ledger, "SELECT tree_size FROM log.checkpoints") == [(1,)]
-    follower.sign(at_once=True)
-    assert rows(ledger, "SELECT max(tree_size) FROM log.checkpoints") == [(6,)]
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -126,7 +114,7 @@ def test_a_tree_that_does_not_extend_what_was_signed_is_never_signed(
     follower.catch_up()
     sql.execute(damage.encode())
     with pytest.raises(ForkError):
-        transparency.publish(ledger)
+        sign_at_hand(ledger)
     assert rows(ledger, "SELECT tree_size FROM log.checkpoints") == [(5,)]
 
 
@@ -169,7 +157,7 @@ def test_a_database_that_was_restored_with_its_checkpoints_is_not_signed(
         append_small(ledger, 6)
         follower.catch_up()
         with pytest.raises(ForkError):
-            transparency.publish(ledger)
+            sign_at_hand(ledger)
     assert rows(ledger, "SELECT tree_size FROM log.checkpoints") == [(5,)]
 
 
@@ -192,11 +180,11 @@ def test_publishers_take_turns(
     follower.step()
     ledgers = [open_ledger() for _ in range(3)]
     with ThreadPoolExecutor(4) as threads:
-        published = [threads.submit(transparency.publish, one) for one in ledgers]
+        published = [threads.submit(sign_at_hand, one) for one in ledgers]
         for _ in range(10):
             append_small(ledger, 2)
             follower.step()
-            published += [threads.submit(transparency.publish, one) for one in ledgers]
+            published += [threads.submit(sign_at_hand, one) for one in ledgers]
         for future in published:
             future.result()
     follower.catch_up()
@@ -279,6 +267,20 @@ def test_the_exported_log_is_the_log(ledger: Ledger, follower: Follower, tmp_pat
     assert checkpoint.verify(signed, log_of(ledger)).root_hash == merkle.root_hash(hashes)
 
 
+def test_an_export_does_not_go_on_from_another_history(
+    ledger: Ledger, follower: Follower, tmp_path: Path
+) -> None:
+    append_small(ledger, 5)
+    follower.catch_up()
+    assert ledger.custody.signer is not None
+    signer = Signer(ledger.origin, load_log_keys(ledger.custody.signer).seed)
+    other = checkpoint.sign(Checkpoint(ledger.origin, 3, merkle.leaf_hash(b"another")), signer)
+    (tmp_path / "checkpoint").write_bytes(other)
+    with pytest.raises(ForkError):
+        export_log(ledger, tmp_path)
+    assert files(tmp_path) == {"checkpoint": other}
+
+
 def test_an_export_holds_no_more_than_the_checkpoint_covers(
     ledger: Ledger, follower: Follower, tmp_path: Path
 ) -> None:
@@ -286,7 +288,6 @@ def test_an_export_holds_no_more_than_the_checkpoint_covers(
     append_small(ledger, 3)
     follower.catch_up()
     append_small(ledger, 4)
-    follower.published_at = float("inf")
     follower.step()
     assert rows(ledger, "SELECT count(*) FROM transparency.leaves") == [(7,)]
     assert export_log(ledger, tmp_path) == 3

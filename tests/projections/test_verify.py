@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +16,10 @@ from eventsourcing.persistence import StoredEvent
 from domain.submission import StoredDocument
 from ledger import checkpoint, leaf, merkle, note
 from ledger.checkpoint import Checkpoint
-from ledger.custody import Custody, load
-from ledger.note import Signer
+from ledger.custody import Custody, load, load_log_keys, signer_beside
+from ledger.note import Signer, Verifier
 from ledger.store import Ledger, Write
-from projections import PROJECTIONS, transparency
+from projections import PROJECTIONS, transparency, verify_stretches
 from projections.follow import Follower
 from projections.verify import Verification, verify
 from tests.conftest import ORIGIN, Server
@@ -43,8 +44,8 @@ class Log:
     key: note.Verifier
     signer: Signer
 
-    def verify(self) -> Verification:
-        return verify(self.conninfo, log=self.key)
+    def verify(self, *, processes: int = 1) -> Verification:
+        return verify(self.conninfo, log=self.key, processes=processes)
 
     def stored(self, leaf_index: int) -> StoredEvent:
         row = self.one(
@@ -82,7 +83,9 @@ class Log:
 def finished(server: Server, made_secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A log of 602 events, two of them submissions with documents, signed twice: made once, cloned."""
     name = server.clone()
-    folder = shutil.copytree(made_secrets, tmp_path_factory.mktemp("finished") / "secrets")
+    home = tmp_path_factory.mktemp("finished")
+    shutil.copytree(signer_beside(made_secrets), home / "signer")
+    folder = shutil.copytree(made_secrets, home / "secrets")
     with Ledger(server.conninfo_of(name), load(folder)) as ledger:
         follower = Follower(ledger, PROJECTIONS)
         submit(ledger, SUBMISSION)
@@ -121,7 +124,8 @@ def log(finished: str, server: Server, custody: Custody) -> Iterator[Log]:
     name = f"{finished}_copy"
     server.connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{finished}"'.encode())
     conninfo = server.conninfo_of(name)
-    signer = Signer(ORIGIN, custody.log_seed)
+    assert custody.signer is not None
+    signer = Signer(ORIGIN, load_log_keys(custody.signer).seed)
     with psycopg.connect(conninfo, autocommit=True) as sql:
         yield Log(conninfo, sql, signer.verifier, signer)
     server.drop(name)
@@ -137,7 +141,7 @@ def test_a_clean_log_has_no_finding(log: Log) -> None:
 
 
 def test_an_empty_log_has_no_finding(database: str, custody: Custody) -> None:
-    found = verify(database, log=Signer(ORIGIN, custody.log_seed).verifier)
+    found = verify(database, log=Verifier(ORIGIN, custody.log_public_key))
     assert found == Verification(0, 0, merkle.EMPTY_ROOT, 0, 0, None)
 
 
@@ -152,7 +156,6 @@ def test_a_leaf_that_no_checkpoint_covers_yet_is_no_finding(log: Log, custody: C
     with Ledger(log.conninfo, custody) as ledger:
         small(ledger, 3)
         follower = Follower(ledger, PROJECTIONS)
-        follower.published_at = float("inf")
         while follower.step():
             pass
         assert transparency.latest(ledger) is not None
@@ -505,12 +508,23 @@ def _(log: Log) -> None:
     log.change("INSERT INTO ledger.documents VALUES (gen_random_uuid(), gen_random_uuid(), 'x')")
 
 
+@contextmanager
+def small_stretches() -> Iterator[None]:
+    """So that even this log has two whole ones and a rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_stretches, "ROWS", 1)
+        patch.setattr(verify_stretches, "FEWEST", 0)
+        yield
+
+
 @pytest.mark.parametrize("name", EDITS)
 def test_a_single_edit_is_found_at_its_first_leaf(log: Log, name: str) -> None:
     expected = EDITS[name](log)
-    finding = log.verify().finding
-    assert finding is not None
-    assert finding.leaf_index == expected, finding
+    verified = log.verify()
+    assert verified.finding is not None
+    assert verified.finding.leaf_index == expected, verified.finding
+    with small_stretches():
+        assert log.verify(processes=0) == verified
 
 
 def test_another_logs_key_finds_nothing_right(log: Log) -> None:

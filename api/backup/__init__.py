@@ -1,0 +1,1 @@
+"""Backups of the whole database: taken, proved by a restore beside, restored, thrown away."""

@@ -1,0 +1,192 @@
+"""Verification of what was destroyed: a data key that is gone has an event that says why, and what such an event says
+is gone is not there. By clear events and the auditor's columns of the key table; no data key is needed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import psycopg
+
+from ledger.naming import NAMING
+
+# Events that say that one key is gone: by the field that names it, or by their stream.
+_BY_FIELD = {"ScanRemoved": "scan_id", "ConsultationScanRemoved": "scan_id"}
+_OF_REPORT = ("ReportDestroyed", "ReportRekeyed")
+# Events that are stored with the destruction of keys.
+DESTROYING = (*_BY_FIELD, *_OF_REPORT, "PatientErased")
+# Files that have a key of their own, in the stream of whose they are.
+_PARTS = {"ScanAdded": "scan_id", "ConsultationScanAttached": "scan_id", "TicketFileAttached": "file_id"}
+_NO_EVENT = 2**63 - 1
+_REPORT = frozenset({"ReportMatched", "ReportUnmatched", "ReportVersionsHeld", "ReportVersionsReleased"})
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedBy:
+    """An event that destroyed keys: its name, its place in the log, and how many keys are gone by it."""
+
+    name: str
+    position: int
+    leaf_index: int | None
+    keys: int
+
+    @property
+    def sentence(self) -> str:
+        number = "not logged yet" if self.leaf_index is None else str(self.leaf_index)
+        return f"erased by event {number} (position {self.position}, {self.name}): {self.keys} keys"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFault:
+    """A key that is gone without a word, or is there against one; the event is the first that it seals, or the one
+    that says that it is gone."""
+
+    what: str
+    position: int | None = None
+    leaf_index: int | None = None
+
+
+@dataclass(slots=True)
+class _Said:
+    """Whose keys are gone by which event, and by which at the latest. `must` are those whose keys must be."""
+
+    by: dict[str, int] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    must: set[str] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)
+
+    def add(self, subject: str, position: int, name: str, *, must: bool = True) -> None:
+        self.by.setdefault(subject, position)
+        self.last[subject] = max(position, self.last.get(subject, 0))
+        self.names[position] = name
+        if must:
+            self.must.add(subject)
+
+
+def verify_erasures(connection: psycopg.Connection[Any]) -> tuple[list[ErasedBy], KeyFault | None]:
+    """What was destroyed, by the event that says so, and the first key that contradicts the events."""
+    said = _said(connection)
+    counted: dict[int, int] = {}
+    for (subject,) in connection.execute(
+        "SELECT subject::text FROM ledger.data_keys WHERE erased_at IS NOT NULL ORDER BY erased_at, key_id"
+    ):
+        if subject not in said.by:
+            return [], _fault(connection, subject)
+        counted[said.by[subject]] = counted.get(said.by[subject], 0) + 1
+    alive = connection.execute(
+        "SELECT subject::text FROM ledger.data_keys WHERE erased_at IS NULL AND subject = ANY(%s::uuid[])"
+        " ORDER BY subject LIMIT 1",
+        (list(said.must),),
+    ).fetchone()
+    orphan = _orphan(connection, said)
+    places = _leaf_indexes(connection, list({*counted, *said.by.values(), orphan or 0}))
+    if orphan is not None:
+        return [], KeyFault(
+            "an event is sealed by a key that was destroyed before", orphan, places.get(orphan)
+        )
+    if alive is not None:
+        position = said.by[alive[0]]
+        what = f"a key that {said.names[position]} destroyed is there"
+        return [], KeyFault(what, position, places.get(position))
+    found = [ErasedBy(said.names[one], one, places.get(one), counted[one]) for one in sorted(counted)]
+    return found, None
+
+
+def _orphan(connection: psycopg.Connection[Any], said: _Said) -> int | None:
+    """Where the first event stands that nobody could ever open, since what seals it was gone: it should have been refused,
+    and what it said is lost. The eighth line of a leaf is the key's id."""
+    rows = connection.execute(
+        "SELECT e.notification_id, k.subject::text FROM ledger.events e JOIN ledger.data_keys k ON k.key_id::text"
+        " = split_part(encode(substring(e.state FOR 500), 'escape'), E'\\n', 8)"
+        " WHERE k.erased_at IS NOT NULL AND e.notification_id > %s ORDER BY e.notification_id",
+        (min(said.last.values(), default=_NO_EVENT),),
+    )
+    return next((position for position, subject in rows if position > said.last[subject]), None)
+
+
+def _said(connection: psycopg.Connection[Any]) -> _Said:
+    said = _Said()
+    ended: dict[str, tuple[int, str, str]] = {}
+    for position, stream_id, name, body in _events(connection, [*DESTROYING]):
+        if name in _BY_FIELD:
+            said.add(body[_BY_FIELD[name]], position, name)
+        elif name in _OF_REPORT:
+            said.add(stream_id, position, name)
+            ended[stream_id] = (position, name, body.get("reason", ""))
+        else:
+            _erased_patient(connection, said, body["patient_id"], position)
+    if ended:
+        _submissions(connection, said, ended)
+    return said
+
+
+def _erased_patient(connection: psycopg.Connection[Any], said: _Said, patient_id: str, position: int) -> None:
+    """All that names the patient in clear, and the accounts that were left behind for theirs."""
+    patients, asked = {patient_id}, [patient_id]
+    while asked:
+        one = asked.pop()
+        said.add(one, position, "PatientErased")
+        named: dict[str, set[str]] = {}
+        for _, stream_id, name, body in _events(connection, list(NAMING), naming=one):
+            if one not in (body.get(each) for each in NAMING[name]):
+                continue
+            named.setdefault(stream_id, set()).add(name)
+            left = body["claimant_id"] if name == "CabinetHandedOver" and body["ward_id"] in patients else one
+            asked += [] if left in patients else [left]
+            patients.add(left)
+        # Whose a report is ends by an event of its own; others may have had it before.
+        streams = [stream_id for stream_id, names in named.items() if not names & _REPORT]
+        for stream_id in streams:
+            said.add(stream_id, position, "PatientErased")
+        for _, _, name, body in _events(connection, list(_PARTS), streams=streams):
+            said.add(body[_PARTS[name]], position, "PatientErased")
+
+
+def _submissions(
+    connection: psycopg.Connection[Any], said: _Said, ended: Mapping[str, tuple[int, str, str]]
+) -> None:
+    """The envelope goes with the first report of an erased patient, or with the last that nobody came for."""
+    for _, stream_id, _, body in _events(connection, ["SubmissionAccepted"]):
+        of_ended = [ended[one["report_id"]] for one in body["reports"] if one["report_id"] in ended]
+        for position, name, reason in of_ended[:1]:
+            said.add(stream_id, position, name, must=reason == "patient-erased")
+            said.last[stream_id] = max(ended_at for ended_at, _, _ in of_ended)
+
+
+def _events(
+    connection: psycopg.Connection[Any],
+    names: list[str],
+    *,
+    naming: str | None = None,
+    streams: list[str] | None = None,
+) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
+    """Clear events by their stored names: position, stream, name and data."""
+    found = connection.execute(
+        "SELECT notification_id, originator_id::text, topic, state FROM ledger.events WHERE topic = ANY(%s)"
+        " AND (%s::bytea IS NULL OR position(%s::bytea IN state) > 0)"
+        " AND (%s::uuid[] IS NULL OR originator_id = ANY(%s::uuid[])) ORDER BY notification_id",
+        (names, *[naming.encode() if naming else None] * 2, *[streams] * 2),
+    )
+    for position, stream_id, name, state in found:
+        yield position, stream_id, name, orjson.loads(bytes(state).rpartition(b"\n")[2])
+
+
+def _leaf_indexes(connection: psycopg.Connection[Any], positions: list[int]) -> dict[int, int]:
+    return dict(
+        connection.execute(
+            "SELECT position, leaf_index FROM transparency.leaves WHERE position = ANY(%s)", (positions,)
+        ).fetchall()
+    )
+
+
+def _fault(connection: psycopg.Connection[Any], subject: str) -> KeyFault:
+    """The first event that is sealed by a key of this subject."""
+    row = connection.execute(
+        "SELECT e.notification_id, l.leaf_index FROM ledger.events e JOIN ledger.data_keys k"
+        " ON position(convert_to(k.key_id::text, 'UTF8') IN substring(e.state FOR 900)) > 0"
+        " LEFT JOIN transparency.leaves l ON l.position = e.notification_id"
+        " WHERE k.subject = %s AND k.erased_at IS NOT NULL ORDER BY 1 LIMIT 1",
+        (subject,),
+    ).fetchone()
+    what = "a data key was destroyed, and no event says so"
+    return KeyFault(what, *row) if row else KeyFault(what)
