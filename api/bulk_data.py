@@ -64,18 +64,21 @@ def _node(request: Request) -> Node:
 # Asking.
 
 
-@router.api_route("/$export", methods=["GET", "POST"], status_code=202)
+@router.get("/$export", status_code=202)
+@router.post("/$export", status_code=202)
 def export_system(request: Request, by: Client) -> Response:
     return _begin(request, by, None)
 
 
-@router.api_route("/Patient/$export", methods=["GET", "POST"], status_code=202)
+@router.get("/Patient/$export", status_code=202)
+@router.post("/Patient/$export", status_code=202)
 def export_patients(request: Request, by: Client) -> Response:
     """The same: everything here is of patients."""
     return _begin(request, by, None)
 
 
-@router.api_route("/Patient/{patient_id}/$export", methods=["GET", "POST"], status_code=202)
+@router.get("/Patient/{patient_id}/$export", status_code=202)
+@router.post("/Patient/{patient_id}/$export", status_code=202)
 def export_patient(request: Request, by: Client, patient_id: UUID) -> Response:
     return _begin(request, by, PatientId(patient_id))
 

@@ -81,9 +81,9 @@ def _close_ways_in(ledger: Ledger, patient_id: PatientId) -> None:
 
 
 def _hold_records(ledger: Ledger, patient_id: PatientId, today: date, years: int) -> bool:
-    """Hold who has reports, once; whether they are held now."""
+    """Hold who has reports, once: an officer who released it is not contradicted. Whether they are held now."""
     known = erasure.load(ledger, patient_id)
-    if known is None or any(one.reason is HoldReason.MEDICAL_RECORDS for one in known.holds):
+    if known is None or HoldReason.MEDICAL_RECORDS in known.reasons:
         return False
     if not belongings_of(ledger, patient_id).reports:
         return False

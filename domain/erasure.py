@@ -135,10 +135,12 @@ ErasureEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """`ordered` is None while nothing is to be destroyed, `erased` until it was."""
+    """`ordered` is None while nothing is to be destroyed, `erased` until it was. `holds` hold still, `reasons` are all
+    that ever did."""
 
     ordered: ErasureOrdered | None = None
     holds: tuple[ErasureHeld, ...] = ()
+    reasons: frozenset[HoldReason] = frozenset()
     erased: PatientErased | None = None
     is_completed: bool = False
     acts: tuple[DestructionActDrawn, ...] = ()
@@ -157,7 +159,7 @@ def evolve(erasure: Erasure | None, event: ErasureEvent) -> Erasure:
         case ErasureCalledOff():
             return replace(erasure, ordered=None)
         case ErasureHeld():
-            return replace(erasure, holds=(*erasure.holds, event))
+            return replace(erasure, holds=(*erasure.holds, event), reasons=erasure.reasons | {event.reason})
         case HoldReleased():
             kept = tuple(hold for hold in erasure.holds if hold.hold_id != event.hold_id)
             return replace(erasure, holds=kept)

@@ -110,7 +110,8 @@ def request(
         )
         guards = (Guard(guardian_id, guardian_version),)
         # What it says is of two people: under a key of its own it can go with either.
-        ledger.append(Write(stream_id, version, events, stream_id), circumstances=by, guards=guards)
+        write = Write(stream_id, version, events, stream_id, renews=True)
+        ledger.append(write, circumstances=by, guards=guards)
         return stream_id
 
     return decide_again(act)

@@ -142,6 +142,10 @@ def test_who_keeps_medical_records_holds_them(portal: Portal, anna: Person) -> N
     assert state.holds[0].until == erasing._later(later(31).date(), 25)
     portal.catch_up()
     assert erasing.erase_due(ledger, later(32), medical_years=25) == 0
+    # Who released it knew better, and the next step does not contradict them.
+    erasure.release_hold(ledger, patient_id, state.holds[0].hold_id, erasing.BY)
+    portal.catch_up()
+    assert erasing.erase_due(ledger, later(33), medical_years=25) == 1
     assert erasing._later(date(2024, 2, 29), 1) == date(2025, 3, 1)
 
 

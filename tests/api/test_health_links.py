@@ -212,6 +212,7 @@ def test_what_is_over_or_was_never_there_is_answered_alike(
     _, expired = shared(portal, anna, report, days=0.000001)
     _, used_up = shared(portal, anna, report, openings=1)
     used_up.files(portal.machine, PASSCODE)
+    sleep(0.1)  # The term of the expired one is 86 ms.
     never = HealthLink({**taken_back.payload, "url": f"{taken_back.payload['url'][:-2]}AA"})
     answers = [one.ask(portal.machine, PASSCODE) for one in (taken_back, expired, used_up, never)]
     assert {(one.status_code, one.text) for one in answers} == {(GONE, answers[0].text)}

@@ -261,7 +261,7 @@ def test_recognising_asks_the_index_once_however_many_numbers_there_are(
         identifiers=tuple(Identifier(system=system, value=value) for system, value in numbers),
     )
     asked: list[str] = []
-    for name in ("find", "find_all", "read", "load_all"):
+    for name in ("find", "find_all", "read", "load_unerased"):
         real = getattr(ledger, name)
         monkeypatch.setattr(
             ledger, name, lambda *a, _name=name, _real=real, **k: (asked.append(_name), _real(*a, **k))[1]
@@ -269,7 +269,7 @@ def test_recognising_asks_the_index_once_however_many_numbers_there_are(
     match = match_of(Sight(ledger, OrganisationId(laboratory_id)), content(subject))
     assert match.patient_id == anna
     # The index, and what the patient permits; the name is in what was loaded for that.
-    assert asked == ["find_all", "load_all"]
+    assert asked == ["find_all", "load_unerased"]
 
 
 def owner_of(ledger: Ledger, report_id: UUID) -> PatientId | None:
