@@ -29,6 +29,7 @@ from domain.study_type import StudyType
 from domain.values import PatientId
 from ledger.codec import Circumstances
 from ledger.commands import PatientNotFoundError, decide_again
+from ledger.guardianship_streams import open_stream
 from ledger.identity import identity_stream
 from ledger.recorder import Guard, Mark, MarkTakenError
 from ledger.store import Ledger, StreamErasedError, Write
@@ -64,10 +65,6 @@ def today() -> date:
     return (datetime.now(UTC) + EASTERNMOST).date()
 
 
-def guardianship_stream(ledger: Ledger, guardian_id: PatientId, ward_snils: str) -> UUID:
-    return ledger.stream_id("guardianship", str(guardian_id), ward_snils)
-
-
 def look(ledger: Ledger, guardianship_id: UUID, *, on: date | None = None) -> Relation:
     """The guardianship as it stands. GuardianshipNotFoundError if there is none."""
     state, version = _load(ledger, guardianship_id)
@@ -91,9 +88,9 @@ def request(
     on: date | None = None,
 ) -> UUID:
     """Ask to be confirmed as the ward's guardian; the guardianship's id."""
-    stream_id = guardianship_stream(ledger, guardian_id, ward.snils)
 
     def act() -> UUID:
+        stream_id = open_stream(ledger, guardian_id, ward.snils)
         guardian, guardian_version = _patient(ledger, guardian_id)
         if guardian is None:
             raise PatientNotFoundError
@@ -110,8 +107,7 @@ def request(
         )
         guards = (Guard(guardian_id, guardian_version),)
         # What it says is of two people: under a key of its own it can go with either.
-        write = Write(stream_id, version, events, stream_id, renews=True)
-        ledger.append(write, circumstances=by, guards=guards)
+        ledger.append(Write(stream_id, version, events, stream_id), circumstances=by, guards=guards)
         return stream_id
 
     return decide_again(act)

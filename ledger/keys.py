@@ -52,12 +52,10 @@ class NewKey:
 
 @dataclass(slots=True)
 class MintedKeys:
-    """The keys made for one append: `subjects` are those that begin with it and can have none yet, `renewed` those
-    that begin anew, and may have had one that was destroyed."""
+    """The keys made for one append: `subjects` are those that begin with it and can have none yet."""
 
     subjects: frozenset[UUID]
     keys: dict[tuple[UUID, str], tuple[DataKey, NewKey]] = field(default_factory=dict)
-    renewed: frozenset[UUID] = frozenset()
 
     @property
     def rows(self) -> tuple[NewKey, ...]:
@@ -81,21 +79,10 @@ class DataKeys:
 
         A subject that begins with this append gets its key in `minted`, stored with the append or not
         at all; another's is stored at once."""
-        if minted is not None and (subject in minted.subjects or (subject, purpose) in minted.keys):
-            return self._minted(subject, purpose, minted)
-        try:
-            return self._stored_key(subject, purpose)
-        except KeyErasedError:
-            if minted is None or subject not in minted.renewed:
-                raise
-            return self._minted(subject, purpose, minted)
-
-    def _minted(self, subject: UUID, purpose: str, minted: MintedKeys) -> DataKey:
-        if (subject, purpose) not in minted.keys:
-            minted.keys[subject, purpose] = self._mint(subject, purpose)
-        return minted.keys[subject, purpose][0]
-
-    def _stored_key(self, subject: UUID, purpose: str) -> DataKey:
+        if minted is not None and subject in minted.subjects:
+            if (subject, purpose) not in minted.keys:
+                minted.keys[subject, purpose] = self._mint(subject, purpose)
+            return minted.keys[subject, purpose][0]
         entry = self._by_subject.get((subject, purpose))
         if entry is not None and entry[0] > monotonic():
             return entry[1]

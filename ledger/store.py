@@ -45,14 +45,13 @@ class ForeignSecretsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Events for one stream. `expected_version` is the version that the decision looked at; `subject` is whose data
-    keys seal the personal ones among them. A stream that begins anew, `renews` its key if that was destroyed."""
+    """Events for one stream. `expected_version` is the version that the decision looked at; `subject`
+    is whose data keys seal the personal ones among them."""
 
     stream_id: UUID
     expected_version: int
     events: Sequence[Event]
     subject: UUID | None = None
-    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +203,8 @@ class Ledger:
 
     def new_keys(self, *writes: Write) -> MintedKeys:
         """Where an append's new keys are made: for subjects whose own stream begins with it."""
-        own = [write for write in writes if write.subject == write.stream_id]
         return MintedKeys(
-            frozenset(write.stream_id for write in own if write.expected_version == 0),
-            renewed=frozenset(write.stream_id for write in own if write.renews),
+            frozenset(w.stream_id for w in writes if w.expected_version == 0 and w.subject == w.stream_id)
         )
 
     def seal_document(

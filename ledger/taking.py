@@ -29,7 +29,8 @@ from domain.study_type import StudyType, study_types_of
 from domain.superseding import is_superseded
 from domain.values import PatientId
 from ledger.codec import Circumstances
-from ledger.guardianship import EASTERNMOST, guardianship_stream
+from ledger.guardianship import EASTERNMOST
+from ledger.guardianship_streams import guardianship_stream
 from ledger.identity import identity_stream
 from ledger.permissions import (
     DOCUMENTS,

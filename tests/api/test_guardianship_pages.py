@@ -11,6 +11,7 @@ from domain.reading import IdentityRead, ScanRead
 from domain.staff import Role
 from domain.study_type import StudyType
 from ledger import guardianship, scans
+from ledger.guardianship_streams import guardianship_stream
 from tests.api.cast import ANNA, BORIS, Portal, code_of, settle, who
 from tests.api.staff_cast import Member
 from tests.api.ward_cast import MISHA, TODAY, Family, family, form_of
@@ -35,7 +36,7 @@ def asked(portal: Portal, *, is_settled: bool = True) -> str:
         settle(portal.opened, anna.patient_id, ANNA, None)
     assert anna.post("/wards/new", **form_of(MISHA)).status_code == 303
     portal.catch_up()
-    return f"{LIST}/{guardianship.guardianship_stream(portal.opened.ledger, anna.patient_id, MISHA.snils)}"
+    return f"{LIST}/{guardianship_stream(portal.opened.ledger, anna.patient_id, MISHA.snils)}"
 
 
 def test_a_request_is_shown_by_pseudonym_and_the_persons_only_on_record(

@@ -12,6 +12,7 @@ from domain.linkage import OrganisationLinked
 from domain.reading import AccessLogRead, ReadingPurpose, ReportRead, ReportsListed
 from domain.study_type import StudyType
 from ledger import guardianship
+from ledger.guardianship_streams import guardianship_stream
 from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, code_of, settle, who
 from tests.api.ward_cast import (
     BLOOD,
@@ -123,7 +124,7 @@ def test_before_confirmation_nothing_opens(portal: Portal, anna: Person) -> None
     settle(portal.opened, anna.patient_id, ANNA, None)
     anna.post("/wards/new", **form_of(MISHA))
     portal.catch_up()
-    asked = guardianship.guardianship_stream(portal.opened.ledger, anna.patient_id, MISHA.snils)
+    asked = guardianship_stream(portal.opened.ledger, anna.patient_id, MISHA.snils)
     answer = anna.post(f"/wards/{asked}/enter")
     assert (answer.status_code, code_of(answer)) == (403, "guardianship-over")
     assert "Вы смотрите кабинет" not in anna.get("/reports").text

@@ -233,8 +233,10 @@ def test_what_is_said_of_a_ward_goes_without_what_is_said_of_the_guardian(ledger
     assert relation.state.ward is None and relation.sight == NOTHING
     assert commands.load_patient(ledger, guardian_id).profile is not None
     guardianship.end(ledger, guardianship_id, GuardianshipEnd.REVOKED_BY_OPERATOR, OPERATOR)
-    assert asked(ledger, guardian_id) == guardianship_id, "and it may be asked for anew"
-    assert guardianship.look(ledger, guardianship_id, on=DAY).state.ward == WARD
+    anew = asked(ledger, guardian_id)
+    assert anew != guardianship_id, "it may be asked for anew, and under another key"
+    assert guardianship.look(ledger, anew, on=DAY).state.ward == WARD
+    assert guardianship.look(ledger, guardianship_id, on=DAY).state.ward is None
 
 
 def test_who_is_suspected_of_misuse_looks_into_nobodys_cabinet(ledger: Ledger) -> None:
