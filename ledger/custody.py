@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ledger.durable import make_durable
+
 KEY_BYTES = 32
 MLDSA_PUBLIC_BYTES = 1312
 NONCE_BYTES = 12
@@ -320,16 +322,6 @@ def replace_file(path: Path, content: bytes) -> None:
         os.close(descriptor)
     draft.replace(path)
     make_durable(path.parent)
-
-
-def make_durable(folder: Path) -> None:
-    """A new name in a folder is on the disk only when the folder is: a key lost to a power cut after
-    the data that it wraps was stored would be lost for good."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path, *, size: int = KEY_BYTES) -> bytes:

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from ledger.custody import Custody, make_durable
+from ledger.custody import Custody
+from ledger.durable import make_durable
 from ledger.insertion import StreamConflictError
 from ledger.recorder import MarkTakenError
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ledger import checkpoint, merkle, note, tiles
+from ledger.durable import make_durable
 from ledger.leaf import split
 from ledger.store import Ledger
 from ledger.tiles import TILE_WIDTH, BundleId, TileId
@@ -83,9 +84,9 @@ def export_log(ledger: Ledger, folder: Path, *, seen: Callable[[int], None] = la
         if isinstance(file, BundleId):
             seen(file.index * TILE_WIDTH + file.width)
     for parent in changed:
-        _make_durable(parent)
+        make_durable(parent)
     for parent in _write(folder / CHECKPOINT, published.note):
-        _make_durable(parent)
+        make_durable(parent)
     _remove_outgrown(folder, present, size)
     return size
 
@@ -138,14 +139,6 @@ def _write(path: Path, content: bytes) -> set[Path]:
         os.fsync(file.fileno())
     draft.replace(path)
     return {path.parent, *made}
-
-
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_outgrown(folder: Path, present: int, size: int) -> None:

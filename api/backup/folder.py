@@ -19,7 +19,7 @@ from uuid import UUID
 
 import orjson
 
-from ledger.custody import make_durable
+from ledger.durable import make_durable
 
 FORMAT = "letopis/backup@v1"
 ARCHIVE_SECONDS = 60

@@ -7,7 +7,7 @@ while it is there, after a restore that was killed, does that first.
 from pathlib import Path
 
 from ledger import burial
-from ledger.custody import make_durable
+from ledger.durable import make_durable
 from ledger.store import Ledger
 
 

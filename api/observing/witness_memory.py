@@ -26,6 +26,7 @@ from ledger import cosignature, note, witness
 from ledger.checkpoint import Checkpoint
 from ledger.checkpoint import parse as parse_checkpoint
 from ledger.cosignature import Cosigner, Kind
+from ledger.durable import make_durable
 from ledger.note import InvalidKeyError, InvalidNoteError, Signature
 from ledger.witness_policy import LogKey
 
@@ -228,12 +229,3 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     draft.replace(path)
     make_durable(path.parent)
-
-
-def make_durable(folder: Path) -> None:
-    """A name in a folder is on the disk only when the folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
