@@ -185,6 +185,9 @@ def bench(
     delivery: Annotated[bool, typer.Option("--delivery", help="Only what goes out to people.")] = False,
     cabinet: Annotated[bool, typer.Option("--cabinet", help="Only what patients read.")] = False,
     evidence: Annotated[bool, typer.Option("--evidence", help="Only what auditors take.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="Where a log for --evidence is kept, and gone on with.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
@@ -194,7 +197,7 @@ def bench(
     if organisations:
         figures = bench_organisations.run(quick=quick, out=out)
     elif evidence:
-        figures = bench_evidence.run(quick=quick, out=out, events=events or ())
+        figures = bench_evidence.run(quick=quick, out=out, events=events or (), keep=keep)
     elif cabinet:
         figures = bench_cabinet.run(quick=quick, out=out, rows=events[0] if events else None)
         figures["readers"] = bench_readers.run(quick=quick, out=out)

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,38 +63,42 @@ class Measured:
     peak_mib: float
 
 
-def run(*, quick: bool, out: Console, events: Sequence[int] = ()) -> dict[str, Any]:
-    """Measure at these sizes, print, and return the figures."""
+def run(*, quick: bool, out: Console, events: Sequence[int] = (), keep: Path | None = None) -> dict[str, Any]:
+    """Measure at these sizes, print, and return the figures. What was filled is kept in the folder `keep`, where the next
+    run goes on from it: a large log takes longer to fill than to measure."""
     sizes = sorted(set(events)) or (QUICK_SIZES if quick else SIZES)
-    with (
-        tempfile.TemporaryDirectory(prefix="letopis-bench-") as place,
-        EmbeddedPostgres(Path(place) / "postgres") as server,
-    ):
-        found: dict[str, Any] = {"machine": facts(server.url), "sizes": {}}
-        history = _history(server, Path(place))
-        for size in sizes:
-            with _progress(out) as progress:
-                found["sizes"][str(size)] = [
-                    _as_figures(one) for one in _measured(history, size, Path(place), progress)
-                ]
-            _print(found["sizes"][str(size)], size, out)
+    with tempfile.TemporaryDirectory(prefix="letopis-bench-") as passing:
+        place = keep or Path(passing)
+        with EmbeddedPostgres(place / "postgres") as server:
+            found: dict[str, Any] = {"machine": facts(server.url), "sizes": {}}
+            history = _history(server, place)
+            for size in sizes:
+                with _progress(out) as progress:
+                    measured = _measured(history, size, place, progress)
+                found["sizes"][str(size)] = [_as_figures(one) for one in measured]
+                _print(found["sizes"][str(size)], size, out)
     return {"quick": quick} | found
 
 
 def _history(server: EmbeddedPostgres, place: Path) -> History:
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier("evidence")))
-    custody.create(place / "evidence" / "secrets")
-    secrets = custody.load(place / "evidence" / "secrets")
+    """The database of the folder, made if it is not there yet."""
+    secrets_of = place / "evidence" / "secrets"
+    if not secrets_of.exists():
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier("evidence")))
+        custody.create(secrets_of)
+    secrets = custody.load(secrets_of)
     migrate(server.url_of("evidence"), origin=ORIGIN, fingerprint=secrets.fingerprint)
     return History(server.url_of("evidence"), secrets, is_mixed=True)
 
 
-def _measured(history: History, size: int, place: Path, progress: Progress) -> list[Measured]:
-    def seen(words: str) -> Seen:
-        task = progress.add_task(f"{words} {size:,}", total=size)
-        return lambda done: progress.update(task, completed=done)
+def _seen(progress: Progress, words: str, size: int) -> Seen:
+    task = progress.add_task(f"{words} {size:,}", total=size)
+    return lambda done: progress.update(task, completed=done)
 
+
+def _measured(history: History, size: int, place: Path, progress: Progress) -> list[Measured]:
+    seen = partial(_seen, progress, size=size)
     bench_replay.fill(history, size, seen=seen("fill"))
     with history.ledger() as ledger:
         Follower(ledger, (AUDIT, CABINET)).catch_up()
