@@ -1,5 +1,6 @@
 """What an operator set wrong is named when the program starts, by the variable's name and never by its value."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,15 @@ def test_a_key_that_fits_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_what_concerns_several_is_said_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     said = faults(monkeypatch, LETOPIS_SMTP_USERNAME="relay", LETOPIS_SMTP_PASSWORD="secret")
     assert said == ["LETOPIS_SMTP_PASSWORD is never sent in the clear: set LETOPIS_SMTP_TLS"]
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    told = Path("docs/settings.md").read_text(encoding="utf-8")
+    fields = Settings.model_fields.items()
+    names = {field.validation_alias or f"LETOPIS_{name.upper()}" for name, field in fields}
+    named = {
+        name
+        for line in told.splitlines()
+        for name in re.findall(r"`((?:LETOPIS|DATABASE)_[A-Z_]+)`", line.split(" | ")[0])
+    }
+    assert named == names
