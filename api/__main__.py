@@ -192,12 +192,20 @@ def bench(
 ) -> None:
     """Measure the ledger against its baselines, in one run."""
     from api import bench as benchmark  # noqa: PLC0415 - costs a second, and no other command needs it
-    from api import bench_cabinet, bench_delivery, bench_evidence, bench_organisations, bench_readers  # noqa: PLC0415 - as above
+    from api import (  # noqa: PLC0415 - as above
+        bench_cabinet,
+        bench_delivery,
+        bench_evidence,
+        bench_organisations,
+        bench_publishing,
+        bench_readers,
+    )
 
     if organisations:
         figures = bench_organisations.run(quick=quick, out=out)
     elif evidence:
         figures = bench_evidence.run(quick=quick, out=out, events=events or (), keep=keep)
+        figures["publishing"] = bench_publishing.run(quick=quick, out=out)
     elif cabinet:
         figures = bench_cabinet.run(quick=quick, out=out, rows=events[0] if events else None)
         figures["readers"] = bench_readers.run(quick=quick, out=out)
@@ -208,6 +216,7 @@ def bench(
         if not intake:
             figures["delivery"] = bench_delivery.run(quick=quick, out=out)
             figures["evidence"] = bench_evidence.run(quick=quick, out=out)
+            figures["publishing"] = bench_publishing.run(quick=quick, out=out)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1, default=str))
 

@@ -8,6 +8,8 @@ from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
+from rich.console import Console
+
 from api.bench_append import BY
 from api.bench_events import EVENTS_PER_REPORT, Day
 from api.bench_ledger import fresh_ledger
@@ -19,7 +21,20 @@ from projections.follow import Follower
 from projections.publishing import seconds_to_publish, unpublished_since
 
 PROMISED_SECONDS = 1.0
+EVENTS_PER_SECOND = 200
 _PATIENCE_SECONDS = 60.0
+
+
+def run(*, quick: bool, out: Console) -> dict[str, Any]:
+    """Measure, print, and return the figures."""
+    found = measure_publishing(seconds=3 if quick else 30, events_per_second=EVENTS_PER_SECOND)
+    out.print(
+        f"published: p50 {found['p50_seconds']:.2f} s, p99 {found['p99_seconds']:.2f} s, longest"
+        f" {found['max_seconds']:.2f} s after recording, at {found['events_per_second']:.0f} events/s"
+        f" (p99 <= {PROMISED_SECONDS:.0f} s: {'met' if found['is_met'] else 'MISSED'})",
+        highlight=False,
+    )
+    return found
 
 
 def measure_publishing(*, seconds: float, events_per_second: int) -> dict[str, Any]:
@@ -49,7 +64,7 @@ def measure_publishing(*, seconds: float, events_per_second: int) -> dict[str, A
             "max_seconds": round(waited[-1], 3),
             "last_seconds": round(rest, 3),
             "tree_size": found.tree_size if found else 0,
-            "is_kept": _percentile(waited, 50) <= PROMISED_SECONDS,
+            "is_met": _percentile(waited, 99) <= PROMISED_SECONDS,
         }
 
 
