@@ -2,27 +2,41 @@
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
+# Said empty, and so left out: without bytecode each process that a test starts compiles all it imports anew.
+PYTHONDONTWRITEBYTECODE =
 UV = VIRTUAL_ENV=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --quiet
 
-.PHONY: demo test check campaign bench format lock clean
+.PHONY: demo test peers check style types contracts form campaign bench format lock clean
 
 # The main job, end to end, then the portal. `make demo ARGS=--once` stops after the main job.
 demo: $(VENV)/runtime
 	@$(BIN)/letopis demo $(ARGS)
 
 # Everything: on a real PostgreSQL, a real SMTP server, and pages in a real Chromium.
-test: $(VENV)/dev
-	@sh tests/install-chromium
-	@sh tests/install-peers
+test: $(VENV)/dev peers
 	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-# The form of the code: format, lint, types, import contracts, tests of form.
-check: $(VENV)/dev
+# What tests talk to and pip does not have: a browser, and mail and SMS programs of others.
+peers:
+	@sh tests/install-chromium
+	@sh tests/install-peers
+
+# The form of the code. The parts know nothing of each other: `make -j2 check`.
+check: style types contracts form
+
+style: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/dev
 	$(BIN)/mypy
+
+contracts: $(VENV)/dev
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet tests/test_tidy.py
+
+# Every file of tests is imported, so that one which can't be is found now; only the tests of form are run.
+form: $(VENV)/dev
+	$(BIN)/pytest --quiet -k test_tidy
 
 # Hundreds of tampered logs and forks instead of some: minutes. The suite has the same tests in small.
 campaign: $(VENV)/dev

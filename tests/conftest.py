@@ -25,6 +25,7 @@ from ledger.custody import Custody
 from ledger.store import Ledger
 from projections import PROJECTIONS
 from projections.follow import Follower
+from tests.ordering import dealt
 from tests.recycling import Template, rename
 
 ORIGIN = "letopis.test/log"
@@ -32,6 +33,11 @@ ORIGIN = "letopis.test/log"
 # The machine is shared, so time is no verdict; and a run that fails must fail again.
 settings.register_profile("letopis", deadline=None, derandomize=True, database=None)
 settings.load_profile("letopis")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = dealt([(item.nodeid.partition("::")[0], item) for item in items], workers=workers)
 
 
 @dataclass(slots=True)
