@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from joserfc.jwk import OKPKey
@@ -91,6 +92,11 @@ def _key(laboratory: Laboratory, signed: SignedContent) -> OKPKey:
     public_key = laboratory.key(signed.key_id)
     if public_key is None:
         raise ProblemError("laboratory-key-unknown", "jws.kid")
+    return _loaded(public_key)
+
+
+@lru_cache(maxsize=1024)
+def _loaded(public_key: str) -> OKPKey:
     jwk = json.dumps({"kty": "OKP", "crv": "Ed25519", "x": public_key})
     return load_key(jwk, "Ed25519", private=False)
 

@@ -4,14 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import NoReturn
 
 from api.content import ContentError
 
 NESTING_LIMIT = 64
 _NEITHER_QUOTE_NOR_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_ONE_KIND = bytes.maketrans(b"[]{}", b"()()")
 _ESCAPED_NUL_OR_SURROGATE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -27,7 +26,7 @@ class ContentNotJsonError(ContentError):
         return f"{self.code}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Number:
     """A JSON number as its text. Not a str, or "5.4" in quotes would pass for a number."""
 
@@ -52,7 +51,7 @@ def parse_json(raw: bytes) -> object:
         broken = f"{what} at line {error.lineno} column {error.colno}"
     if broken:  # raised out here because JSONDecodeError carries the whole content along
         raise ContentNotJsonError(broken)
-    if _ESCAPED_NUL_OR_SURROGATE.search(text):
+    if "\\u" in text and _ESCAPED_NUL_OR_SURROGATE.search(text):
         _check_strings(content)
     return content
 
@@ -80,10 +79,15 @@ def _check_nesting(raw: bytes) -> None:
 
     Without escapes, and without pairs of quotes that have no bracket between them, every other piece between
     quotes stands outside of strings. A backslash that is itself outside may confuse the count from there on,
-    where the parser stops."""
-    marks = raw.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NEITHER_QUOTE_NOR_BRACKET)
-    outside = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
-    if max(accumulate(map(_STEPS.__getitem__, outside)), default=0) > NESTING_LIMIT:
+    where the parser stops. Then the innermost pairs are taken away, as often as it may be nested; what is left
+    over by a lack of closing ones is nested too."""
+    marks = raw.replace(rb"\\", b"").replace(rb"\"", b"").translate(_ONE_KIND, _NEITHER_QUOTE_NOR_BRACKET)
+    left = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
+    for _ in range(NESTING_LIMIT):
+        left = left.replace(b"()", b"")
+        if b"()" not in left:
+            break
+    if b"()" in left or left.count(b"(") > NESTING_LIMIT:
         raise ContentNotJsonError(f"nested deeper than {NESTING_LIMIT}")
 
 

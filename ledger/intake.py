@@ -1,6 +1,6 @@
 """Taking in what laboratories submit: everything that arrives leaves an event, all of it or none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -28,7 +28,7 @@ from ledger.keys import MintedKeys
 from ledger.matching import numbers_asked
 from ledger.receipt import issue
 from ledger.recorder import Document, Guard, MarkTakenError, StreamConflictError
-from ledger.sight import Sight
+from ledger.sight import Number, Sight
 from ledger.states import Folded
 from ledger.store import Ledger, Write
 
@@ -105,8 +105,8 @@ def _accept(
     nobody can tell whether this is what was received, and nothing is signed."""
     submission_id = ledger.stream_id("submission", str(envelope.laboratory_id), envelope.envelope_id)
     source = Source(envelope.laboratory_id, submission_id)
-    places = [] if isinstance(read, Problem) else first_places(ledger, source, read)
-    (known, _), (sender, sender_version), sight = _look(ledger, source, places, as_of=envelope.as_of)
+    sight = Sight(ledger, envelope.as_of or OrganisationId(source.laboratory_id))
+    (known, _), (sender, sender_version) = _look(sight, source, () if isinstance(read, Problem) else read)
     if known is not None and known.received is not None:
         commitment = content_commitment(ledger, submission_id, known.received, envelope.content)
         if submission.is_repeat(known, content_commitment=commitment):
@@ -149,12 +149,11 @@ def accepted(submission_id: UUID, outcome: SubmissionAccepted | SubmissionQuaran
     return Accepted(submission_id, (), Problem(outcome.code, outcome.field))
 
 
-def _look(
-    ledger: Ledger, source: Source, places: Sequence[UUID], *, as_of: OrganisationId | None
-) -> tuple[Folded, Folded, Sight]:
-    """The submission, its laboratory, and what is known of its reports: by one query."""
-    sight = Sight(ledger, as_of or OrganisationId(source.laboratory_id))
-    known, sender, *reports_known = ledger.load_unerased(
+def _look(sight: Sight, source: Source, contents: Sequence[ReportContent]) -> tuple[Folded, Folded]:
+    """The submission, its laboratory, and what is known of its reports and of whom they may be: by two queries."""
+    places = first_places(sight.ledger, source, contents)
+    known, sender, *reports_known = sight.look_ahead(
+        _numbers(source, contents),
         (source.submission_id, submission.evolve),
         (source.laboratory_id, laboratory.evolve),
         *((report_id, report.evolve) for report_id in places),
@@ -162,7 +161,11 @@ def _look(
     assert known is not None and sender is not None, "nothing personal is in these streams"
     for report_id, folded in zip(places, reports_known, strict=True):
         sight.remember(report_id, folded)
-    return known, sender, sight
+    return known, sender
+
+
+def _numbers(source: Source, contents: Sequence[ReportContent]) -> Iterator[Number]:
+    return (number for one in contents for number in numbers_asked(source.laboratory_id, one.subject))
 
 
 def decide(
@@ -174,8 +177,7 @@ def decide(
     if code is not None:
         read = Problem(code)
     if not isinstance(read, Problem):
-        laboratory_id = source.laboratory_id
-        sight.look_ahead(number for one in read for number in numbers_asked(laboratory_id, one.subject))
+        sight.look_ahead(_numbers(source, read))
         try:
             drafts = list(drafts_of(sight, source, read))
         except SubjectDiffersError:

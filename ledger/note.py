@@ -13,6 +13,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import NoReturn
 
@@ -113,7 +114,13 @@ class Signer:
 
     def sign(self, text: str) -> bytes:
         """The 64 bytes of the Ed25519 signature over the text."""
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
+        return _private_key(self.seed).sign(text.encode())
+
+
+@lru_cache(maxsize=8)
+def _private_key(seed: bytes) -> Ed25519PrivateKey:
+    """Making it from its seed takes as long as signing."""
+    return Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def is_key_name(name: str) -> bool:

@@ -19,7 +19,7 @@ from ledger.linkage import linkage_stream
 from ledger.push_subscriptions import push_stream
 from ledger.receiving import receiving_stream
 from ledger.recorder import Guard
-from ledger.states import Evolve
+from ledger.states import Asked, Evolve, Folded
 from ledger.store import Ledger
 
 # By what each stream is called in a basis, in the order in which they are asked for.
@@ -92,14 +92,26 @@ def permissions_of_all(
 ) -> list[Permissions]:
     """Of several patients, by one query for all, as it stands at the time. What was erased of one permits nothing, and
     does not stand in the way of the others."""
+    return permissions_beside(ledger, patient_ids, organisation_id, at=at)[0]
+
+
+def permissions_beside(
+    ledger: Ledger,
+    patient_ids: Sequence[PatientId],
+    organisation_id: OrganisationId,
+    *beside: Asked,
+    at: datetime,
+) -> tuple[list[Permissions], list[Folded | None]]:
+    """As `permissions_of_all`, and what these other streams fold into, by the same query."""
     asked = [
         (stream_id, FOLDS[what][0])
         for patient_id in patient_ids
         for what, stream_id in streams_of(ledger, patient_id, organisation_id).items()
     ]
+    loaded = ledger.load_unerased(*beside, *asked)
     folded = [
         one if one is not None else (None, _length(ledger, stream_id))
-        for one, (stream_id, _) in zip(ledger.load_unerased(*asked), asked, strict=True)
+        for one, (stream_id, _) in zip(loaded[len(beside) :], asked, strict=True)
     ]
     found = []
     for place, patient_id in enumerate(patient_ids):
@@ -110,7 +122,7 @@ def permissions_of_all(
             states[FOLDS[what][1]] = state
             guards[what] = Guard(stream_id, version)
         found.append(Permissions(patient_id, organisation_id, Grounds(at=at, **states), guards))
-    return found
+    return found, loaded[: len(beside)]
 
 
 def _length(ledger: Ledger, stream_id: UUID) -> int:

@@ -11,8 +11,8 @@ from uuid import UUID
 from domain import report
 from domain.report import Report
 from domain.values import OrganisationId, PatientId
-from ledger.permissions import Permissions, permissions_of_all
-from ledger.states import Folded
+from ledger.permissions import Permissions, permissions_beside
+from ledger.states import Asked, Folded
 from ledger.store import Ledger, StreamErasedError
 
 Number = tuple[str, str]
@@ -34,13 +34,13 @@ class Sight:
         """A report that was looked at: None if its content was erased."""
         self._reports[report_id] = folded
 
-    def look_ahead(self, numbers: Iterable[Number]) -> None:
-        """At whom these numbers lead to, and at what those permit."""
+    def look_ahead(self, numbers: Iterable[Number], *beside: Asked) -> list[Folded | None]:
+        """At whom these numbers lead to, and at what those permit; what these other streams fold into, by the same
+        query."""
         owners = self.owners(list(dict.fromkeys(numbers)))
         patients = [PatientId(owner) for owner in dict.fromkeys(owners.values())]
         unknown = [one for one in patients if one not in self._permitted]
-        if unknown:
-            self._look_at(unknown)
+        return self._look_at(unknown, *beside) if unknown or beside else []
 
     def report(self, report_id: UUID) -> tuple[Report | None, int]:
         """The report and its stream's version; StreamErasedError if its content was erased."""
@@ -64,6 +64,9 @@ class Sight:
             self._look_at([patient_id])
         return self._permitted[patient_id]
 
-    def _look_at(self, patient_ids: Sequence[PatientId]) -> None:
-        for permitted in permissions_of_all(self.ledger, patient_ids, self.organisation_id, at=self.at):
-            self._permitted[permitted.patient_id] = permitted
+    def _look_at(self, patient_ids: Sequence[PatientId], *beside: Asked) -> list[Folded | None]:
+        found, folded = permissions_beside(
+            self.ledger, patient_ids, self.organisation_id, *beside, at=self.at
+        )
+        self._permitted |= {permitted.patient_id: permitted for permitted in found}
+        return folded

@@ -25,6 +25,8 @@ REMEMBERED: frozenset[Evolve] = frozenset(
         receiving.evolve,
     }
 )
+# A stream, and what folds it.
+Asked = tuple[UUID, Evolve]
 # State and version: None and 0 for a stream that is not.
 Folded = tuple[Any, int]
 

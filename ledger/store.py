@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool
 from domain import Event
 from domain.values import PatientId, Purpose
 from ledger import codec, leaf, sealing, tombstones
-from ledger.arrays import BIGINTS, UUIDS, column
+from ledger.arrays import BIGINTS, BYTES, TEXTS, UUIDS, column
 from ledger.codec import Circumstances, EventMapper, RecordedEvent
 from ledger.custody import Custody
 from ledger.folding import StreamErasedError, fold
@@ -276,13 +276,7 @@ class Ledger:
         with self.pool.connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=tuple_row)
             cursor.execute(
-                # Lateral and ordered: each stream is one way through the index, whatever the planner believes
-                # of the table's size.
-                "SELECT e.* FROM unnest(%b::uuid[], %b::bigint[]) AS asked (stream_id, version)"
-                " CROSS JOIN LATERAL (SELECT originator_id, originator_version, topic, state, notification_id"
-                " FROM ledger.events WHERE originator_id = asked.stream_id"
-                " AND originator_version > asked.version AND notification_id <= %b"
-                " ORDER BY originator_version) e",
+                "SELECT * FROM ledger.events_behind(%b::uuid[], %b::bigint[], %b)",
                 (
                     column(UUIDS, [stream_id for stream_id, _ in asked]),
                     column(BIGINTS, [version for _, version in asked]),
@@ -357,10 +351,8 @@ class Ledger:
         }
         with self.pool.connection() as connection:
             rows = connection.execute(
-                "SELECT asked.kind, asked.mark, b.subject FROM unnest(%s::text[], %s::bytea[]) AS asked (kind, mark)"
-                " CROSS JOIN LATERAL (SELECT subject FROM ledger.blind_index"
-                " WHERE kind = asked.kind AND mark = asked.mark LIMIT 1) b",
-                ([kind for kind, _ in marks], [mark for _, mark in marks]),
+                "SELECT kind, mark, subject FROM ledger.owners(%b::text[], %b::bytea[])",
+                (column(TEXTS, [kind for kind, _ in marks]), column(BYTES, [mark for _, mark in marks])),
                 prepare=True,
             ).fetchall()
         return {marks[row[0], bytes(row[1])]: row[2] for row in rows}

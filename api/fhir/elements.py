@@ -1,4 +1,4 @@
-"""FHIR elements in the words of the domain: concepts, quantities, values, ranges, names."""
+"""FHIR elements in the words of the domain: values, ranges, names."""
 
 import base64
 import binascii
@@ -8,28 +8,7 @@ from api.fhir import resources as fhir
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
 from domain.report_content import Component, ReferenceRange, Specimen, Subject, Value, ValueKind
-from domain.values import Coding, Concept, Identifier, Quantity
-
-
-def concept(sent: fhir.CodeableConcept) -> Concept:
-    codings = [Coding(system=c.system, code=c.code, display=c.display) for c in sent.coding]
-    return Concept(codings=tuple(codings), text=sent.text)
-
-
-def concept_or_none(sent: fhir.CodeableConcept | None) -> Concept | None:
-    return None if sent is None else concept(sent)
-
-
-def concepts(sent: Iterable[fhir.CodeableConcept]) -> tuple[Concept, ...]:
-    return tuple(map(concept, sent))
-
-
-def quantity(sent: fhir.Quantity | None) -> Quantity | None:
-    if sent is None:
-        return None
-    return Quantity(
-        value=sent.value, unit=sent.unit, comparator=sent.comparator, system=sent.system, code=sent.code
-    )
+from domain.values import Concept, Identifier, Quantity
 
 
 def identifiers(sent: Iterable[fhir.Identifier]) -> tuple[Identifier, ...]:
@@ -39,25 +18,22 @@ def identifiers(sent: Iterable[fhir.Identifier]) -> tuple[Identifier, ...]:
     )
 
 
-def _kind(sent: fhir.CodeableConcept | None) -> str | None:
-    return next((coding.code for coding in sent.coding if coding.code), None) if sent else None
+def _kind(sent: Concept | None) -> str | None:
+    return next((coding.code for coding in sent.codings if coding.code), None) if sent else None
 
 
 def value(sent: fhir.Measured) -> Value | None:
     """value[x]; at most one is there. R5's Attachment and Reference keep only what can be read as text."""
     if sent.value_quantity:
-        return Value(kind=ValueKind.QUANTITY, quantity=quantity(sent.value_quantity))
+        return Value(kind=ValueKind.QUANTITY, quantity=sent.value_quantity)
     if sent.value_codeable_concept:
-        return Value(kind=ValueKind.CONCEPT, concept=concept(sent.value_codeable_concept))
+        return Value(kind=ValueKind.CONCEPT, concept=sent.value_codeable_concept)
     if sent.value_range:
-        low, high = quantity(sent.value_range.low), quantity(sent.value_range.high)
-        return Value(kind=ValueKind.RANGE, low=low, high=high)
+        return Value(kind=ValueKind.RANGE, low=sent.value_range.low, high=sent.value_range.high)
     if ratio := sent.value_ratio:
-        numerator, denominator = quantity(ratio.numerator), quantity(ratio.denominator)
-        return Value(kind=ValueKind.RATIO, numerator=numerator, denominator=denominator)
+        return Value(kind=ValueKind.RATIO, numerator=ratio.numerator, denominator=ratio.denominator)
     if sampled := sent.value_sampled_data:
-        origin = quantity(sampled.origin)
-        return Value(kind=ValueKind.SAMPLED_DATA, text=sampled.data, quantity=origin)
+        return Value(kind=ValueKind.SAMPLED_DATA, text=sampled.data, quantity=sampled.origin)
     return _value_in_text(sent)
 
 
@@ -79,30 +55,26 @@ def _value_in_text(sent: fhir.Measured) -> Value | None:
 
 def reference_range(sent: fhir.ReferenceRange) -> ReferenceRange:
     """The domain has no age of a range, and a range without its age misleads: the age joins the text."""
-    texts = [text for text in (sent.text, _age(sent.age)) if text]
+    text = "; ".join(filter(None, (sent.text, _age(sent.age)))) if sent.age else sent.text
     return ReferenceRange(
-        low=quantity(sent.low),
-        high=quantity(sent.high),
-        kind=concept_or_none(sent.type),
-        applies_to=concepts(sent.applies_to),
-        text="; ".join(texts) or None,
+        low=sent.low, high=sent.high, kind=sent.type, applies_to=sent.applies_to, text=text or None
     )
 
 
-def _age(sent: fhir.Range | None) -> str | None:
-    return f"age {_end(sent.low)}\u2013{_end(sent.high)}" if sent else None
+def _age(sent: fhir.Range) -> str:
+    return f"age {_end(sent.low)}\u2013{_end(sent.high)}"
 
 
-def _end(sent: fhir.Quantity | None) -> str:
+def _end(sent: Quantity | None) -> str:
     return " ".join(filter(None, (sent.value, sent.unit or sent.code))) if sent else ""
 
 
 def component(sent: fhir.Measured) -> Component:
     return Component(
-        code=concept_or_none(sent.code) or Concept(),
+        code=sent.code or Concept(),
         value=value(sent),
-        data_absent_reason=concept_or_none(sent.data_absent_reason),
-        interpretation=concepts(sent.interpretation),
+        data_absent_reason=sent.data_absent_reason,
+        interpretation=sent.interpretation,
         reference_ranges=tuple(map(reference_range, sent.reference_range)),
     )
 
@@ -125,7 +97,7 @@ def effective_at(sent: fhir.Timed) -> str | None:
 def specimen(sent: fhir.Specimen) -> Specimen:
     taken = sent.collection or fhir.SpecimenCollection()
     return Specimen(
-        kind=concept_or_none(sent.type),
+        kind=sent.type,
         collected_at=taken.collected_date_time or start_of(taken.collected_period),
         received_at=sent.received_time,
     )

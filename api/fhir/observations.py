@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from api.fhir import resources as fhir
-from api.fhir.elements import component, concept_or_none, concepts, effective_at, reference_range, value
+from api.fhir.elements import component, effective_at, reference_range, value
 from api.fhir.references import Located, Resources
 from domain.report_content import Observation
 from domain.values import Concept
@@ -33,7 +33,9 @@ class Draft:
         if not self._take(root, reference):
             return
         self.roots.append(root)
-        opened: dict[Located, Iterator[fhir.Reference]] = {root: _members_of(root)}
+        if not _members_of(root):
+            return
+        opened: dict[Located, Iterator[fhir.Reference]] = {root: iter(_members_of(root))}
         while opened:
             panel, references = next(reversed(opened.items()))
             following = next(references, None)
@@ -44,7 +46,7 @@ class Draft:
                     self._note("circular member", following)
                     continue
                 if self._take(member, following):
-                    opened[member] = _members_of(member)
+                    opened[member] = iter(_members_of(member))
                 if self.taken[member] is self:
                     self.members[panel][member] = None
 
@@ -86,27 +88,31 @@ class Draft:
         self.add_note(f"{what}: {shown or reference.display or 'empty'}")
 
 
-def _members_of(located: Located) -> Iterator[fhir.Reference]:
+def _members_of(located: Located) -> tuple[fhir.Reference, ...]:
     resource = located.resource
-    return iter(resource.has_member if isinstance(resource, fhir.Observation) else ())
+    return resource.has_member if isinstance(resource, fhir.Observation) else ()
 
 
 def _observation(located: Located, members: tuple[int, ...]) -> Observation:
     sent = located.resource
     assert isinstance(sent, fhir.Observation)
     return Observation(
-        code=concept_or_none(sent.code) or Concept(),
+        code=sent.code or Concept(),
         status=sent.status,
         value=value(sent),
-        data_absent_reason=concept_or_none(sent.data_absent_reason),
-        interpretation=concepts(sent.interpretation),
+        data_absent_reason=sent.data_absent_reason,
+        interpretation=sent.interpretation,
         reference_ranges=tuple(map(reference_range, sent.reference_range)),
         components=tuple(map(component, sent.component)),
         members=members,
-        category=concepts(sent.category),
+        category=sent.category,
         effective_at=effective_at(sent),
         issued_at=sent.issued,
-        method=concept_or_none(sent.method),
-        notes=tuple(text for text in (*(note.text for note in sent.note), sent.comment) if text),
+        method=sent.method,
+        notes=_notes(sent) if sent.note or sent.comment else (),
         source_id=located.source_id,
     )
+
+
+def _notes(sent: fhir.Observation) -> tuple[str, ...]:
+    return tuple(text for text in (*(note.text for note in sent.note), sent.comment) if text)

@@ -53,10 +53,12 @@ def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:
     if len(draft.resources.of(fhir.Patient)) < 2:
         return
     first: Subject | None = None
+    seen: set[Located] = set()
     for source in sources:
         reference = subject_reference(source)
         found = draft.resources.find(reference.reference, source) if reference else None
-        if found and isinstance(found.resource, fhir.Patient):
+        if found and found not in seen and isinstance(found.resource, fhir.Patient):
+            seen.add(found)
             subject = elements.subject(found.resource)
             first = first or subject
             if not _is_one_person(first, subject):

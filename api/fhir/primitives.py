@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -59,6 +60,7 @@ def _size(value: object) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=1024)  # a report says the same few times again and again
 def _date_time(text: str) -> str:
     match = _DATE_TIME.fullmatch(text)
     if match is None or not _is_in_calendar(int(match[1]), int(match[2] or 1), int(match[3] or 1)):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from api.fhir import resources as fhir
-from api.fhir.elements import concept_or_none, concepts, effective_at, identifiers, specimen
+from api.fhir.elements import effective_at, identifiers, specimen
 from api.fhir.observations import Draft
 from api.fhir.parties import (
     Person,
@@ -137,15 +137,15 @@ def _content_of_report(report: Located, draft: Draft) -> ReportContent:
         status=sent.status,
         subject=subject_of(draft, (report, *draft.order)),
         identifiers=identifiers(sent.identifier),
-        code=concept_or_none(sent.code),
-        category=concepts(sent.category),
+        code=sent.code,
+        category=sent.category,
         effective_at=effective_at(sent),
         issued_at=sent.issued,
         performer=performers or performer_names(draft.resources, draft.order),
         specimens=specimens(draft, report),
         observations=draft.observations(),
         conclusion=sent.conclusion,
-        conclusion_codes=concepts(sent.conclusion_code),
+        conclusion_codes=sent.conclusion_code,
         attachments=attachments(draft, report),
         notes=(*(note.text for note in sent.note if note.text), *draft.notes),
         source_id=report.source_id,

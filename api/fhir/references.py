@@ -13,12 +13,14 @@ _UUID_LENGTH = 36
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """A resource and where it stands. Two equal resources in two places are two."""
+    """A resource and where it stands. Two equal resources in two places are two. `base` is the server in its
+    fullUrl: a relative reference of it, and of what it contains, starts there."""
 
     resource: Resource
     place: Place
     full_url: str | None = None
     container: "Located | None" = None
+    base: str = ""
 
     @property
     def source_id(self) -> str | None:
@@ -54,7 +56,7 @@ class Resources:
         name = _without_version(reference)
         if name.startswith("#"):
             return self._contained.get((source.container or source, name[1:]))
-        found = self._by_name.get(_base(source) + name) or self._by_name.get(name)
+        found = self._by_name.get(source.base + name) or self._by_name.get(name)
         if found is None:
             others = (typed_name(name), _uuid_of(name))
             found = next((self._by_name[other] for other in others if other in self._by_name), None)
@@ -64,7 +66,9 @@ class Resources:
         resource = read_resource(sent.content, sent.place)
         if resource is None:
             return
-        located = Located(resource, sent.place, sent.full_url)
+        named = typed_name(sent.full_url or "")
+        base = (sent.full_url or "").removesuffix(named) if named else ""
+        located = Located(resource, sent.place, sent.full_url, base=base)
         self._by_kind.setdefault(type(resource), []).append(located)
         kind = type(resource).__name__
         full_url = _without_version(sent.full_url or "")
@@ -79,7 +83,7 @@ class Resources:
             place = container.place.at("contained", index)
             resource = read_resource(content, place)
             if resource is not None:
-                located = Located(resource, place, container=container)
+                located = Located(resource, place, container=container, base=container.base)
                 self._by_kind.setdefault(type(resource), []).append(located)
                 if resource.id:
                     self._contained.setdefault((container, resource.id), located)
@@ -93,18 +97,13 @@ def typed_name(name: str) -> str | None:
 
 
 def _without_version(name: str) -> str:
-    name = name.partition("/_history/")[0]
+    if "/_history/" in name:
+        name = name.partition("/_history/")[0]
     return name.lower() if name[:9].lower() == "urn:uuid:" else name
 
 
 def _uuid_of(name: str) -> str | None:
     """Senders write the bare id where the bundle has urn:uuid, and the other way round."""
-    bare = name.removeprefix("urn:uuid:").lower()
-    return f"urn:uuid:{bare}" if len(bare) == _UUID_LENGTH and _UUID.fullmatch(bare) else None
-
-
-def _base(source: Located) -> str:
-    """The server in the fullUrl of the referring resource; a relative reference starts there."""
-    home = source.container or source
-    named = typed_name(home.full_url or "")
-    return (home.full_url or "").removesuffix(named) if named else ""
+    bare = name[-_UUID_LENGTH:].lower()
+    is_bare = len(name) == _UUID_LENGTH or name[:-_UUID_LENGTH] == "urn:uuid:"
+    return f"urn:uuid:{bare}" if is_bare and _UUID.fullmatch(bare) else None

@@ -4,18 +4,30 @@ What R4 requires but real senders leave out, and a reader can do without, is opt
 a report or observation. Three forms of STU3 are taken because national interfaces still send them: one
 object where R4 has a list (`OneOrMany`), `performer.actor` and `Observation.comment`. A null is an
 absent element. Everything else of a wrong type is an error; elements not named here are extensions to us.
+
+Codes and amounts are as in the domain, and the most of a submission: they are read straight into the domain's values.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from api.fhir.into import Into
 from api.fhir.primitives import DateText, DateTimeText, DecimalText, IntegerText, SizeInBytes, TimeText
 from api.fhir.refusal import ContentNotFhirError
+from domain import values
 from domain.report_content import ObservationStatus, ReportStatus
 
 # STU3 had one CodeableConcept or Reference where R4 has a list.
@@ -27,17 +39,21 @@ class Element(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel)
 
 
-class Coding(Element):
+class _Coding(Element):
     system: str | None = None
     code: str | None = None
     display: str | None = None
 
 
-class CodeableConcept(Element):
-    coding: Annotated[tuple[Coding, ...], NullIsEmpty] = ()
+Coding = Annotated[values.Coding, Into(_Coding)]
+
+
+class _CodeableConcept(Element):
+    codings: Annotated[tuple[Coding, ...], NullIsEmpty] = Field(default=(), alias="coding")
     text: str | None = None
 
 
+CodeableConcept = Annotated[values.Concept, Into(_CodeableConcept)]
 Concepts = Annotated[tuple[CodeableConcept, ...], NullIsEmpty, OneOrMany]
 
 
@@ -60,12 +76,15 @@ class Reference(Element):
 References = Annotated[tuple[Reference, ...], NullIsEmpty, OneOrMany]
 
 
-class Quantity(Element):
+class _Quantity(Element):
     value: DecimalText | None = None
     comparator: Literal["<", "<=", ">=", ">"] | None = None
     unit: str | None = None
     system: str | None = None
     code: str | None = None
+
+
+Quantity = Annotated[values.Quantity, Into(_Quantity)]
 
 
 class Range(Element):
@@ -155,7 +174,7 @@ class Measured(Element):
     @classmethod
     def _values_are_known(cls, sent: object) -> object:
         """A value in an element that R4 does not have (valueDecimal) would be lost without a word."""
-        if isinstance(sent, dict):
+        if isinstance(sent, dict) and not sent.keys() <= _USUAL:
             names = [name for name in sent if name[:5] == "value" and name not in _VALUE_CHOICES]
             if any(sent[name] is not None for name in names):
                 raise PydanticCustomError("choice", "unknown type of value", {"element": "value[x]"})
@@ -169,6 +188,21 @@ class Measured(Element):
 
 _VALUES = frozenset(name for name in Measured.model_fields if name.startswith("value_"))
 _VALUE_CHOICES = frozenset(map(to_camel, _VALUES))
+# What nothing has to be looked for in, which is nearly every observation.
+_USUAL = frozenset(
+    {
+        "resourceType",
+        "id",
+        "status",
+        "code",
+        "category",
+        "subject",
+        "issued",
+        "effectiveDateTime",
+        "valueQuantity",
+    }
+    | {"interpretation", "referenceRange", "specimen", "method", "note", "component", "meta", "identifier"}
+)
 
 
 class Resource(Element):

@@ -3,10 +3,11 @@
 import re
 
 from lxml import etree
+from pydantic import BaseModel
 
 from api.fhir.reading import reports_in
 from api.fhir.refusal import ContentNotFhirError
-from api.fhir.resources import Element, Place
+from api.fhir.resources import Place
 from api.fhir.xml_names import Kind, Shape, resource_model, shapes_of
 from api.json_content import Number
 from api.xml_content import parse_xml
@@ -46,7 +47,7 @@ def _resource(element: etree._Element, name: str, place: Place) -> dict[str, obj
     return {"resourceType": name, **content}
 
 
-def _content(element: etree._Element, model: type[Element], place: Place) -> dict[str, object]:
+def _content(element: etree._Element, model: type[BaseModel], place: Place) -> dict[str, object]:
     _check_is_plain(element, place, attributes={"id"})
     shapes = shapes_of(model)
     found: dict[str, list[object]] = {}

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cache
 from types import UnionType
-from typing import Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
-from pydantic import StrictBool
+from pydantic import BaseModel, StrictBool
 
 from api.fhir import resources as fhir
+from api.fhir.into import Into
 from api.fhir.primitives import DecimalText, IntegerText, SizeInBytes
 
 _NUMBERS = (DecimalText, IntegerText, SizeInBytes)
@@ -30,7 +31,7 @@ class Shape:
     """How an element is written in JSON; `model` is there for an ELEMENT."""
 
     kind: Kind
-    model: type[fhir.Element] | None = None
+    model: type[BaseModel] | None = None
     repeats: bool = False
 
 
@@ -40,7 +41,7 @@ def resource_model(name: str) -> type[fhir.Resource] | None:
 
 
 @cache
-def shapes_of(model: type[fhir.Element]) -> Mapping[str, Shape]:
+def shapes_of(model: type[BaseModel]) -> Mapping[str, Shape]:
     """The shape of each element that is read, by its FHIR name."""
     return {
         field.alias or name: _shape(field.annotation)  # alias is there: Element generates it
@@ -52,6 +53,8 @@ def _shape(annotation: object) -> Shape:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return _shape(next(one for one in arguments if one is not type(None)))
+    if origin is Annotated and isinstance(arguments[1], Into):
+        return Shape(Kind.ELEMENT, arguments[1].model)
     if origin is tuple:
         return replace(_shape(arguments[0]), repeats=True)
     if origin is dict:

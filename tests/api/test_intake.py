@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import psycopg
 import pytest
 
 from api import laboratories
 from api.envelope_keys import generate_key
+from api.intake import submit
 from api.problems import MEDIA_TYPE
 from domain.consent import OF_CABINET, ConsentKind
 from domain.report import ReportMatched, ReportReceived, ReportRevised
@@ -59,6 +61,24 @@ def test_an_accepted_bundle_is_recorded_and_is_in_the_cabinet(portal: Portal, la
     (row,) = reports_of(portal, anna)
     assert row.report_id == UUID(report["id"]) and row.is_new
     assert row.summary is not None and row.summary.title == "Креатинин в сыворотке"
+
+
+def test_a_submission_for_a_patient_who_is_known_asks_the_database_four_times(
+    portal: Portal, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time costs as much as sealing the whole report: whose it is, what is known, storing, its number."""
+    settled(portal.opened, ANNA, laboratory.laboratory_id)
+    submit(portal.opened, laboratory.seal(bundle("1")))
+    asked: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(cursor: Any, query: Any, *rest: Any, **options: Any) -> Any:
+        asked.append(str(query))
+        return execute(cursor, query, *rest, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+    assert submit(portal.opened, laboratory.seal(bundle("2"))).outcome == "recorded"
+    assert len([query for query in asked if query]) == 4, asked
 
 
 def test_the_digits_of_a_value_stay_as_they_were_sent(portal: Portal, laboratory: Laboratory) -> None:

@@ -28,3 +28,17 @@ def test_a_value_as_deep_as_may_be_is_read_and_one_deeper_is_refused(seed: int) 
     assert parse_json(json.dumps(content).encode()) == content
     with pytest.raises(ContentNotJsonError, match="nested deeper"):
         parse_json(json.dumps([content]).encode())
+
+
+@pytest.mark.parametrize("opened", [NESTING_LIMIT + 1, 100_000])
+def test_what_is_opened_too_often_and_never_closed_is_refused_before_the_parser_goes_down(
+    opened: int,
+) -> None:
+    with pytest.raises(ContentNotJsonError, match="nested deeper"):
+        parse_json(b"[" * opened)
+
+
+def test_many_values_beside_each_other_are_not_deep() -> None:
+    beside: dict[str, list[str]] = {"code": []}
+    content = [beside] * 10 * NESTING_LIMIT
+    assert parse_json(json.dumps(content).encode()) == content
