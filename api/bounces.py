@@ -8,6 +8,7 @@ The same addresses stand in List-Unsubscribe, with a token of their own: a mail 
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from threading import Event as Signal
 from typing import Final
@@ -20,6 +21,7 @@ from api.bounce_address import Place, notice_of
 from api.delivery_status import read
 from api.metrics import BOUNCES
 from api.node import Node
+from api.settings import Settings
 from ledger.provider_receipts import record_receipt
 from ledger.receiving import turn_channel_off
 
@@ -103,13 +105,14 @@ class BounceDoor:
 class _Conversation(SMTP):
     """One of so many at once."""
 
-    def __init__(self, door: BounceDoor, among: set["_Conversation"]) -> None:
+    def __init__(self, door: BounceDoor, among: set["_Conversation"], context: ssl.SSLContext | None) -> None:
         super().__init__(
             door,
             data_size_limit=SIZE_BYTES_MAX,
             hostname=door.place.domain,
             ident="Letopis",
             timeout=IDLE_SECONDS,
+            tls_context=context,
             enable_SMTPUTF8=True,  # reports about names beyond ASCII (RFC 6533)
         )
         self._among = among
@@ -117,6 +120,9 @@ class _Conversation(SMTP):
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self in self._among:  # the same one again, from now on over TLS
+            super().connection_made(transport)
+            return
         self.host = str((transport.get_extra_info("peername") or ("",))[0])
         of_one = sum(one.host == self.host for one in self._among)
         if len(self._among) >= CONNECTIONS_MAX or of_one >= CONNECTIONS_OF_ONE_MAX:
@@ -143,12 +149,28 @@ def run(
     node: Node, place: Place, port: int, stop: Signal, *, ready: Callable[[int], None] = lambda _: None
 ) -> None:
     """Serve in this thread until told to stop; `ready` is told the port."""
-    asyncio.run(_serve(BounceDoor(node, place), node.settings.bounce_host, port, stop, ready))
+    asyncio.run(_serve(BounceDoor(node, place), node.settings, port, stop, ready))
 
 
-async def _serve(door: BounceDoor, host: str, port: int, stop: Signal, ready: Callable[[int], None]) -> None:
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """What STARTTLS (RFC 3207) is offered with; None where there is no certificate. It is not asked for: a server that
+    knows no TLS would keep its report."""
+    if settings.bounce_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.bounce_certificate, settings.bounce_key)
+    return context
+
+
+async def _serve(
+    door: BounceDoor, settings: Settings, port: int, stop: Signal, ready: Callable[[int], None]
+) -> None:
     among: set[_Conversation] = set()
-    server = await asyncio.get_running_loop().create_server(lambda: _Conversation(door, among), host, port)
+    context = tls_of(settings)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Conversation(door, among, context), settings.bounce_host, port
+    )
     ready(server.sockets[0].getsockname()[1])
     await asyncio.to_thread(stop.wait)
     server.close()

@@ -23,6 +23,9 @@ HANDED_OVER_SECONDS = Histogram(
     ["channel"],
     buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86400),
 )
+PUSH_SERVICE_RESTS = Counter(
+    "letopis_push_service_rests", "Times that a push service was left alone for a while", ["service"]
+)
 BOUNCES = Counter("letopis_bounces", "Mail that came to our return addresses, by what it said", ["said"])
 TICKET_FIRST_ANSWER_SECONDS = Histogram(
     "letopis_ticket_first_answer_seconds",

@@ -91,24 +91,33 @@ class _Step:
 @dataclass(frozen=True, slots=True)
 class Taking:
     """Who takes, by when the attempts must have ended, and by whose clock people are told. Without `is_on` nobody
-    hands over to the channel: then only what must not be sent, or waited too long, is settled."""
+    hands over to the channel: then only what must not be sent, or waited too long, is settled. `rests` says of whom it
+    tells whether what hands over to them is left alone now: then nothing is recorded, and it is looked at again."""
 
     now: datetime
     lease_until: datetime
     zone_of: Callable[[Patient | None], str]
     is_on: bool = True
+    rests: Callable[[Grounds], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was taken, the notifications that anything was recorded of, and the position of the last of it."""
+    """What was taken, the notifications that anything was recorded of, the position of the last of it, and those that
+    were left because what hands over to their recipients rests."""
 
     taken: tuple[Taken, ...] = ()
     touched: tuple[UUID, ...] = ()
     last: int = 0
+    rested: tuple[UUID, ...] = ()
 
     def __add__(self, other: "Round") -> "Round":
-        return Round(self.taken + other.taken, self.touched + other.touched, max(self.last, other.last))
+        return Round(
+            self.taken + other.taken,
+            self.touched + other.touched,
+            max(self.last, other.last),
+            self.rested + other.rested,
+        )
 
 
 def take(ledger: Ledger, due: Sequence[Due], taking: Taking) -> Round:
@@ -129,10 +138,14 @@ def take(ledger: Ledger, due: Sequence[Due], taking: Taking) -> Round:
             steps.append(step)
         elif taking.is_on:
             ready.append(one)
+    told = dict.fromkeys(one.state.told for one in ready)
+    resting = {person for person in told if taking.rests(permitted[person][0])}
+    rested = tuple(one.notification_id for one in ready if one.state.told in resting)
+    ready = [one for one in ready if one.state.told not in resting]
     told_of = _members(ledger, ready)
     for group in dispatch.gathered(ready):
         steps += _taken(group, told_of, permitted, sights, taking)
-    return _append(ledger, steps)
+    return _append(ledger, steps) + Round(rested=rested)
 
 
 _Permitted = Mapping[PatientId, tuple[Grounds, Mapping[str, Guard]]]

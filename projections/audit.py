@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
-import orjson
-
 from domain import Event
 from domain.announcement import ChannelsSuppressed
 from domain.appeal import AppealSubmitted
@@ -94,6 +92,7 @@ from domain.values import PatientId
 from ledger.codec import NAMES, Erased, RecordedEvent, Unreadable, name_of
 from ledger.event_types import EVENT_TYPES
 from ledger.store import Ledger
+from projections.packed_rows import packed
 from projections.projection import Projection, Rows
 
 
@@ -123,29 +122,27 @@ About = tuple[UUID | None, UUID | None, dict[str, Any]]
 
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:  # noqa: ARG001 - one shape
-    rows.executemany(
-        "INSERT INTO entries VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [_row(recorded) for recorded in events],
+    rows.execute(
+        "INSERT INTO entries SELECT * FROM json_populate_recordset(NULL::entries, %s)",
+        (packed([_row(recorded) for recorded in events]),),
     )
 
 
-def _row(recorded: RecordedEvent) -> tuple[Any, ...]:
-    event = recorded.event
-    name = name_of(event)
+def _row(recorded: RecordedEvent) -> dict[str, Any]:
     patient_id, report_id, detail = _about(recorded)
-    return (
-        recorded.position,
-        recorded.event_id,
-        recorded.recorded_at,
-        name,
-        recorded.stream_id,
-        recorded.version,
-        recorded.circumstances.actor,
-        recorded.circumstances.on_behalf_of,
-        patient_id,
-        report_id,
-        orjson.dumps(detail).decode(),
-    )
+    return {
+        "position": recorded.position,
+        "event_id": recorded.event_id,
+        "recorded_at": recorded.recorded_at,
+        "name": name_of(recorded.event),
+        "stream_id": recorded.stream_id,
+        "version": recorded.version,
+        "actor": recorded.circumstances.actor,
+        "on_behalf_of": recorded.circumstances.on_behalf_of,
+        "patient_id": patient_id,
+        "report_id": report_id,
+        "detail": detail,
+    }
 
 
 def _about(recorded: RecordedEvent) -> About:  # noqa: C901, PLR0912 - one line for each kind of event

@@ -5,6 +5,7 @@ different marks, and who has the database but not the secrets learns only how ma
 thousand million is a coincidence; what a page shows is never decided by a mark alone where that would matter.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -23,20 +24,27 @@ from projections.search_terms import report_terms
 from projections.summary import studied_at
 
 TERMS_MAX = 3000
+_BLOCK_BYTES = hashlib.sha256().block_size
 
 
 def search_key(custody: Custody, patient_id: UUID) -> bytes:
     return sealing.derive(custody.index_key, b"cabinet-marks", patient_id.bytes)
 
 
-def mark(key: bytes, term: str) -> int:
-    """What an `integer` column can hold."""
-    return int.from_bytes(sealing.mark(key, "term", term)[:4], "big", signed=True)
-
-
 def marks(key: bytes, terms: Iterable[str]) -> list[int]:
-    """In one order, so that a rebuild gives the same bytes."""
-    return sorted({mark(key, term) for term in terms})
+    """As an `integer` column can hold them, in one order, so that a rebuild gives the same bytes. Each is the beginning of
+    `sealing.mark(key, "term", term)`; what all of these HMACs (RFC 2104) begin with is hashed once: a report has a
+    hundred terms, and they were two thirds of what its row cost."""
+    block = key.ljust(_BLOCK_BYTES, b"\x00")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + b"term\x00")
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+    found = set()
+    for term in set(terms):
+        within, around = inner.copy(), outer.copy()
+        within.update(term.encode())
+        around.update(within.digest())
+        found.add(int.from_bytes(around.digest()[:4], "big", signed=True))
+    return sorted(found)
 
 
 def type_term(study_type: StudyType | None) -> str:

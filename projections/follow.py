@@ -12,8 +12,8 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-import psycopg.sql
 import structlog
+from psycopg.sql import SQL, Identifier
 
 from ledger.codec import RecordedEvent, Unreadable, name_of
 from ledger.leading import leading
@@ -74,8 +74,8 @@ class Follower:
         for position, views in _by_position(self.ledger, awake).items():
             stored = self.ledger.read_stored(after=position, limit=BATCH)
             events = self.ledger.mapper.to_readable([(event, place) for place, event in stored])
-            for view in views if events else ():
-                self._take(view, _wanted(view, events), stored[-1][0])
+            if stored:
+                self._take_all(views, events, stored[-1][0])
             read += len(events)
         return read
 
@@ -85,6 +85,27 @@ class Follower:
             signing.sign_at_hand(self.ledger)
         except transparency.ForkError as error:
             log.critical("log.fork", detail=str(error))
+
+    def _take_all(self, views: Sequence[Projection], events: Sequence[RecordedEvent], until: int) -> None:
+        """Most views have nothing to do most of the time: these are moved on by one statement. The first goes before all
+        others, whatever it has to do: whoever holds it holds all of them at one position (`replay`)."""
+        first, *others = views
+        wanted = {view.name: _wanted(view, events) for view in others}
+        self._take(first, _wanted(first, events), until)
+        self._move_on([view for view in others if not wanted[view.name]], until)
+        for view in others:
+            if wanted[view.name]:
+                self._take(view, wanted[view.name], until)
+
+    def _move_on(self, idle: Sequence[Projection], until: int) -> None:
+        try:
+            move_on(self.ledger, idle, until)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:
+            # Something is wrong with one of them: that one will stop.
+            for view in idle:
+                self._take(view, (), until)
 
     def _take(self, view: Projection, events: Sequence[RecordedEvent], until: int) -> None:
         try:
@@ -106,7 +127,7 @@ def take(
     try:
         with _rows(ledger, schema) as rows:
             fresh = _not_taken(rows, events)
-            if view.parks and (_has_parked(rows) or any(_is_unreadable(event) for event in fresh)):
+            if fresh and view.parks and (any(map(_is_unreadable, fresh)) or _has_parked(rows)):
                 raise _OneByOneError
             if fresh:
                 view.apply(rows, fresh, ledger)
@@ -121,6 +142,21 @@ def take(
             _take_alone(ledger, view, recorded, schema)
         with _rows(ledger, schema) as rows:
             _track(rows, until)
+
+
+def move_on(ledger: Ledger, views: Sequence[Projection], until: int) -> None:
+    """Views that have no row to write for what comes before the position."""
+    if not views:
+        return
+    moves = [
+        SQL("{} AS (UPDATE {} SET position = greatest(position, %(until)s))").format(
+            Identifier(view.name), Identifier(view.name, "tracking")
+        )
+        for view in views
+    ]
+    query = SQL("WITH {} SELECT set_config('synchronous_commit', 'off', true)").format(SQL(", ").join(moves))
+    with ledger.pool.connection() as connection:
+        connection.execute(query, {"until": until})
 
 
 class _OneByOneError(Exception):
@@ -158,10 +194,16 @@ def _why_parked(rows: Rows, recorded: RecordedEvent) -> str | None:
 
 @contextmanager
 def _rows(ledger: Ledger, schema: str) -> Iterator[Rows]:
-    """A cursor in a transaction, with the projection's schema as the only place of bare names."""
+    """A cursor in a transaction, with the projection's schema as the only place of bare names.
+
+    It commits without waiting for the disk. If the server dies, the last of these transactions may be lost, rows and
+    position together, and are taken again: from events that are on the disk, for an append waits until it is. Whoever acts
+    on what a view shows (senders, the signer, clients) first appends or commits by waiting, and that puts all earlier
+    commits on the disk too; and what is done is decided on streams."""
     with ledger.pool.connection() as connection, connection.transaction():
         connection.execute(
-            psycopg.sql.SQL("SET LOCAL search_path TO {}").format(psycopg.sql.Identifier(schema))
+            "SELECT set_config('search_path', quote_ident(%s), true), set_config('synchronous_commit', 'off', true)",
+            (schema,),
         )
         yield connection.cursor()
 
@@ -198,14 +240,23 @@ def _wanted(view: Projection, events: Sequence[RecordedEvent]) -> list[RecordedE
 
 def _by_position(ledger: Ledger, views: Sequence[Projection]) -> dict[int, list[Projection]]:
     found: dict[int, list[Projection]] = {}
-    for view in views:
-        found.setdefault(position_of(ledger, view.name), []).append(view)
+    for view, position in zip(views, _positions(ledger, views), strict=True):
+        found.setdefault(position, []).append(view)
     return found
+
+
+def _positions(ledger: Ledger, views: Sequence[Projection]) -> list[int]:
+    if not views:
+        return []
+    each = (SQL("(SELECT position FROM {})").format(Identifier(view.name, "tracking")) for view in views)
+    with ledger.pool.connection() as connection:
+        row = connection.execute(SQL("SELECT {}").format(SQL(", ").join(each))).fetchone()
+    return [position or 0 for position in row or ()]
 
 
 def position_of(ledger: Ledger, schema: str) -> int:
     """The position a view has reached."""
-    query = psycopg.sql.SQL("SELECT position FROM {}.tracking").format(psycopg.sql.Identifier(schema))
+    query = SQL("SELECT position FROM {}.tracking").format(Identifier(schema))
     return int(_ask(ledger, query) or 0)
 
 
@@ -213,7 +264,7 @@ def parked(ledger: Ledger, projections: Sequence[Projection]) -> dict[str, int]:
     """How many events each projection has parked, of those that have: any is an alarm."""
     counted = {}
     for view in projections:
-        query = psycopg.sql.SQL("SELECT count(*) FROM {}.parked").format(psycopg.sql.Identifier(view.name))
+        query = SQL("SELECT count(*) FROM {}.parked").format(Identifier(view.name))
         if count := int(_ask(ledger, query)):
             counted[view.name] = count
     return counted
@@ -222,7 +273,7 @@ def parked(ledger: Ledger, projections: Sequence[Projection]) -> dict[str, int]:
 def wait_for(ledger: Ledger, position: int, projections: Sequence[Projection], *, seconds: float) -> None:
     """Return when every view has reached the position; NotFollowedError if none brings it there."""
     give_up = monotonic() + seconds
-    while any(position_of(ledger, view.name) < position for view in projections):
+    while any(reached < position for reached in _positions(ledger, projections)):
         if monotonic() > give_up:
             raise NotFollowedError(position)
         Signal().wait(0.01)

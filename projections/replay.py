@@ -1,6 +1,7 @@
 """Replay: every view made anew beside the live ones from the first event, in one pass, and compared at one position."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event as Signal
@@ -44,7 +45,7 @@ class ReplayedRows:
 
 def replay(owner: Ledger, views: Sequence[Projection], *, seen: SEEN = lambda _: None) -> list[ReplayedRows]:
     """Replay the history for all of these views and compare each with the live one. `owner` is the ledger opened as the
-    owner of the database.
+    owner of the database. The views are one, or several that begin with the one that the follower takes first.
 
     They are compared where the live views stand when the replay has come to its end, and where nothing was destroyed
     behind that: else it would miss what the live views could still read."""
@@ -68,12 +69,7 @@ def replay(owner: Ledger, views: Sequence[Projection], *, seen: SEEN = lambda _:
                             view,
                             schema,
                             live,
-                            _Shown(
-                                until,
-                                positions[view.name],
-                                digests(live, view, view.name),
-                                stopped.get(schema),
-                            ),
+                            _Stand(until, positions[view.name], stopped.get(schema)),
                         )
                         for schema, view in schemas.items()
                     ]
@@ -82,25 +78,33 @@ def replay(owner: Ledger, views: Sequence[Projection], *, seen: SEEN = lambda _:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What the live view shows, and at which event the replayed one could not go on, if at any."""
+class _Stand:
+    """Where the views are compared, where the live one stands, and at which event the replayed one could not go on, if at
+    any."""
 
     until: int
     stands_at: int
-    tables: dict[str, str]
     stopped_at: int | None
 
 
-def _compare(owner: Ledger, view: Projection, schema: str, live: Live, shown: _Shown) -> ReplayedRows:
-    with owner.pool.connection() as connection:
-        compared = Comparison(view.name, shown.until, shown.tables, digests(connection, view, schema))
+def _compare(owner: Ledger, view: Projection, schema: str, live: Live, stand: _Stand) -> ReplayedRows:
+    compared = Comparison(view.name, stand.until, *_digests_of_both(owner, view, schema, live))
     parked = _count(live, view.name, "parked")
     found: list[Difference] = []
-    if shown.stopped_at is not None:
-        found = [Difference("parked", "", shown.stopped_at, is_missing=True, is_extra=False)]
+    if stand.stopped_at is not None:
+        found = [Difference("parked", "", stand.stopped_at, is_missing=True, is_extra=False)]
     elif not compared.is_equal:
-        found = differences(owner, view, schema, live=live, tables=compared.differing, until=shown.until)
-    return ReplayedRows(compared, parked, shown.stands_at, tuple(found))
+        found = differences(owner, view, schema, live=live, tables=compared.differing, until=stand.until)
+    return ReplayedRows(compared, parked, stand.stands_at, tuple(found))
+
+
+def _digests_of_both(
+    owner: Ledger, view: Projection, schema: str, live: Live
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Of the live view and of the replayed one, at the same time: sorting is the server's, on two of its processes."""
+    with owner.pool.connection() as replayed, ThreadPoolExecutor(1) as beside_it:
+        rebuilt = beside_it.submit(digests, replayed, view, schema)
+        return digests(live, view, view.name), rebuilt.result()
 
 
 @contextmanager

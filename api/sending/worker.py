@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 
 from api.channels.notice import Notice, Sender
+from api.channels.push import PushSender
 from api.metrics import HANDED_OVER_SECONDS, NOTIFICATIONS
 from api.node import DATABASE_AWAY, Node
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
@@ -26,8 +27,10 @@ from api.region_time_zones import time_zone_of
 from api.sending import breaker
 from api.sending.composing import composed
 from api.sending.conclusions import concluded
+from api.sending.push_standings import PushStandings
 from api.sending.senders import sender_of
 from domain.channel import Channel
+from domain.permission import Grounds
 from domain.provider_receipt import is_bad_address
 from ledger.provider_receipts import doubt_address
 from ledger.sending import conclude
@@ -55,6 +58,8 @@ AT_FIRST_LOOK = 2
 # One that can't even be looked at must not keep the others.
 ASIDE_SECONDS = 60.0
 WAITING_SECONDS = 3600.0
+# So often what goes to a push service that rests is looked at again.
+REST_SECONDS = 30.0
 LAST_SECONDS = 8.0
 
 log = structlog.get_logger()
@@ -81,6 +86,7 @@ class ChannelWorker:
     # What has ended and is to be recorded; what the provider answered.
     _ended: list[_Ended] = field(default_factory=list)
     _answers: list[Outcome] = field(default_factory=list)
+    _services: PushStandings = field(default_factory=PushStandings)
 
     def run(self, stop: Signal) -> None:
         while not stop.is_set():
@@ -97,7 +103,7 @@ class ChannelWorker:
         return asyncio.run(self._step())
 
     async def _step(self) -> int:
-        sender = sender_of(self.node, self.channel)
+        sender = self._sender()
         try:
             done = self._take(number_max=TAKEN_MAX, is_on=sender is not None)
             if sender is not None:
@@ -108,8 +114,15 @@ class ChannelWorker:
                 await sender.close()
         return len(done.touched)
 
-    async def _work(self, stop: Signal) -> None:
+    def _sender(self) -> Sender | None:
         sender = sender_of(self.node, self.channel)
+        if isinstance(sender, PushSender):
+            sender.heard = lambda endpoint, outcome: self._services.hear(endpoint, outcome, self.clock())
+            sender.rests = lambda endpoint: self._services.is_left_alone(endpoint, self.clock())
+        return sender
+
+    async def _work(self, stop: Signal) -> None:
+        sender = self._sender()
         if sender is None:
             while not stop.is_set():
                 await asyncio.to_thread(self._take, number_max=TAKEN_MAX, is_on=False)
@@ -166,9 +179,11 @@ class ChannelWorker:
             lease_until=now + LEASE,
             zone_of=lambda patient: time_zone_of(patient, self.node.settings.time_zone),
             is_on=is_on,
+            rests=self._rests,
         )
         done = self._taken(due, taking)
         self._known |= dict.fromkeys(done.touched, done.last)
+        self._aside |= dict.fromkeys(done.rested, monotonic() + REST_SECONDS)
         if not is_on and len(rows) >= number_max:
             # What only waits makes room for what is behind it.
             until = monotonic() + WAITING_SECONDS
@@ -178,6 +193,9 @@ class ChannelWorker:
         if leave.is_probe and not done.taken:
             breaker.end_probe(ledger, self.channel)
         return done
+
+    def _rests(self, grounds: Grounds) -> bool:
+        return self.channel is Channel.PUSH and self._services.rests(grounds.pushes, self.clock())
 
     def _due(self, now: datetime, *, limit: int) -> list[NotificationRow]:
         """With all that is due to the same people by this channel, so that a digest is whole. The view is a moment
@@ -189,10 +207,10 @@ class ChannelWorker:
         present = monotonic()
         self._aside = {one: until for one, until in self._aside.items() if until > present}
         hidden = self._known.keys() | self._aside.keys()
-        rows = delivery.due(ledger, self.channel, now=now, limit=limit + len(hidden))
+        rows = delivery.due(ledger, self.channel, now=now, limit=limit, hidden=hidden)
         if len(rows) >= limit:
-            rows += due_with(ledger, self.channel, rows, now=now)
-        return [row for row in rows if row.notification_id not in hidden]
+            rows += due_with(ledger, self.channel, rows, now=now, hidden=hidden)
+        return rows
 
     def _taken(self, due: Sequence[Due], taking: Taking) -> Round:
         """All together; if one of them can't be looked at, all but that one."""
@@ -237,7 +255,8 @@ class ChannelWorker:
         except Exception as error:  # noqa: BLE001 - it should not raise; who knows what was sent by then
             log.error("sender.raised", notification=str(one.notification_id), error=type(error).__name__)
             outcome = Unknown("sender-failed")
-        self._answers.append(outcome)
+        if not self._services.is_of_one(outcome):
+            self._answers.append(outcome)
         return outcome, notice.attachment is not None
 
     async def _composed(self, one: Taken) -> Notice | None:

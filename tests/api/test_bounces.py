@@ -1,14 +1,17 @@
 """Letters that come back, from the envelope of the letter that went out to the state of its notice."""
 
 import smtplib
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from api import bounces, unsubscribe_token
 from api.bounce_address import Place, notice_of
@@ -22,6 +25,8 @@ from domain.values import PatientId
 from ledger.receiving import load_receiving
 from tests.api.cast import ANNA, Laboratory, Portal, bundle, settled
 from tests.api.dsn_samples import DELIVERED, NOTHING_FINAL, POSTFIX
+from tests.api.mail_relays import server_tls
+from tests.api.sending_cast import with_settings
 
 DOMAIN = "returns.letopis.example"
 
@@ -167,6 +172,47 @@ def test_while_the_database_is_away_the_other_server_keeps_it(
     assert place is not None
     code, said = bring(door, place.for_notice(opened.ledger.custody.message_key, uuid4()))
     assert code == 451 and b"Anna" not in said
+
+
+def test_what_comes_back_may_come_over_tls(opened: Node, tmp_path: Path) -> None:
+    _, certificate = server_tls(tmp_path)
+    secured = with_settings(opened, bounce_certificate=certificate, bounce_key=tmp_path / "relay.key")
+    place = Place.of(secured.settings)
+    assert place is not None
+    with listening(secured) as port, smtplib.SMTP("127.0.0.1", port, timeout=10) as server:
+        server.ehlo("mx.example")
+        assert server.has_extn("starttls")
+        server.starttls(context=ssl.create_default_context(cafile=certificate))
+        server.ehlo("mx.example")
+        assert not server.has_extn("starttls")
+        to = place.for_notice(opened.ledger.custody.message_key, uuid4())
+        assert server.sendmail("", [to], POSTFIX) == {}
+
+
+def test_over_tls_a_conversation_counts_once(opened: Node, tmp_path: Path) -> None:
+    _, certificate = server_tls(tmp_path)
+    secured = with_settings(opened, bounce_certificate=certificate, bounce_key=tmp_path / "relay.key")
+    context = ssl.create_default_context(cafile=certificate)
+    with listening(secured) as port:
+        many = [from_host(2, port) for _ in range(bounces.CONNECTIONS_OF_ONE_MAX)]
+        many[-1].starttls(context=context)
+        assert many[-1].noop()[0] == 250, "the last place is its own"
+        with pytest.raises(smtplib.SMTPException):
+            from_host(2, port)
+        for one in many:
+            one.close()
+
+
+def test_without_a_certificate_no_tls_is_offered(door: int) -> None:
+    with smtplib.SMTP("127.0.0.1", door, timeout=10) as server:
+        server.ehlo("mx.example")
+        assert not server.has_extn("starttls")
+
+
+def test_a_certificate_without_its_key_is_told_at_the_start(tmp_path: Path) -> None:
+    _, certificate = server_tls(tmp_path)
+    with pytest.raises(ValidationError, match="no pair"):
+        Settings(bounce_certificate=certificate)
 
 
 def from_host(last: int, door: int) -> smtplib.SMTP:
