@@ -109,6 +109,7 @@ from api.staff import identity as staff_identity
 from api.staff import obligations as staff_obligations
 from api.staff import replaying as staff_replaying
 from api.staff import shared as staff_shared
+from api.staff import step_up as staff_step_up
 from api.staff import submissions as staff_submissions
 from api.staff import tickets as staff_tickets
 from api.staff.door import StaffDoor
@@ -195,6 +196,7 @@ _STAFF = (
     staff_consents,
     staff_history,
     staff_replaying,
+    staff_step_up,
     staff_exports,
     staff_erasures,
     destruction_acts,
@@ -303,6 +305,8 @@ def _told(request: Request, code: str, field: str | None, *, retry_after: int | 
         return RedirectResponse(f"/step-up?to={quote(page_of(request))}", 303)
     if code == "report-kept" and request.method == "GET" and "report_id" in request.path_params:
         return RedirectResponse(f"/reports/{request.path_params['report_id']}/kept", 303)
+    if code == "staff-step-up-needed":
+        return RedirectResponse(f"/staff/step-up?to={quote(page_of(request))}", 303)
     if code == "staff-sign-in-needed":
         return RedirectResponse("/staff/sign-in?notice=session-ended", 303)
     return _problem_page(request, code, headers)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import orjson
 
-from api.pages import Locale, datetime_text, phrase
+from api.pages import Locale, datetime_text, phrase, plural_phrase
 from api.pdf_signing import signatory_of
 from api.result_documents import document_of
 from api.result_sheet import DocumentUnavailableError, is_covered, sheet_of
@@ -39,7 +39,8 @@ _BEGINNING = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What an archive is made of: whose results, as of which position and under which checkpoint."""
+    """What an archive is made of: whose results, as of which position and under which checkpoint. `kept` results are
+    not among them, as the patient wished to hear of these from a doctor first: its list says so."""
 
     ledger: Ledger
     patient_id: PatientId
@@ -50,6 +51,7 @@ class Asked:
     tree_size: int
     sight: Sight | None = None
     all_versions: bool = False
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ def asked_now(
     time_zone: str,
     sight: Sight | None = None,
     all_versions: bool = False,
+    kept: int = 0,
 ) -> Asked:
     """As everything stands at this moment, for the patient or for a guardian with this sight: of each result the
     version that stands, or all that they may see."""
@@ -90,6 +93,7 @@ def asked_now(
         tree_size=signed.tree_size if signed else 0,
         sight=sight,
         all_versions=all_versions,
+        kept=kept,
     )
 
 
@@ -205,12 +209,14 @@ def _index(asked: Asked, listed: Sequence[Part | None]) -> bytes:
         f"<li>{_row(part, asked)}</li>\n" if part else f"<li>{say('archive.gone')}</li>\n" for part in listed
     )
     title = say("archive.index")
+    left_out = plural_phrase("archive.kept", asked.kept, locale=asked.locale) if asked.kept else ""
+    kept = f"<p>{escape(left_out)}</p>\n" if left_out else ""
     return (
         f'<!doctype html>\n<html lang="{asked.locale}">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{title}</title>\n<style>body{{font:1rem/1.5 sans-serif;max-width:50rem;margin:2rem auto;"
         f"padding:0 1rem;color-scheme:light dark}}li{{margin:.5rem 0}}</style>\n<h1>{title}</h1>\n"
-        f"<p>{say('archive.index.lead')}</p>\n<ol>\n{rows}</ol>\n"
+        f"<p>{say('archive.index.lead')}</p>\n{kept}<ol>\n{rows}</ol>\n"
     ).encode()
 
 

@@ -17,8 +17,8 @@ from api.exports import bulk, results
 from api.exports.bulk import BulkExport, BulkFile
 from api.node import Node
 from api.problems import ProblemError
-from domain.staff import Role
-from domain.values import PatientId
+from domain.staff import Role, StaffMemberAdmitted, StaffMemberReset
+from domain.values import PatientId, StaffMemberId
 from ledger.codec import Circumstances
 from ledger.staff import by_member, load_member, member_id_of
 from ledger.store import Ledger
@@ -40,17 +40,31 @@ def token_of(ledger: Ledger, handle: str, *, now: datetime) -> str:
 
 
 def client(request: Request) -> Circumstances:
-    """The member whose token it is, if they still have the role."""
+    """The member whose token it is, if they still have the role, and had it without a break: a token of who was dismissed,
+    or must set up their factors anew, opens nothing when they are back."""
     ledger = _node(request).ledger
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     opened = opaque_token.unseal(ledger.custody.message_key, _USE, token.strip())
     if scheme.lower() != "bearer" or opened is None:
         raise ProblemError("export-client-unknown")
     until, _, handle = opened.decode().partition("|")
-    member = load_member(ledger, member_id_of(ledger, handle))
-    if int(until) < datetime.now(UTC).timestamp() or member is None or not member.may(Role.COMPLIANCE):
+    member_id, ends = member_id_of(ledger, handle), datetime.fromtimestamp(int(until), UTC)
+    member = load_member(ledger, member_id)
+    if ends < datetime.now(UTC) or member is None or not member.may(Role.COMPLIANCE):
+        raise ProblemError("export-client-unknown")
+    if ends - timedelta(days=TOKEN_DAYS) < _here_since(ledger, member_id):
         raise ProblemError("export-client-unknown")
     return by_member(handle)
+
+
+def _here_since(ledger: Ledger, member_id: StaffMemberId) -> datetime:
+    """When what the member had was given to them last, in whole seconds as tokens have it."""
+    given = max(
+        one.recorded_at
+        for one in ledger.read(member_id)
+        if isinstance(one.event, StaffMemberAdmitted | StaffMemberReset)
+    )
+    return given.replace(microsecond=0)
 
 
 Client = Annotated[Circumstances, Depends(client)]

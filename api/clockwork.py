@@ -13,12 +13,21 @@ from threading import Event as Signal
 
 import structlog
 
-from api import appeal_reminders, consultation_notices, erasing, key_rotation, limits, ticket_escalation
+from api import (
+    appeal_reminders,
+    consultation_notices,
+    erasing,
+    key_rotation,
+    limits,
+    retention,
+    ticket_escalation,
+)
 from api.consent_terms import end_consents
+from api.exports import sweeping
 from api.identity_expiry import expire_documents
 from api.organisation_connecting import connect_awaited
-from api.retention import end_waiting
 from api.settings import Settings
+from api.share_telling import tell_untold
 from api.share_terms import end_shares
 from api.study_matching import fulfil_requests
 from ledger import guardianship
@@ -56,8 +65,10 @@ def steps_of(settings: Settings) -> tuple[Step, ...]:
         *STEPS,
         *consultation_notices.steps_of(settings),
         *erasing.steps_of(settings),
-        partial(end_waiting, kept_for=timedelta(days=settings.waiting_days)),
+        partial(tell_untold, settings=settings),
+        *retention.steps_of(settings),
         key_rotation.step_of(settings),
+        sweeping.step_of(settings),
         partial(commit_due, every=timedelta(seconds=settings.chains_seconds)),
     )
 

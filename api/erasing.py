@@ -8,6 +8,7 @@ from api.settings import Settings
 from domain.erasure import (
     AlreadyErasedError,
     ErasureHeldError,
+    ErasureNotConfirmedError,
     ErasureNotOrderedError,
     HoldReason,
     PatientErased,
@@ -33,7 +34,9 @@ _OF_PATIENT = (
     "recoveries",
     "confirmations",
 )
-_GONE = "(SELECT patient_id FROM erasure.erasures WHERE status <> 'ordered')"
+_GONE = "(SELECT patient_id FROM erasure.erasures)"
+# The view may be a moment behind the decision.
+_NOT_NOW = (ErasureHeldError, ErasureNotConfirmedError, AlreadyErasedError, ErasureNotOrderedError)
 
 
 def erase_due(ledger: Ledger, now: datetime, *, medical_years: int | None = None) -> int:
@@ -46,7 +49,7 @@ def erase_due(ledger: Ledger, now: datetime, *, medical_years: int | None = None
             continue
         try:
             erasure.erase(ledger, patient_id, BY, today=today)
-        except (ErasureHeldError, AlreadyErasedError, ErasureNotOrderedError):
+        except _NOT_NOW:
             continue
         done += 1
     sweep(ledger)

@@ -116,7 +116,7 @@ def manifest(request: Request, body: Body, tasks: BackgroundTasks, token: str) -
     except ShareNotActiveError:
         return _gone()
     if given.is_told:
-        tasks.add_task(tell_opened, request.app.state.door, given.share.patient_id)
+        tasks.add_task(tell_opened, request.app.state.door, share_id)
     named_files = [_listed(one) | _place(node, share_id, token, one, asked) for one in files]
     retry_after = int(POLLING.total_seconds()) if share.openings_max is None else None
     return _answer({"files": named_files}, 200, retry_after=retry_after)

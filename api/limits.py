@@ -46,6 +46,7 @@ Act = Literal[
     "export",
     "share",
     "consultation",
+    "certificate",
 ]
 
 

@@ -339,7 +339,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "staff.section": _STAFF_SECTIONS,
         "staff.section.text": _STAFF_SECTIONS,
         "staff.notice": (
-            *("erasure-ordered", "erasure-held", "hold-released"),
+            *("erasure-ordered", "erasure-confirmed", "erasure-called-off", "erasure-held", "hold-released"),
             "export-begun",
             "export-removed",
             "doctor-saved",

@@ -183,6 +183,8 @@ def _environment(locale: Locale, time_zone: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Or each part of each page is looked for on the disk again.
+        auto_reload=False,
     )
     environment.globals.update(
         locale=locale,

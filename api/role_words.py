@@ -8,6 +8,6 @@ ROLE_FAMILIES: dict[str, tuple[str, ...]] = {
     "replay.wrong": ("stream", "at", "other"),
     "decisions.rules": tuple(POLICIES),
     "replay.field": ("stream", "at", "other"),
-    "submissions.state": ("accepted", "quarantined", "received", "released"),
+    "submissions.state": ("accepted", "quarantined", "received", "released", "destroyed"),
     "staff.consents.period": ("1", "30", "365"),
 }

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     submission_limit_bytes: int = 8_000_000
     # How long a report may wait for its patient, linkage or consent; then its data key is destroyed.
     waiting_days: int = Field(default=365, ge=1)
+    # How long a submission is kept of which nothing could be recorded, since it arrived; then its key is destroyed.
+    quarantine_days: int = Field(default=90, ge=1)
     # For an operator who keeps medical records by law: who has reports is not erased before so many years. None: the
     # operator is no medical organisation, and only passes on what laboratories keep.
     medical_records_years: int | None = Field(default=None, ge=1, le=100)
@@ -123,6 +125,9 @@ class Settings(BaseSettings):
     bounce_local: str = Field(default="bounces", pattern=r"^[a-z0-9-]{1,10}$")
     bounce_host: str = "127.0.0.1"
     bounce_port: int | None = None
+    # With a certificate (PEM, and its key where that is a file of its own) STARTTLS is offered there.
+    bounce_certificate: FilePath | None = None
+    bounce_key: FilePath | None = None
 
     # How many notices a second a provider takes, over all processes; without it, as many as it answers.
     email_per_second: float | None = Field(default=None, gt=0)
@@ -213,6 +218,18 @@ class Settings(BaseSettings):
             except ssl.SSLError:
                 raise ValueError("has no certificates in PEM") from None
         return value
+
+    @model_validator(mode="after")
+    def _has_a_certificate_and_its_key(self) -> "Settings":
+        """Of the door for letters that come back."""
+        if self.bounce_certificate is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                    self.bounce_certificate, self.bounce_key
+                )
+            except ssl.SSLError:
+                raise ValueError("bounce_certificate and bounce_key are no pair in PEM") from None
+        return self
 
     @model_validator(mode="after")
     def _keeps_the_relays_password(self) -> Self:

@@ -1,7 +1,7 @@
 """Words that are chosen at run time when results are taken away: the receipt page, and what an archive says."""
 
 TAKE_AWAY_FAMILIES: dict[str, tuple[str, ...]] = {
-    "archive": ("readme", "index", "index.lead", "row", "gone"),
+    "archive": ("readme", "index", "index.lead", "row", "gone", "kept"),
     "take": ("pdf", "xml", "fhir"),
     "result_receipt": (
         "title",

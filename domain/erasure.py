@@ -23,6 +23,20 @@ class ErasureGround(StrEnum):
     # The purpose was reached, or the term of keeping is over: 152-ФЗ, article 21(4).
     TERM_ENDED = "term-ended"
 
+    @property
+    def is_officers(self) -> bool:
+        """Whether a person ordered it, and another one must confirm it; the others follow from the patient's own acts."""
+        return self in (ErasureGround.ORDER, ErasureGround.TERM_ENDED)
+
+
+class CallOffReason(StrEnum):
+    """Why what an officer ordered is not to be done."""
+
+    # It was ordered of the wrong patient, or on a wrong ground.
+    MISTAKE = "mistake"
+    # The court or the authority took its order back.
+    TAKEN_BACK = "taken-back"
+
 
 class HoldReason(StrEnum):
     """Why data that is to be destroyed may not be yet."""
@@ -48,10 +62,19 @@ class ErasureOrdered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErasureCalledOff:
-    """The patient consented anew before anything was destroyed."""
+class ErasureConfirmed:
+    """Somebody other than who ordered it, who stands in the envelope, looked at what an officer ordered and wants it."""
 
     patient_id: PatientId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureCalledOff:
+    """Before anything was destroyed the patient consented anew; or, with a `reason`, what an officer ordered is not to
+    be done. Each calls off its own order."""
+
+    patient_id: PatientId
+    reason: CallOffReason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +145,7 @@ class DestructionActDrawn:
 
 ErasureEvent = (
     ErasureOrdered
+    | ErasureConfirmed
     | ErasureCalledOff
     | ErasureHeld
     | HoldReleased
@@ -135,15 +159,28 @@ ErasureEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """`ordered` is None while nothing is to be destroyed, `erased` until it was. `holds` hold still, `reasons` are all
-    that ever did."""
+    """Two orders may stand beside each other: what follows from the patient's own acts waits for nobody, so an officer's
+    order that nobody confirms must not put it off. `erased` is None until it was done. `holds` hold still, `reasons` are
+    all that ever did."""
 
-    ordered: ErasureOrdered | None = None
+    by_consent: ErasureOrdered | None = None
+    by_officer: ErasureOrdered | None = None
+    is_confirmed: bool = False
     holds: tuple[ErasureHeld, ...] = ()
     reasons: frozenset[HoldReason] = frozenset()
     erased: PatientErased | None = None
     is_completed: bool = False
     acts: tuple[DestructionActDrawn, ...] = ()
+
+    @property
+    def is_ordered(self) -> bool:
+        return self.by_consent is not None or self.by_officer is not None
+
+    @property
+    def ready(self) -> ErasureOrdered | None:
+        """The order that is carried out: of two, the one with the nearer day."""
+        ready = [self.by_consent, self.by_officer if self.is_confirmed else None]
+        return min((one for one in ready if one is not None), key=lambda one: one.due, default=None)
 
     def holds_on(self, today: date) -> tuple[ErasureHeld, ...]:
         """The reasons that hold on that day."""
@@ -154,10 +191,8 @@ def evolve(erasure: Erasure | None, event: ErasureEvent) -> Erasure:
     """Replay one event. Never refuses."""
     erasure = erasure or Erasure()
     match event:
-        case ErasureOrdered():
-            return replace(erasure, ordered=event)
-        case ErasureCalledOff():
-            return replace(erasure, ordered=None)
+        case ErasureOrdered() | ErasureConfirmed() | ErasureCalledOff():
+            return _evolve_orders(erasure, event)
         case ErasureHeld():
             return replace(erasure, holds=(*erasure.holds, event), reasons=erasure.reasons | {event.reason})
         case HoldReleased():
@@ -173,13 +208,39 @@ def evolve(erasure: Erasure | None, event: ErasureEvent) -> Erasure:
             assert_never(event)
 
 
-# Decisions: the rules.
+def _evolve_orders(erasure: Erasure, event: ErasureOrdered | ErasureConfirmed | ErasureCalledOff) -> Erasure:
+    match event:
+        case ErasureOrdered() if event.ground.is_officers:
+            return replace(erasure, by_officer=event, is_confirmed=False)
+        case ErasureOrdered():
+            return replace(erasure, by_consent=event)
+        case ErasureConfirmed():
+            return replace(erasure, is_confirmed=True)
+        case ErasureCalledOff(reason=None):
+            return replace(erasure, by_consent=None)
+        case ErasureCalledOff():
+            return replace(erasure, by_officer=None, is_confirmed=False)
+        case _:
+            assert_never(event)
 
-_BY_CONSENT = (ErasureGround.WITHDRAWAL, ErasureGround.CONSENT_EXPIRED)
+
+# Decisions: the rules.
 
 
 class ErasureNotOrderedError(Exception):
     """Nothing is to be destroyed of this patient: order the erasure first."""
+
+
+class ErasureNotConfirmedError(Exception):
+    """An officer ordered it, and nobody else has confirmed it: somebody other than who ordered it must."""
+
+
+class SamePersonError(Exception):
+    """Who ordered an erasure can't confirm it: it takes another person."""
+
+
+class AlreadyConfirmedError(Exception):
+    """The order is confirmed already."""
 
 
 class ErasureHeldError(Exception):
@@ -211,11 +272,14 @@ def order(
     obligation_id: UUID | None = None,
     reference: str | None = None,
 ) -> tuple[ErasureOrdered, ...]:
-    """Nothing, if it is ordered already on the same ground, or by somebody other than the patient: what an authority
-    ordered is not made later by a withdrawal."""
+    """Nothing, if it is ordered already on the same ground; or by the patient, where an officer's order is confirmed:
+    what an authority ordered is not made later by a withdrawal."""
     _require_not_erased(erasure)
-    known = erasure.ordered if erasure is not None else None
-    if known is not None and (known.ground is ground or known.ground not in _BY_CONSENT):
+    erasure = erasure or Erasure()
+    known = erasure.by_officer if ground.is_officers else erasure.by_consent
+    if known is not None and known.ground is ground:
+        return ()
+    if not ground.is_officers and erasure.is_confirmed:
         return ()
     ordered = ErasureOrdered(
         patient_id=patient_id, ground=ground, due=due, obligation_id=obligation_id, reference=reference
@@ -223,12 +287,34 @@ def order(
     return (ordered,)
 
 
+def confirm(erasure: Erasure | None, *, patient_id: PatientId, by: str, ordered_by: str) -> ErasureConfirmed:
+    """The second pair of eyes. `by` and `ordered_by` are the names of persons."""
+    _require_not_erased(erasure)
+    if erasure is None or erasure.by_officer is None:
+        raise ErasureNotOrderedError
+    if erasure.is_confirmed:
+        raise AlreadyConfirmedError
+    if by == ordered_by:
+        raise SamePersonError
+    return ErasureConfirmed(patient_id=patient_id)
+
+
 def call_off(erasure: Erasure | None, *, patient_id: PatientId) -> tuple[ErasureCalledOff, ...]:
     """The consent was given anew. What an authority ordered, or was destroyed, is not called off by a patient."""
-    if erasure is None or erasure.ordered is None or erasure.erased is not None:
+    if erasure is None or erasure.by_consent is None or erasure.erased is not None:
         return ()
-    is_by_consent = erasure.ordered.ground in _BY_CONSENT
-    return (ErasureCalledOff(patient_id=patient_id),) if is_by_consent else ()
+    return (ErasureCalledOff(patient_id=patient_id),)
+
+
+def call_off_order(
+    erasure: Erasure | None, *, patient_id: PatientId, reason: CallOffReason
+) -> ErasureCalledOff:
+    """What an officer ordered is not to be done, confirmed or not: to keep data needs one person only. What the patient
+    began goes on."""
+    _require_not_erased(erasure)
+    if erasure is None or erasure.by_officer is None:
+        raise ErasureNotOrderedError
+    return ErasureCalledOff(patient_id=patient_id, reason=reason)
 
 
 def hold(
@@ -256,13 +342,15 @@ def release_hold(erasure: Erasure | None, *, patient_id: PatientId, hold_id: UUI
 def erase(
     erasure: Erasure | None, *, destroyed: Destroyed, epochs: tuple[int, ...], today: date
 ) -> PatientErased:
-    """What is ordered and not held."""
+    """What is ordered, confirmed where an officer ordered it, and not held."""
     _require_not_erased(erasure)
-    if erasure is None or erasure.ordered is None:
+    if erasure is None or not erasure.is_ordered:
         raise ErasureNotOrderedError
+    ordered = erasure.ready
+    if ordered is None:
+        raise ErasureNotConfirmedError
     if erasure.holds_on(today):
         raise ErasureHeldError
-    ordered = erasure.ordered
     return PatientErased(
         patient_id=ordered.patient_id, ground=ordered.ground, destroyed=destroyed, epochs=epochs
     )

@@ -85,6 +85,13 @@ class ShareOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShareOpeningTold:
+    """The patient was told that somebody opened it, or has nowhere to be told: `outcome` says which."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShareRecipientStated:
     """What who opened a link calls themselves, and their network, coarsely."""
 
@@ -122,6 +129,7 @@ SharingEvent = (
     ReportsShared
     | ShareDescribed
     | ShareOpened
+    | ShareOpeningTold
     | ShareRecipientStated
     | SharePasscodeRefused
     | ShareExtended
@@ -134,7 +142,8 @@ SharingEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """`told_at` is when the patient was last told of an opening. `description` is None once its key is erased."""
+    """`told_at` is the opening of which the patient was last told, or is to be while `is_untold`. `description` is None
+    once its key is erased."""
 
     patient_id: PatientId
     kind: ShareKind
@@ -147,6 +156,7 @@ class Share:
     openings: int = 0
     refused: int = 0
     told_at: datetime | None = None
+    is_untold: bool = False
     end: ShareEnd | None = None
 
     def is_active(self, now: datetime) -> bool:
@@ -178,8 +188,10 @@ def evolve(share: Share | None, event: SharingEvent) -> Share:
         case ShareDescribed():
             return replace(share, description=event)
         case ShareOpened():
-            told_at = event.opened_at if event.is_told else share.told_at
-            return replace(share, openings=share.openings + 1, told_at=told_at)
+            opened = replace(share, openings=share.openings + 1)
+            return replace(opened, told_at=event.opened_at, is_untold=True) if event.is_told else opened
+        case ShareOpeningTold():
+            return replace(share, is_untold=False)
         case SharePasscodeRefused():
             return replace(share, refused=share.refused + 1)
         case ShareExtended():
@@ -297,6 +309,11 @@ def open_share(
         *((recipient,) if recipient else ()),
         *((ShareClosed(reason=ShareEnd.USED_UP),) if is_last else ()),
     )
+
+
+def tell_opening(share: Share, *, outcome: str) -> tuple[ShareOpeningTold, ...]:
+    """Said once for each opening of which the patient is to be told."""
+    return (ShareOpeningTold(outcome=outcome),) if share.is_untold else ()
 
 
 def refuse_passcode(share: Share, *, tries_left: int) -> tuple[SharingEvent, ...]:

@@ -1,6 +1,7 @@
 """Submission: one signed envelope of a laboratory arrives and is accepted, or is kept with a reason."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
@@ -81,9 +82,15 @@ class ReleaseReason(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionReleased:
     """An operator looked at what lay in quarantine and closed it: nothing is recorded from it. The bytes
-    are kept as long as any submission's."""
+    are kept as long as those that still lie there."""
 
     reason: ReleaseReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionDestroyed:
+    """Nothing was recorded from it within its term of keeping, and its key was destroyed with this append: nobody can
+    tell any more whom the bytes named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +119,7 @@ SubmissionEvent = (
     | SubmissionAccepted
     | SubmissionQuarantined
     | SubmissionReleased
+    | SubmissionDestroyed
     | SubmissionRefused
     | RefusalsSummarised
 )
@@ -127,6 +135,7 @@ class Submission:
     accepted: tuple[SubmittedReport, ...] = ()
     problem: tuple[str, str | None] | None = None
     is_quarantined: bool = False
+    is_destroyed: bool = False
 
 
 def evolve(submission: Submission | None, event: SubmissionEvent) -> Submission:
@@ -141,6 +150,8 @@ def evolve(submission: Submission | None, event: SubmissionEvent) -> Submission:
             return replace(submission, problem=(event.code, event.field), is_quarantined=True)
         case SubmissionReleased():
             return replace(submission, is_quarantined=False)
+        case SubmissionDestroyed():
+            return replace(submission, is_quarantined=False, is_destroyed=True)
         case SubmissionRefused():
             return replace(submission, problem=(event.code, event.field))
         case RefusalsSummarised():
@@ -190,3 +201,12 @@ def quarantine_again(
 def release(submission: Submission | None, *, reason: ReleaseReason) -> SubmissionReleased:
     received_in_quarantine(submission)
     return SubmissionReleased(reason=reason)
+
+
+def destroy(
+    submission: Submission | None, *, age: timedelta, kept_for: timedelta
+) -> tuple[SubmissionDestroyed, ...]:
+    """What nothing was recorded from, so long after it arrived. Reports have terms of their own."""
+    if submission is None or submission.received is None or submission.accepted or submission.is_destroyed:
+        return ()
+    return (SubmissionDestroyed(),) if age >= kept_for else ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from domain.report_content import ReferenceRange, Value, ValueKind
@@ -241,10 +242,16 @@ def _end(end: Quantity | None, own: Quantity, target: str, analyte: str | None) 
 
 def number_of(quantity: Quantity) -> Decimal | None:
     """The number of a quantity, if it has one that can be measured: none is as great as 10^60."""
+    return None if quantity.value is None else _number_of(quantity.value)
+
+
+# Each number of a page is asked for a dozen times.
+@lru_cache(maxsize=4096)
+def _number_of(text: str) -> Decimal | None:
     try:
-        number = quantity.number
+        number = Decimal(text)
     except InvalidOperation:
         return None
-    if number is None or not number.is_finite() or abs(number.adjusted()) > DIGITS_MAX:
+    if not number.is_finite() or abs(number.adjusted()) > DIGITS_MAX:
         return None
     return number

@@ -7,6 +7,7 @@ different reports in one line; where that is not certain, there is no answer.
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from domain.molar_masses import molar_mass_of
 from domain.ucum import UCUM, Unit, unit_of_code
@@ -24,12 +25,18 @@ def ucum_of(quantity: Quantity) -> str | None:
 
     If the two name different units, one of them is wrong, and nobody knows which: None. (U and [IU] are
     taken for each other so often that this is not held against either.)"""
-    code = quantity.code if quantity.system in _UCUM_SYSTEMS else None
+    return _ucum_of(quantity.system, quantity.code, quantity.unit)
+
+
+# One laboratory writes one unit for years: a page of trends asks a thousand times for some twenty.
+@lru_cache(maxsize=4096)
+def _ucum_of(system: str | None, given: str | None, unit: str | None) -> str | None:
+    code = given if system in _UCUM_SYSTEMS else None
     sent = code if code is not None and unit_of_code(code) else None
-    written = _written(quantity.unit)
+    written = _written(unit)
     if sent is not None:
         return None if written is not None and _differs(sent, written) else sent
-    return written or _written(quantity.code)
+    return written or _written(given)
 
 
 def _written(text: str | None) -> str | None:

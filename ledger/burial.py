@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from ledger import tombstones
+from ledger.insertion import TAKE_LOCK
 from ledger.store import Ledger
 
 BATCH = 5000
@@ -19,6 +20,9 @@ def settle(ledger: Ledger) -> int:
         known = tombstones.read(ledger.custody)
         if not known.open:
             return 0
+        # A process may have died behind a COMMIT that the server has not answered yet: what it decides comes first.
+        with ledger.pool.connection() as connection, connection.transaction():
+            connection.execute(TAKE_LOCK)
         asked = {digest for number in known.open for digest in known.buried[number]}
         alive = {digest for _, digest in _live(ledger) if digest in asked}
         for number in sorted(known.open):

@@ -36,6 +36,7 @@ from ledger.commands import decide_again
 from ledger.doctors import BOOK_DAYS, doctors_stream, hours_stream, time_marks
 from ledger.identity import look
 from ledger.recorder import Guard, Mark
+from ledger.staff import has_begun_since_admitted
 from ledger.store import Ledger, Position, Write
 
 CLOCK = Circumstances(actor="system:clockwork")
@@ -110,6 +111,8 @@ def _booking(
     receiving = doctor.require_receiving(who)
     if member is None or not member.may(staff.Role.DOCTOR):
         raise DoctorUnknownError
+    if member.organisation_id != receiving.organisation_id:
+        raise DoctorUnknownError  # who moved has not said yet that they receive patients there
     if wish.format not in receiving.formats:
         raise FormatNotOfferedError
     every = doctor_hours.slots(hours, now=now, days=BOOK_DAYS)
@@ -330,8 +333,9 @@ def consultation_of_patient(ledger: Ledger, patient_id: PatientId, consultation_
 
 
 def consultation_of_doctor(ledger: Ledger, member_id: StaffMemberId, consultation_id: UUID) -> Consultation:
+    """ConsultationUnknownError too if it was booked before the doctor was dismissed and came back."""
     state, _ = load_consultation(ledger, consultation_id)
-    if state.member_id != member_id:
+    if state.member_id != member_id or not has_begun_since_admitted(ledger, member_id, consultation_id):
         raise ConsultationUnknownError
     return state
 

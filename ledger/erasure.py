@@ -12,15 +12,15 @@ from ledger.belongings import Belongings, belongings_of
 from ledger.closing import closing
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
-from ledger.erasure_orders import hold, load, order, release_hold, stream_of
+from ledger.erasure_orders import call_off, confirm, hold, load, order, person_of, release_hold, stream_of
 from ledger.naming import NAMING
 from ledger.store import Ledger, Write
 from ledger.wiping import Wipe
 
 
 def erase(ledger: Ledger, patient_id: PatientId, by: Circumstances, *, today: date) -> PatientErased:
-    """Destroy everything that is the patient's. ErasureNotOrderedError, ErasureHeldError or AlreadyErasedError if it is
-    not to be.
+    """Destroy everything that is the patient's. ErasureNotOrderedError, ErasureNotConfirmedError, ErasureHeldError or
+    AlreadyErasedError if it is not to be.
 
     Whatever comes to the patient while this looks makes it look again; what comes after it finds nobody."""
     return decide_again(lambda: _erase(ledger, patient_id, by, today))
@@ -76,4 +76,4 @@ def _counted(found: Belongings) -> Destroyed:
     )
 
 
-__all__ = ["erase", "hold", "load", "order", "release_hold", "stream_of"]
+__all__ = ["call_off", "confirm", "erase", "hold", "load", "order", "person_of", "release_hold", "stream_of"]

@@ -1,12 +1,20 @@
-"""Orders of erasure: what is to be destroyed and by when, and what holds it back. What an authority ordered waits for
-nobody; what a withdrawal ordered is called off by a new consent."""
+"""Orders of erasure: what is to be destroyed and by when, who wants it, and what holds it back. What a withdrawal ordered
+waits for nobody, and is called off by a new consent; what an officer ordered waits for another person."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
 from domain import erasure
-from domain.erasure import AlreadyOrderedError, Erasure, ErasureEvent, ErasureGround, HoldReason
+from domain.erasure import (
+    AlreadyOrderedError,
+    CallOffReason,
+    Erasure,
+    ErasureEvent,
+    ErasureGround,
+    ErasureOrdered,
+    HoldReason,
+)
 from domain.obligation import DAYS_TO_DESTROY
 from domain.values import PatientId
 from ledger.codec import Circumstances
@@ -38,12 +46,33 @@ def order(
 
     def decide(state: Erasure | None) -> tuple[ErasureEvent, ...]:
         ordered = erasure.order(state, patient_id=patient_id, ground=ground, due=due, reference=reference)
-        stands = state.ordered if state is not None else None
+        stands = (state.by_officer if ground.is_officers else state.by_consent) if state is not None else None
         if not ordered and stands is not None and (stands.ground, stands.due) != (ground, due):
             raise AlreadyOrderedError
         return ordered
 
     return _change(ledger, patient_id, decide, by)
+
+
+def confirm(ledger: Ledger, patient_id: PatientId, by: Circumstances) -> Position:
+    """The second person wants it too. SamePersonError if it is who ordered it, on the page or at the command line;
+    ErasureNotOrderedError, AlreadyConfirmedError, AlreadyErasedError."""
+
+    def decide(state: Erasure | None) -> tuple[ErasureEvent, ...]:
+        ordered_by = person_of(_who_ordered(ledger, patient_id))
+        return (erasure.confirm(state, patient_id=patient_id, by=person_of(by.actor), ordered_by=ordered_by),)
+
+    return _change(ledger, patient_id, decide, by)
+
+
+def call_off(ledger: Ledger, patient_id: PatientId, by: Circumstances, *, reason: CallOffReason) -> Position:
+    """What an officer ordered is not to be done. ErasureNotOrderedError if none did, AlreadyErasedError if it is done."""
+    return _change(
+        ledger,
+        patient_id,
+        lambda state: (erasure.call_off_order(state, patient_id=patient_id, reason=reason),),
+        by,
+    )
 
 
 def hold(
@@ -114,6 +143,23 @@ def calling_off(ledger: Ledger, patient_id: PatientId) -> list[Write]:
     state, version = ledger.load(stream_id, erasure.evolve)
     called_off = erasure.call_off(state, patient_id=patient_id)
     return [Write(stream_id, version, called_off)] if called_off else []
+
+
+def _who_ordered(ledger: Ledger, patient_id: PatientId) -> str:
+    """The actor of the officers' last order; nobody, if there is none."""
+    return next(
+        (
+            one.circumstances.actor
+            for one in reversed(list(ledger.read(stream_of(ledger, patient_id))))
+            if isinstance(one.event, ErasureOrdered) and one.event.ground.is_officers
+        ),
+        "",
+    )
+
+
+def person_of(actor: str) -> str:
+    """The working name, by whichever door they came: `staff:olga`, `operator:olga`."""
+    return actor.partition(":")[2]
 
 
 def _change(

@@ -2,10 +2,13 @@
 docs/evidence/certificate.md). A pure function of the recorded HistoryReplayed, so it is stored nowhere else."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
 
 from domain.replay_certificate import (
     HistoryReplayed,
@@ -77,22 +80,30 @@ def record(ledger: Ledger, replayed: HistoryReplayed, by: Circumstances) -> Posi
     return change(ledger, replays_stream(ledger), evolve, lambda _: (replayed,), by)
 
 
-def certificates(ledger: Ledger) -> list[Certificate]:
-    """All that were given, the newest first."""
-    found = [_of(ledger, one) for one in ledger.read(replays_stream(ledger))]
-    return found[::-1]
+def certificates(ledger: Ledger, *, limit: int) -> list[Certificate]:
+    """So many that were given last, the newest first."""
+    found = ledger.recorder.select_events(replays_stream(ledger), desc=True, limit=limit)
+    return _read(ledger, found)
 
 
 def latest(ledger: Ledger) -> Certificate | None:
-    return next(iter(certificates(ledger)), None)
+    return next(iter(certificates(ledger, limit=1)), None)
 
 
 def certificate(ledger: Ledger, event_id: UUID) -> Certificate:
     """One by its event. CertificateNotFoundError if there is none."""
-    found = next((one for one in certificates(ledger) if one.event_id == event_id), None)
-    if found is None:
-        raise CertificateNotFoundError(event_id)
-    return found
+    stream_id = replays_stream(ledger)
+    with ledger.pool.connection() as connection:
+        # Certificates are one a night, and only those whose bytes name the event are read.
+        rows = connection.execute(
+            "SELECT originator_version FROM ledger.events WHERE originator_id = %s AND position(%s::bytea IN state) > 0",
+            (stream_id, str(event_id).encode()),
+        ).fetchall()
+    for (version,) in rows:
+        for one in _read(ledger, ledger.recorder.select_events(stream_id, gt=version - 1, lte=version)):
+            if one.event_id == event_id:
+                return one
+    raise CertificateNotFoundError(event_id)
 
 
 def stored_bytes(ledger: Ledger, given: Certificate) -> bytes:
@@ -104,6 +115,11 @@ def stored_bytes(ledger: Ledger, given: Certificate) -> bytes:
         ).fetchone()
     assert row is not None
     return bytes(row[0])
+
+
+def _read(ledger: Ledger, stored: Sequence[StoredEvent]) -> list[Certificate]:
+    recorded = ledger.mapper.to_recorded_events([(one, None) for one in stored])
+    return [_of(ledger, one) for one in recorded]
 
 
 def _of(ledger: Ledger, recorded: RecordedEvent) -> Certificate:

@@ -1,4 +1,4 @@
-"""Retention: what waits for a patient longer than it may be kept is destroyed, by an event."""
+"""Retention: what waits for a patient, or lies unused, longer than it may be kept is destroyed, by an event."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -38,6 +38,23 @@ def destroy_waiting(
             erased=[Erasure(subject) for subject in (report_id, *ended)],
         )
         return True
+
+    return decide_again(act)
+
+
+def destroy_unused(
+    ledger: Ledger, submission_id: UUID, *, now: datetime, kept_for: timedelta, by: Circumstances
+) -> bool:
+    """Destroy the key of a submission that arrived so long ago and of which nothing was recorded; whether it was. What
+    can't be read can't be searched for a patient who is erased, so nothing of the kind is kept for longer."""
+
+    def act() -> bool:
+        state, version = ledger.load(submission_id, submission.evolve)
+        arrived = next(ledger.read(submission_id)).recorded_at
+        events = submission.destroy(state, age=now - arrived, kept_for=kept_for)
+        erased = [Erasure(submission_id)] if events else []
+        ledger.append(Write(submission_id, version, events), circumstances=by, erased=erased)
+        return bool(events)
 
     return decide_again(act)
 

@@ -29,6 +29,7 @@ from domain.values import PatientId, StaffMemberId
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
 from ledger.recorder import Guard
+from ledger.staff import has_begun_since_admitted
 from ledger.store import Ledger, StreamErasedError, Write
 
 CLOCK = Circumstances(actor="system:clockwork")
@@ -53,6 +54,21 @@ class LinkTerms:
     label: str | None = None
     openings_max: int | None = None
     needs_passcode: bool = True
+
+
+def share_of_doctor(ledger: Ledger, member_id: StaffMemberId, share_id: UUID, *, now: datetime) -> Share:
+    """ShareNotActiveError if it is over, another's, or was given before the doctor was dismissed and came back."""
+    state, _ = _load(ledger, share_id)
+    return _require_open(ledger, share_id, state, member_id=member_id, now=now)
+
+
+def _require_open(
+    ledger: Ledger, share_id: UUID, state: Share | None, *, member_id: StaffMemberId | None, now: datetime
+) -> Share:
+    active = sharing.require_active(state, now=now, member_id=member_id)
+    if member_id is not None and not has_begun_since_admitted(ledger, member_id, share_id):
+        raise ShareNotActiveError
+    return active
 
 
 def share_stream(ledger: Ledger, patient_id: PatientId, nonce: str) -> UUID:
@@ -274,7 +290,7 @@ def open_share(
     def act() -> Opened:
         position = ledger.last_position()
         state, version = _load(ledger, share_id, as_of=position)
-        active = sharing.require_active(state, now=now, member_id=member_id)
+        active = _require_open(ledger, share_id, state, member_id=member_id, now=now)
         wanted = [one for one in active.report_ids if only in (None, one)]
         owned = {
             one: found
@@ -308,6 +324,11 @@ def _version(state: Report, asked: int | None) -> int:
     if not 1 <= asked <= last:
         raise ShareNotActiveError
     return asked
+
+
+def record_telling(ledger: Ledger, share_id: UUID, *, outcome: str) -> bool:
+    """Whether it is said now what became of telling the patient of an opening."""
+    return _change(ledger, share_id, lambda state: sharing.tell_opening(state, outcome=outcome), CLOCK)
 
 
 def refuse_passcode(ledger: Ledger, share_id: UUID, *, tries_left: int, by: Circumstances) -> None:

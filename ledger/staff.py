@@ -1,6 +1,7 @@
 """Staff in the ledger: who may work here and in which roles, and their sessions."""
 
 from collections.abc import Collection, Sequence
+from typing import Final
 from uuid import UUID, uuid4
 
 from domain import staff, staff_session
@@ -18,6 +19,24 @@ def member_id_of(ledger: Ledger, handle: str) -> StaffMemberId:
 
 def load_member(ledger: Ledger, member_id: StaffMemberId) -> StaffMember | None:
     return ledger.load(member_id, staff.evolve)[0]
+
+
+# When a member was last admitted, and whether a stream began since, in SQL with the columns that name both. What patients
+# give, they give to who works where they work: who was dismissed and comes back, perhaps to another clinic, begins anew.
+ADMITTED_AT: Final = """
+(SELECT max(notification_id) FROM ledger.events WHERE originator_id = {member} AND topic = 'StaffMemberAdmitted')
+"""
+BEGUN_SINCE_ADMITTED: Final = f"""
+(SELECT notification_id FROM ledger.events WHERE originator_id = {{stream}} AND originator_version = 1) > {ADMITTED_AT}
+"""
+
+
+def has_begun_since_admitted(ledger: Ledger, member_id: StaffMemberId, stream_id: UUID) -> bool:
+    """Whether this consultation, or share, is of the member's present time here. False if there is no such stream."""
+    asked = BEGUN_SINCE_ADMITTED.format(stream="%s::uuid", member="%s::uuid")
+    with ledger.pool.connection() as connection:
+        found = connection.execute(f"SELECT coalesce({asked}, false)", (stream_id, member_id)).fetchone()
+    return found is not None and bool(found[0])
 
 
 def members(ledger: Ledger) -> list[StaffMember]:

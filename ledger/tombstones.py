@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def written(custody: Custody, subjects: Sequence[UUID]) -> Iterator[None]:
         yield
         return
     with locked(custody) as file:
-        number = _parse(file).begun + 1
+        number = _parse(_path(custody), file).begun + 1
         _add(file, " ".join(("begin", str(number), *(digest_of(custody, one) for one in subjects))))
         try:
             yield
@@ -73,7 +74,7 @@ def written(custody: Custody, subjects: Sequence[UUID]) -> Iterator[None]:
 def read(custody: Custody) -> Tombstones:
     try:
         with _path(custody).open("rb") as file:
-            return _parse(file)
+            return _parse(_path(custody), file)
     except FileNotFoundError:
         return Tombstones()
 
@@ -113,24 +114,56 @@ def _add(file: BinaryIO, line: str) -> None:
     os.fsync(file.fileno())
 
 
-def _parse(file: BinaryIO) -> Tombstones:
-    file.seek(0)
-    lines = file.read().decode("ascii", "replace").split("\n")
-    found = Tombstones()
-    if lines != [""] and lines[0] != FIRST_LINE:
-        raise TombstonesUnreadableError
+@dataclass(slots=True)
+class _Read:
+    """What was read of one file, up to `size`: it only grows, and `last` is the line that ends there."""
+
+    size: int = 0
+    last: bytes = b""
+    found: Tombstones = field(default_factory=Tombstones)
+
+
+# Everybody who was ever erased is in the file, so it is read once, and then what came since.
+_read: dict[Path, _Read] = {}
+_reading = Lock()
+
+
+def _parse(path: Path, file: BinaryIO) -> Tombstones:
+    with _reading:
+        known = _read.get(path, _Read())
+        file.seek(known.size - len(known.last))
+        if file.read(len(known.last)) != known.last:
+            # Another file took its place, such as one from a backup of the secrets.
+            known = _Read()
+            file.seek(0)
+        _take_in(known, file.read())
+        _read[path] = known
+        found = known.found
+        return Tombstones(dict(found.buried), set(found.open), found.begun)
+
+
+def _take_in(known: _Read, content: bytes) -> None:
     # What stands behind the last line feed was never written whole.
-    for line in lines[1:-1]:
-        word, *rest = line.split(" ")
-        if word == "begin" and len(rest) > 1 and rest[0].isdigit() and len(rest[-1]) == 64:
-            found.begun = int(rest[0])
-            found.buried[found.begun] = tuple(rest[1:])
-            found.open.add(found.begun)
-        elif word in ("done", "void") and len(rest) == 1 and rest[0].isdigit():
-            found.open.discard(int(rest[0]))
-            if word == "void":
-                found.buried.pop(int(rest[0]), None)
-    return found
+    *lines, _ = content.split(b"\n")
+    if content and known.size == 0 and lines[:1] != [FIRST_LINE.encode()]:
+        raise TombstonesUnreadableError
+    for line in lines:
+        _take_in_line(known.found, line.decode("ascii", "replace"))
+    if lines:
+        known.size += sum(map(len, lines)) + len(lines)
+        known.last = lines[-1] + b"\n"
+
+
+def _take_in_line(found: Tombstones, line: str) -> None:
+    word, *rest = line.split(" ")
+    if word == "begin" and len(rest) > 1 and rest[0].isdigit() and len(rest[-1]) == 64:
+        found.begun = int(rest[0])
+        found.buried[found.begun] = tuple(rest[1:])
+        found.open.add(found.begun)
+    elif word in ("done", "void") and len(rest) == 1 and rest[0].isdigit():
+        found.open.discard(int(rest[0]))
+        if word == "void":
+            found.buried.pop(int(rest[0]), None)
 
 
 def _path(custody: Custody) -> Path:

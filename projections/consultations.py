@@ -25,6 +25,7 @@ from domain.doctor import ConsultationFormat, DoctorEnded, DoctorIntroduced, Lan
 from domain.staff import Role, StaffMemberAdmitted, StaffMemberDismissed
 from domain.values import OrganisationId, PatientId, StaffMemberId
 from ledger.codec import RecordedEvent
+from ledger.staff import BEGUN_SINCE_ADMITTED
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
 
@@ -127,6 +128,7 @@ def _apply_of_doctor(rows: Rows, recorded: RecordedEvent) -> None:
 
 # Queries.
 
+_SINCE_ADMITTED = BEGUN_SINCE_ADMITTED.format(stream="b.consultation_id", member="b.member_id")
 _COLUMNS = "consultation_id, patient_id, member_id, organisation_id, status, format, starts_at, minutes"
 
 
@@ -171,10 +173,11 @@ def consultations_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 100)
 def booked_with(
     ledger: Ledger, member_id: StaffMemberId, *, since: datetime, until: datetime, limit: int = 200
 ) -> list[BookingRow]:
-    """The doctor's consultations that begin in between, in order, cancelled ones too."""
+    """The doctor's consultations that begin in between, in order, cancelled ones too; none of before they were
+    dismissed and came back."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
-            f"SELECT {_COLUMNS} FROM consultations.bookings WHERE member_id = %s"
+            f"SELECT {_COLUMNS} FROM consultations.bookings b WHERE member_id = %s AND {_SINCE_ADMITTED}"
             " AND starts_at >= %s AND starts_at < %s ORDER BY starts_at, consultation_id LIMIT %s",
             (member_id, since, until, limit),
         ).fetchall()
@@ -215,11 +218,11 @@ def reminders_due(ledger: Ledger, *, now: datetime, limit: int = 500) -> list[UU
 
 
 def left_alone(ledger: Ledger, *, limit: int = 500) -> list[UUID]:
-    """What is booked with doctors who receive no more patients."""
+    """What is booked with doctors who receive no more patients, or who left and came back."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
             "SELECT b.consultation_id FROM consultations.bookings b JOIN consultations.doctors d USING (member_id)"
-            " WHERE b.status = 'booked' AND (d.is_ended OR NOT d.is_admitted)"
+            f" WHERE b.status = 'booked' AND (d.is_ended OR NOT d.is_admitted OR NOT {_SINCE_ADMITTED})"
             " ORDER BY b.starts_at, b.consultation_id LIMIT %s",
             (limit,),
         ).fetchall()

@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.correction import CorrectionStatus, Exposure, PartyKind
 from domain.reading import Medium
 from domain.values import PatientId
+from ledger.staff import ADMITTED_AT
 from ledger.store import Ledger
 
 
@@ -69,6 +70,7 @@ class OwedRow:
         return self.status == CorrectionStatus.ACKNOWLEDGED
 
 
+_SINCE_ADMITTED = f"position > coalesce({ADMITTED_AT.format(member='party_id')}, 0)"
 _COLUMNS = ", ".join(one.name for one in fields(OwedRow))
 _EXPOSURES = """
 SELECT party, report_version, position, medium FROM corrections.exposures
@@ -131,10 +133,10 @@ def count_unknown(ledger: Ledger, person_id: PatientId) -> int:
 
 
 def corrections_of_doctor(ledger: Ledger, member_id: UUID, *, limit: int = 500) -> list[OwedRow]:
-    """What a doctor is owed: what they don't know yet first, then the latest."""
+    """What a doctor is owed since they work here: what they don't know yet first, then the latest."""
     return _rows(
         ledger,
-        "party_id = %s AND kind = %s ORDER BY status = 'acknowledged', position DESC, correction_id LIMIT %s",
+        f"party_id = %s AND kind = %s AND {_SINCE_ADMITTED} ORDER BY status = 'acknowledged', position DESC, correction_id LIMIT %s",
         (member_id, PartyKind.DOCTOR, limit),
     )
 
@@ -143,7 +145,7 @@ def count_of_doctor(ledger: Ledger, member_id: UUID) -> int:
     """How many changes the doctor does not know yet."""
     with ledger.pool.connection() as connection:
         row = connection.execute(
-            "SELECT count(*) FROM corrections.owed WHERE party_id = %s AND kind = %s"
+            f"SELECT count(*) FROM corrections.owed WHERE party_id = %s AND kind = %s AND {_SINCE_ADMITTED}"
             " AND status IN ('open', 'told')",
             (member_id, PartyKind.DOCTOR),
         ).fetchone()

@@ -122,7 +122,11 @@ def _gathered(
     erased = next(one for one in events if isinstance(one.event, PatientErased))
     assert isinstance(erased.event, PatientErased)
     ordered = [
-        one for one in events if isinstance(one.event, ErasureOrdered) and one.version < erased.version
+        one
+        for one in events
+        if isinstance(one.event, ErasureOrdered)
+        and one.version < erased.version
+        and one.event.ground is erased.event.ground
     ]
     return Drawn(
         ordered=ordered[-1],

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.submission import (
     SubmissionAccepted,
+    SubmissionDestroyed,
     SubmissionQuarantined,
     SubmissionReceived,
     SubmissionReleased,
@@ -83,6 +84,8 @@ def _change(event: object) -> tuple[str, int, str | None, str | None] | None:
             return "quarantined", 0, event.code, event.field
         case SubmissionReleased():
             return "released", 0, None, None
+        case SubmissionDestroyed():
+            return "destroyed", 0, None, None
         case _:
             return None
 
@@ -120,6 +123,16 @@ def quarantined(ledger: Ledger, submission_id: UUID) -> Quarantined | None:
     with ledger.pool.connection() as connection:
         row = connection.execute(_QUARANTINED + " AND s.submission_id = %s", (submission_id,)).fetchone()
     return Quarantined(*row) if row else None
+
+
+def unused(ledger: Ledger, *, before: datetime, after: int = 0, limit: int = 500) -> list[tuple[int, UUID]]:
+    """What arrived before then and brought nothing, whether it still lies in quarantine or not: position and id."""
+    with ledger.pool.connection() as connection:
+        return connection.execute(
+            "SELECT position, submission_id FROM intake.submissions WHERE status IN ('quarantined', 'released')"
+            " AND received_at < %s AND position > %s ORDER BY position LIMIT %s",
+            (before, after, limit),
+        ).fetchall()
 
 
 def submissions_of(ledger: Ledger, laboratory_id: UUID, *, after: int, limit: int = 500) -> list[Submitted]:
@@ -185,6 +198,12 @@ INTAKE = Projection(
     tables={"submissions": "submission_id"},
     apply=apply,
     names=frozenset(
-        {"SubmissionReceived", "SubmissionAccepted", "SubmissionQuarantined", "SubmissionReleased"}
+        {
+            "SubmissionReceived",
+            "SubmissionAccepted",
+            "SubmissionQuarantined",
+            "SubmissionReleased",
+            "SubmissionDestroyed",
+        }
     ),
 )

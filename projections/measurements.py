@@ -1,6 +1,6 @@
 """Measurements: the values that a patient's reports have of what was measured, opened from the reports themselves."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -77,9 +77,10 @@ def by_digest(
 def _measured(report_id: UUID, report: Report) -> Iterator[Measured]:
     content = report.shown
     version = report.held_at or report.current_version
-    before = [_values(earlier) for earlier in report.versions[: version - 1]]
-    shown = _values(content)
-    for code, observation, component in measured(content):
+    before = [_values(measured(earlier)) for earlier in report.versions[: version - 1]]
+    parts = list(measured(content))
+    shown = _values(parts)
+    for code, observation, component in parts:
         at, is_issue_time = _time_of(content, observation)
         part = component or observation
         assert part.value is not None
@@ -104,10 +105,12 @@ def _measured(report_id: UUID, report: Report) -> Iterator[Measured]:
         )
 
 
-def _values(content: ReportContent) -> dict[SentCode, Value | None]:
+def _values(
+    parts: Iterable[tuple[SentCode, Observation, Component | None]],
+) -> dict[SentCode, Value | None]:
     """The value under each code; None under one that stands twice, for nobody can tell which is which."""
     found: dict[SentCode, Value | None] = {}
-    for code, observation, component in measured(content):
+    for code, observation, component in parts:
         found[code] = None if code in found else (component or observation).value
     return found
 

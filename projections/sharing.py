@@ -19,6 +19,7 @@ from domain.sharing import (
 )
 from domain.values import PatientId, StaffMemberId
 from ledger.codec import RecordedEvent
+from ledger.staff import BEGUN_SINCE_ADMITTED
 from ledger.store import Ledger
 from projections.projection import Projection, Rows
 
@@ -94,15 +95,50 @@ def shares_of(ledger: Ledger, patient_id: PatientId, *, limit: int = 200) -> lis
     return [_row(row) for row in found]
 
 
-def shared_with(ledger: Ledger, member_id: StaffMemberId, *, limit: int = 200) -> list[ShareRow]:
-    """What a doctor was given, the latest first; also what is over, which opens nothing."""
+_SINCE_ADMITTED = BEGUN_SINCE_ADMITTED.format(stream="s.share_id", member="s.member_id")
+_IS_OPEN = "(s.end_reason IS NULL AND s.until > %(now)s)"
+
+
+def shared_with(
+    ledger: Ledger, member_id: StaffMemberId, *, now: datetime, limit: int, offset: int = 0
+) -> list[ShareRow]:
+    """What a doctor was given since they work here: what is open first, then what is over and opens nothing, each the
+    latest first."""
+    asked = {"member": member_id, "now": now, "limit": limit, "offset": offset}
     with ledger.pool.connection() as connection:
         found = connection.execute(
-            f"SELECT {_COLUMNS} FROM sharing.shares WHERE member_id = %s"
-            " ORDER BY shared_at DESC, share_id LIMIT %s",
-            (member_id, limit),
+            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND {_SINCE_ADMITTED}"
+            f" ORDER BY {_IS_OPEN} DESC, shared_at DESC, share_id LIMIT %(limit)s OFFSET %(offset)s",
+            asked,
         ).fetchall()
     return [_row(row) for row in found]
+
+
+def open_with(
+    ledger: Ledger, member_id: StaffMemberId, report_ids: Sequence[UUID], *, now: datetime
+) -> list[ShareRow]:
+    """By which shares a doctor may open some of these reports."""
+    asked = {"member": member_id, "now": now, "reports": list(report_ids)}
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND {_SINCE_ADMITTED}"
+            f" AND {_IS_OPEN} AND report_ids && %(reports)s::uuid[] ORDER BY shared_at DESC, share_id",
+            asked,
+        ).fetchall()
+    return [_row(row) for row in found]
+
+
+def opened_untold(ledger: Ledger, *, since: datetime, limit: int = 500) -> list[UUID]:
+    """Which shares were opened since then, and perhaps nobody told their patients: each share itself knows."""
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT s.share_id FROM sharing.shares s WHERE s.last_opened_at > %s"
+            " AND (SELECT max(originator_version) FILTER (WHERE topic = 'ShareOpened')"
+            " > coalesce(max(originator_version) FILTER (WHERE topic = 'ShareOpeningTold'), 0)"
+            " FROM ledger.events WHERE originator_id = s.share_id) ORDER BY s.last_opened_at, s.share_id LIMIT %s",
+            (since, limit),
+        ).fetchall()
+    return [row[0] for row in found]
 
 
 def overdue(ledger: Ledger, *, now: datetime, limit: int = 500) -> list[UUID]:
@@ -117,11 +153,12 @@ def overdue(ledger: Ledger, *, now: datetime, limit: int = 500) -> list[UUID]:
 
 
 def left_alone(ledger: Ledger, *, limit: int = 500) -> list[UUID]:
-    """Which shares are open with doctors who work here no more."""
+    """Which shares are open with doctors who work here no more, or do so again."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
             "SELECT s.share_id FROM sharing.shares s JOIN consultations.doctors d USING (member_id)"
-            " WHERE s.end_reason IS NULL AND NOT d.is_admitted ORDER BY s.share_id LIMIT %s",
+            f" WHERE s.end_reason IS NULL AND (NOT d.is_admitted OR NOT {_SINCE_ADMITTED})"
+            " ORDER BY s.share_id LIMIT %s",
             (limit,),
         ).fetchall()
     return [row[0] for row in found]

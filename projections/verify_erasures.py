@@ -1,7 +1,7 @@
 """Verification of what was destroyed: a data key that is gone has an event that says why, and what such an event says
 is gone is not there. By clear events and the auditor's columns of the key table; no data key is needed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,17 @@ from ledger.naming import NAMING
 # Events that say that one key is gone: by the field that names it, or by their stream.
 _BY_FIELD = {"ScanRemoved": "scan_id", "ConsultationScanRemoved": "scan_id"}
 _OF_REPORT = ("ReportDestroyed", "ReportRekeyed")
+_OF_SUBMISSION = "SubmissionDestroyed"
 # Events that are stored with the destruction of keys.
-DESTROYING = (*_BY_FIELD, *_OF_REPORT, "PatientErased")
+DESTROYING = (*_BY_FIELD, *_OF_REPORT, _OF_SUBMISSION, "PatientErased")
 # Files that have a key of their own, in the stream of whose they are.
 _PARTS = {"ScanAdded": "scan_id", "ConsultationScanAttached": "scan_id", "TicketFileAttached": "file_id"}
 _NO_EVENT = 2**63 - 1
 _REPORT = frozenset({"ReportMatched", "ReportUnmatched", "ReportVersionsHeld", "ReportVersionsReleased"})
+
+
+# Where an event says it, whose keys are gone, and the event's name.
+_Saying = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,41 +110,72 @@ def _orphan(connection: psycopg.Connection[Any], said: _Said) -> int | None:
 
 
 def _said(connection: psycopg.Connection[Any]) -> _Said:
-    said = _Said()
+    found: list[_Saying] = []
     ended: dict[str, tuple[int, str, str]] = {}
+    erased: list[tuple[str, int]] = []
     for position, stream_id, name, body in _events(connection, [*DESTROYING]):
         if name in _BY_FIELD:
-            said.add(body[_BY_FIELD[name]], position, name)
-        elif name in _OF_REPORT:
-            said.add(stream_id, position, name)
-            ended[stream_id] = (position, name, body.get("reason", ""))
+            found.append((position, body[_BY_FIELD[name]], name))
+        elif name == "PatientErased":
+            erased.append((body["patient_id"], position))
         else:
-            _erased_patient(connection, said, body["patient_id"], position)
+            found.append((position, stream_id, name))
+        if name in _OF_REPORT:
+            ended[stream_id] = (position, name, body.get("reason", ""))
+    if erased:
+        found += _erased_patients(connection, erased)
+    said = _Said()
+    # The first event that says so destroyed it.
+    for position, subject, name in sorted(found, key=lambda one: one[0]):
+        said.add(subject, position, name)
     if ended:
         _submissions(connection, said, ended)
     return said
 
 
-def _erased_patient(connection: psycopg.Connection[Any], said: _Said, patient_id: str, position: int) -> None:
-    """All that names the patient in clear, and the accounts that were left behind for theirs."""
-    patients, asked = {patient_id}, [patient_id]
+def _erased_patients(
+    connection: psycopg.Connection[Any], erased: Sequence[tuple[str, int]]
+) -> Iterator[_Saying]:
+    """All that names these patients in clear, and the accounts that were left behind for theirs: in one way through the
+    ledger, however many they are."""
+    left = _left_behind(connection)
+    by: dict[str, list[int]] = {}
+    for patient_id, position in erased:
+        for one in _with_left(patient_id, left):
+            by.setdefault(one, []).append(position)
+    named: dict[tuple[str, str], set[str]] = {}
+    for _, stream_id, name, body in _events(connection, list(NAMING), naming=list(by)):
+        for one in {str(body.get(each)) for each in NAMING[name]} & by.keys():
+            named.setdefault((stream_id, one), set()).add(name)
+    # Whose a report is ends by an event of its own; others may have had it before.
+    streams: dict[str, set[int]] = {}
+    for (stream_id, one), names in named.items():
+        if not names & _REPORT:
+            streams.setdefault(stream_id, set()).update(by[one])
+    parts = [
+        (body[_PARTS[name]], stream_id)
+        for _, stream_id, name, body in _events(connection, list(_PARTS), streams=list(streams))
+    ]
+    subjects = [*by.items(), *streams.items(), *((part, streams[stream_id]) for part, stream_id in parts)]
+    for subject, positions in subjects:
+        yield from ((position, subject, "PatientErased") for position in positions)
+
+
+def _left_behind(connection: psycopg.Connection[Any]) -> dict[str, set[str]]:
+    """By ward the accounts that they left when they took a cabinet over."""
+    left: dict[str, set[str]] = {}
+    for _, _, _, body in _events(connection, ["CabinetHandedOver"]):
+        left.setdefault(body["ward_id"], set()).add(body["claimant_id"])
+    return left
+
+
+def _with_left(patient_id: str, left: Mapping[str, set[str]]) -> set[str]:
+    found, asked = {patient_id}, [patient_id]
     while asked:
-        one = asked.pop()
-        said.add(one, position, "PatientErased")
-        named: dict[str, set[str]] = {}
-        for _, stream_id, name, body in _events(connection, list(NAMING), naming=one):
-            if one not in (body.get(each) for each in NAMING[name]):
-                continue
-            named.setdefault(stream_id, set()).add(name)
-            left = body["claimant_id"] if name == "CabinetHandedOver" and body["ward_id"] in patients else one
-            asked += [] if left in patients else [left]
-            patients.add(left)
-        # Whose a report is ends by an event of its own; others may have had it before.
-        streams = [stream_id for stream_id, names in named.items() if not names & _REPORT]
-        for stream_id in streams:
-            said.add(stream_id, position, "PatientErased")
-        for _, _, name, body in _events(connection, list(_PARTS), streams=streams):
-            said.add(body[_PARTS[name]], position, "PatientErased")
+        new = left.get(asked.pop(), set()) - found
+        found |= new
+        asked += new
+    return found
 
 
 def _submissions(
@@ -153,19 +189,32 @@ def _submissions(
             said.last[stream_id] = max(ended_at for ended_at, _, _ in of_ended)
 
 
+# A clear event's data is JSON in which the fields that name a patient stand in the clear, each once before anything of
+# that name inside of it. Looked up by a hash, so it costs the same for one patient and for thousands.
+_NAMED = " OR ".join(
+    f'substring(state FROM position(\'"{field}":"\'::bytea IN state) + {len(field) + 4} FOR 36) = ANY(%(named)s::bytea[])'
+    for field in sorted({field for fields in NAMING.values() for field in fields})
+)
+
+
 def _events(
     connection: psycopg.Connection[Any],
     names: list[str],
     *,
-    naming: str | None = None,
+    naming: list[str] | None = None,
     streams: list[str] | None = None,
 ) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
-    """Clear events by their stored names: position, stream, name and data."""
+    """Clear events by their stored names: position, stream, name and data; all, or of some streams, or those that may
+    name one of some patients."""
+    condition = "topic = ANY(%(names)s)"
+    if naming is not None:
+        condition += f" AND ({_NAMED})"
+    if streams is not None:
+        condition += " AND originator_id = ANY(%(streams)s::uuid[])"
     found = connection.execute(
-        "SELECT notification_id, originator_id::text, topic, state FROM ledger.events WHERE topic = ANY(%s)"
-        " AND (%s::bytea IS NULL OR position(%s::bytea IN state) > 0)"
-        " AND (%s::uuid[] IS NULL OR originator_id = ANY(%s::uuid[])) ORDER BY notification_id",
-        (names, *[naming.encode() if naming else None] * 2, *[streams] * 2),
+        "SELECT notification_id, originator_id::text, topic, state FROM ledger.events"
+        f" WHERE {condition} ORDER BY notification_id".encode(),
+        {"names": names, "named": [one.encode() for one in naming or ()], "streams": streams},
     )
     for position, stream_id, name, state in found:
         yield position, stream_id, name, orjson.loads(bytes(state).rpartition(b"\n")[2])

@@ -67,6 +67,7 @@ from domain.submission import (
     ReportOutcome,
     StoredDocument,
     SubmissionAccepted,
+    SubmissionDestroyed,
     SubmissionQuarantined,
     SubmissionReceived,
     SubmissionRefused,
@@ -831,6 +832,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
             patient_id=ANNA, ground=erasure.ErasureGround.WITHDRAWAL, due=date(2026, 12, 23)
         ),
     ),
+    "ErasureConfirmed": both(erasure.ErasureConfirmed(patient_id=ANNA)),
     "ErasureCalledOff": both(erasure.ErasureCalledOff(patient_id=ANNA)),
     "ErasureHeld": (
         erasure.ErasureHeld(
@@ -1043,6 +1045,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         SubmissionQuarantined(code="not-json", field=None),
     ),
     "SubmissionReleased": both(SubmissionReleased(reason=ReleaseReason.SENT_AGAIN)),
+    "SubmissionDestroyed": both(SubmissionDestroyed()),
     "SubmissionRefused": (
         SubmissionRefused(code="key-unknown", field="kid", size_bytes=512, laboratory_id=INVITRO),
         SubmissionRefused(code="not-an-envelope", field=None, size_bytes=0),
@@ -1149,6 +1152,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
         sharing.ShareRecipientStated(recipient="Поликлиника № 7", network="192.0.2.0/24"),
         sharing.ShareRecipientStated(recipient="Поликлиника № 7"),
     ),
+    "ShareOpeningTold": both(sharing.ShareOpeningTold(outcome="handed-over")),
     "SharePasscodeRefused": both(sharing.SharePasscodeRefused(tries_left=9)),
     "ShareExtended": both(sharing.ShareExtended(until=LATER)),
     "ShareRevoked": both(sharing.ShareRevoked()),
@@ -1171,6 +1175,7 @@ EXAMPLES: dict[str, tuple[Event, Event]] = {
 
 # Fields that an event's class got after its golden file was written; what came later still has a number.
 GROWN: dict[str, Event] = {
+    "ErasureCalledOff": erasure.ErasureCalledOff(patient_id=ANNA, reason=erasure.CallOffReason.MISTAKE),
     "OrganisationLinked": linkage.OrganisationLinked(
         patient_id=ANNA,
         organisation_id=CLINIC,

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 from typing import Any
 from uuid import UUID
@@ -10,10 +11,14 @@ from uuid import UUID
 import pytest
 
 from domain import Event
+from domain.erasure import ErasureGround
+from domain.values import PatientId
+from ledger import erasure_orders
 from ledger.codec import Circumstances
 from ledger.store import Ledger, Position, Write
 
 TESTER = Circumstances(actor="system:test")
+OTHER = Circumstances(actor="staff:pavel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,12 @@ def recorded(
     """Append to whatever the stream holds; personal events are sealed under the stream's own subject."""
     version = sum(1 for _ in ledger.recorder.select_events(stream_id))
     return ledger.append(Write(stream_id, version, events, subject or stream_id), circumstances=by)
+
+
+def erasure_ordered(ledger: Ledger, patient_id: PatientId, due: date) -> None:
+    """By one person, and confirmed by another."""
+    erasure_orders.order(ledger, patient_id, TESTER, ground=ErasureGround.ORDER, due=due, reference="12/3")
+    erasure_orders.confirm(ledger, patient_id, OTHER)
 
 
 def rows(ledger: Ledger, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

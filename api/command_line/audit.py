@@ -24,7 +24,14 @@ from domain.decision_policy import (
     policy_named,
     policy_of,
 )
-from domain.reading import DecisionsTried, HistoryRead, ReadingPurpose, StreamReplayed
+from domain.reading import (
+    DecisionsTried,
+    Evidence,
+    EvidenceTaken,
+    HistoryRead,
+    ReadingPurpose,
+    StreamReplayed,
+)
 from domain.values import PatientId
 from ledger import replay_certificate
 from ledger.commands import record_reading
@@ -187,7 +194,9 @@ def _replay_view(name: str, at: int, *, as_json: bool) -> None:
     if chosen is None:
         raise typer.BadParameter(f"views: {', '.join(one.name for one in PROJECTIONS)}")
     with opened_node() as opened, opened.as_owner() as owner, progress(name, at) as seen:
-        # Digests only: nobody's data is shown.
+        # Digests only, of everybody: nobody's data is shown.
+        reading = HistoryRead(patient_id=None, purpose=ReadingPurpose.AUDIT)
+        record_reading(opened.ledger, reading, OPERATOR)
         stands_at, found = view_at(owner, chosen, at, seen=seen)
     for one in found:
         word = "same" if one.then == one.now else "other"
@@ -225,6 +234,10 @@ def certificate(
             given = replay_certificate.certificate(opened.ledger, event_id)
         if given is None:
             refuse(words_of(CertificateNotFoundError()))
+        taken = EvidenceTaken(
+            patient_id=None, evidence=Evidence.EVENT, about=given.event_id, purpose=ReadingPurpose.AUDIT
+        )
+        record_reading(opened.ledger, taken, OPERATOR)
         print(replay_certificate.sign(opened.ledger, given).decode(), end="")
 
 

@@ -17,6 +17,27 @@ ERASURE: dict[str, Explanation] = {
         "Делать ничего не нужно: запись и акт есть в списке на этой странице.",
         "There is nothing to do: the record and the act are in the list on this page.",
     ),
+    "erasure-not-ordered": say(
+        409,
+        "Такого назначения уже нет.",
+        "There is no such order any more.",
+        "Обновите страницу: его отменили или выполнили.",
+        "Reload the page: it was called off or done.",
+    ),
+    "erasure-confirmed-already": say(
+        409,
+        "Это назначение уже подтверждено.",
+        "This order is confirmed already.",
+        "Делать ничего не нужно: данные уничтожат в назначенный день.",
+        "There is nothing to do: the data will be destroyed on its day.",
+    ),
+    "erasure-same-person": say(
+        403,
+        "Подтвердить должен другой сотрудник.",
+        "Another member of staff must confirm it.",
+        "Попросите коллегу с той же ролью открыть эту страницу под своим именем.",
+        "Ask a colleague in the same role to open this page under their own name.",
+    ),
     "erasure-ordered-already": say(
         409,
         "Уничтожение уже назначено, на другой день или по другому основанию.",

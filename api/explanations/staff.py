@@ -19,6 +19,27 @@ STAFF: dict[str, Explanation] = {
         "The code changes every 30 seconds and is taken once: wait for the next. After five failures in a row"
         " sign-in is closed for 15 minutes.",
     ),
+    "staff-step-up-needed": say(
+        403,
+        "Для этого действия нужно ещё раз подтвердить, что это вы.",
+        "This act needs another proof that it is you.",
+        "Введите код из приложения и повторите действие.",
+        "Enter the code of your authenticator, and repeat the act.",
+    ),
+    "staff-step-up-refused": say(
+        403,
+        "Код не подходит.",
+        "The code is wrong.",
+        "Код меняется каждые 30 секунд и принимается один раз, в том числе при входе: дождитесь следующего.",
+        "The code changes every 30 seconds and is taken once, also for signing in: wait for the next.",
+    ),
+    "staff-step-up-closed": say(
+        429,
+        "Слишком много неверных кодов.",
+        "Too many wrong codes.",
+        "Подождите 15 минут и введите новый код.",
+        "Wait for 15 minutes and enter a new code.",
+    ),
     "staff-code-wrong": say(
         422,
         "Код из приложения не подходит.",

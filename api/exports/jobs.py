@@ -5,7 +5,6 @@ says; what a killed process left is gone on with by a press of a button. Nothing
 """
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ from ledger.store import Ledger
 from projections.transparency import LeafMissingError
 
 log = structlog.get_logger()
-KEPT_SECONDS = 30 * 24 * 3600
 # What is written to a disk of ours: results, opened, are not.
 RECORDS = tuple(one for one in ExportedRecords if one is not ExportedRecords.RESULTS)
 # One is written at a time.
@@ -51,8 +49,7 @@ class Job:
 
 
 def begin(ledger: Ledger, home: Path, asked: Asked, by: Circumstances) -> UUID:
-    """Fix and record it, and have it written; its id. What is older than a month is removed."""
-    _sweep(home)
+    """Fix and record it, and have it written; its id."""
     fixed = plan.begin(ledger, asked, by)
     place = _place(home, fixed.export_id)
     folder.start(place, fixed)
@@ -110,9 +107,3 @@ def _places(home: Path) -> Iterator[Path]:
 
 def _place(home: Path, export_id: UUID) -> Path:
     return home / "exports" / str(export_id)
-
-
-def _sweep(home: Path) -> None:
-    for place in _places(home):
-        if time.time() - place.stat().st_mtime > KEPT_SECONDS:
-            shutil.rmtree(place, ignore_errors=True)

@@ -29,6 +29,7 @@ _ACTS = {
 }
 _DESTRUCTION = (
     "ErasureOrdered",
+    "ErasureConfirmed",
     "ErasureCalledOff",
     "ErasureHeld",
     "HoldReleased",
@@ -36,6 +37,7 @@ _DESTRUCTION = (
     "ErasureCompleted",
     "DestructionActDrawn",
     "ReportDestroyed",
+    "SubmissionDestroyed",
     "ReportRekeyed",
     "KeyEpochBegun",
     "KeyEpochDestroyed",

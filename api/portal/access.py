@@ -57,25 +57,6 @@ def access_page(person: Person) -> Response:
     )
 
 
-@router.get("/access/{position:int}")
-def line_page(person: Person, position: int) -> Response:
-    """Every reading of the line that this one stands in."""
-    given = _given(person)
-    asked, page = asked_of(person, {}), _page_of(given)
-    found, total = access_log.readings_of_line(person.ledger, asked, position, page=page)
-    if not found:
-        raise ProblemError("not-found")
-    record(person)
-    shown = _Shown(person, (), found)
-    return person.page(
-        "access_line.html",
-        first=shown.reading(found[0]),
-        readings=[shown.reading(entry) for entry in found],
-        total=total,
-        **_pages(f"/access/{position}", {}, page, total),
-    )
-
-
 @router.get("/access/log.{form}")
 def export(person: Person, form: AccessLogForm) -> Response:
     """The log as a file, with the filters of the page. It ends with itself."""
@@ -97,6 +78,25 @@ def export(person: Person, form: AccessLogForm) -> Response:
             "Content-Disposition": f'attachment; filename="letopis-access-log.{form}"',
             "Cache-Control": "no-store",
         },
+    )
+
+
+@router.get("/access/{position}")
+def line_page(person: Person, position: int) -> Response:
+    """Every reading of the line that this one stands in."""
+    given = _given(person)
+    asked, page = asked_of(person, {}), _page_of(given)
+    found, total = access_log.readings_of_line(person.ledger, asked, position, page=page)
+    if not found:
+        raise ProblemError("not-found")
+    record(person)
+    shown = _Shown(person, (), found)
+    return person.page(
+        "access_line.html",
+        first=shown.reading(found[0]),
+        readings=[shown.reading(entry) for entry in found],
+        total=total,
+        **_pages(f"/access/{position}", {}, page, total),
     )
 
 

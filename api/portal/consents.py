@@ -111,9 +111,10 @@ def consents_page(person: Person) -> Response:
 def _erasure(person: Visit) -> dict[str, Any] | None:
     """By when everything of the person whose cabinet it is will be destroyed."""
     known = erasure_orders.load(person.ledger, person.patient_id)
-    if known is None or known.ordered is None:
+    ordered = known.ready if known is not None else None
+    if known is None or ordered is None:
         return None
-    return {"due": known.ordered.due, "is_held": bool(known.holds_on(datetime.now(UTC).date()))}
+    return {"due": ordered.due, "is_held": bool(known.holds_on(datetime.now(UTC).date()))}
 
 
 @router.get("/consents/{kind}/document")

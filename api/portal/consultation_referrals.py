@@ -23,7 +23,7 @@ from projections import cabinet
 router = APIRouter(include_in_schema=False)
 
 
-@router.post(LIST + "/{consultation_id:uuid}/referrals/{referral:int}")
+@router.post(LIST + "/{consultation_id:uuid}/referrals/{referral}")
 def take_referral(person: Actor, form: Form, consultation_id: UUID, referral: int) -> Response:
     """Ask a linked organisation for the study, by the policy; then the page of the request goes on."""
     own_cabinet(person)

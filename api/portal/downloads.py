@@ -167,7 +167,9 @@ def archive(person: Actor, report_ids: Annotated[list[UUID], Depends(picked)]) -
     return streamed(made, "rezultaty.zip", len(report_ids))
 
 
-def asked_of(person: Visit, report_ids: Sequence[UUID], *, all_versions: bool = False) -> Asked:
+def asked_of(
+    person: Visit, report_ids: Sequence[UUID], *, all_versions: bool = False, kept: int = 0
+) -> Asked:
     return asked_now(
         person.ledger,
         person.patient_id,
@@ -177,6 +179,7 @@ def asked_of(person: Visit, report_ids: Sequence[UUID], *, all_versions: bool = 
         # To a guardian nothing of a version that is filed where they may not look.
         sight=person.acting.sight if person.acting else None,
         all_versions=all_versions,
+        kept=kept,
     )
 
 

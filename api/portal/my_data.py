@@ -10,7 +10,7 @@ from api.archives import Asked, Zipped, results_of
 from api.my_data import SECTIONS
 from api.portal.downloads import asked_of, recording, streamed
 from api.portal.own_proof import proof_beside
-from api.portal.seen_reports import seen_reports
+from api.portal.seen_reports import own_reports
 from api.portal.web import Actor, Person, Visit
 from api.problems import ProblemError
 from domain.reading import PersonalDataTaken, ReadingPurpose
@@ -25,7 +25,8 @@ RESULTS_MAX = 100_000
 def my_data_page(person: Person) -> Response:
     _check_own(person)
     person.require_step_up()
-    return person.page("my_data.html", count=len(seen_reports(person, limit=RESULTS_MAX)))
+    rows, kept = own_reports(person, limit=RESULTS_MAX)
+    return person.page("my_data.html", count=len(rows), kept=kept)
 
 
 @router.post("/my-data")
@@ -33,11 +34,11 @@ def take_my_data(person: Actor) -> Response:
     _check_own(person)
     person.require_step_up()
     limits.take(person.ledger, "my-data", str(person.patient_id))
-    report_ids = [row.report_id for row in seen_reports(person, limit=RESULTS_MAX)]
-    asked = asked_of(person, report_ids, all_versions=True)
+    rows, kept = own_reports(person, limit=RESULTS_MAX)
+    asked = asked_of(person, [row.report_id for row in rows], all_versions=True, kept=kept)
     taken = PersonalDataTaken(patient_id=person.patient_id, purpose=ReadingPurpose.OWN_CABINET)
     commands.record_reading(person.ledger, taken, person.by())
-    return streamed(_everything(person, asked), "moi-dannye.zip", len(report_ids))
+    return streamed(_everything(person, asked), "moi-dannye.zip", len(rows))
 
 
 def _check_own(person: Visit) -> None:

@@ -40,6 +40,14 @@ def seen_reports(
     return [row for row in rows if row.report_id not in kept]
 
 
+def own_reports(person: Visit, *, limit: int) -> tuple[list[ReportRow], int]:
+    """The reports of the visitor's own cabinet, and how many more wait for a talk with a doctor, as they wished."""
+    assert person.acting is None
+    rows = cabinet.reports_of(person.ledger, person.patient_id, limit=limit)
+    kept = kept_from(person, rows)
+    return [row for row in rows if row.report_id not in kept], len(kept)
+
+
 def titles_of(person: Visit, report_ids: Sequence[UUID]) -> dict[UUID, str | None]:
     """What those of the reports are called that are in the visitor's own cabinet, and do not wait for a talk."""
     assert person.acting is None

@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 from api.portal.web import Visit, guarded, require_same_site, visit
 from api.problems import ProblemError
 from api.scans import SCAN_BYTES_MAX
+from api.text_direction import straight
 
 # What stands around the file: its name, and the other fields.
 _AROUND_BYTES_MAX = 100_000
@@ -32,7 +33,7 @@ async def uploaded(request: Request, person: Annotated[Visit, Depends(visit)]) -
     if not length.isdecimal() or int(length) > SCAN_BYTES_MAX + _AROUND_BYTES_MAX:
         raise ProblemError("scan-too-large", "scan")
     async with request.form(max_files=1, max_fields=20) as form:
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields = straight({name: value for name, value in form.items() if isinstance(value, str)})
         guarded(person, fields)
         file = form.get("scan")
         content = await file.read() if isinstance(file, UploadFile) else b""

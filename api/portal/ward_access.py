@@ -61,7 +61,7 @@ _SEEN = frozenset(
         "/trends",
         "/trends/{key}",
         "/access",
-        "/access/{position:int}",
+        "/access/{position}",
         "/access/log.{form}",
         "/corrections",
         "/corrections/{correction_id:uuid}",

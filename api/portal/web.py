@@ -18,6 +18,7 @@ from api.portal.sign_in import Door, Session
 from api.portal.ward_access import Place
 from api.problems import ProblemError, explain
 from api.settings import Settings
+from api.text_direction import straight
 from domain.values import PatientId
 from ledger import guardianship
 from ledger.codec import Circumstances
@@ -265,7 +266,7 @@ async def posted(request: Request) -> dict[str, str]:
     if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > FORM_BYTES_MAX:
         raise ProblemError("request-malformed")
     form = await request.form(max_files=0, max_fields=FORM_FIELDS_MAX)
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    return straight({name: value for name, value in form.items() if isinstance(value, str)})
 
 
 def guarded(

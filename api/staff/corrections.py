@@ -45,11 +45,13 @@ def corrections_page(visit: Member) -> Response:
 def _own(visit: StaffVisit) -> list[dict[str, Any]]:
     """What the doctor is owed, with the way to the result while it is still given to them."""
     member_id = _member_id(visit)
-    now = datetime.now(UTC)
+    owed = corrections.corrections_of_doctor(visit.ledger, member_id)
+    open_now = shares.open_with(
+        visit.ledger, member_id, [row.report_id for row in owed], now=datetime.now(UTC)
+    )
     given = {
         (row.patient_id, report_id): f"/staff/shared/{row.share_id}/reports/{report_id}"
-        for row in shares.shared_with(visit.ledger, member_id)
-        if row.end_at(now) is None
+        for row in open_now
         for report_id in row.report_ids
     }
     return [
@@ -58,7 +60,7 @@ def _own(visit: StaffVisit) -> list[dict[str, Any]]:
             "href": None if row.is_gone else given.get((row.patient_id, row.report_id)),
             "is_known": row.is_known,
         }
-        for row in corrections.corrections_of_doctor(visit.ledger, member_id)
+        for row in owed
     ]
 
 

@@ -35,16 +35,19 @@ LOCK_MINUTES = 15
 WRONG_CODES_A_DAY = 20
 SESSION_IDLE_MINUTES = 15
 SESSION_HOURS = 8
+FRESH_MINUTES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class StaffSession:
-    """An open session of a member of staff; `csrf` is the token of its forms."""
+    """An open session of a member of staff; `csrf` is the token of its forms. `is_fresh`: the second factor was proved
+    a moment ago."""
 
     session_id: UUID
     member_id: StaffMemberId
     member: StaffMember
     csrf: str
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,33 @@ class StaffDoor:
             )
         return token
 
+    def prove_again(self, session: StaffSession, *, code: str) -> str:
+        """The member proved the second factor once more: the session goes on under a new id, and the new token is the
+        only one that opens it. How long it may live at most is counted from its first opening."""
+        member_id = session.member_id
+        if self._count_try(member_id) is None:
+            raise ProblemError("staff-step-up-closed", "code")
+        if not self._pass_code(member_id, code):
+            staff.refuse_sign_in(self.ledger, member_id, reason="step-up-code-wrong")
+            raise ProblemError("staff-step-up-refused", "code")
+        token = secrets.token_urlsafe(32)
+        handle, factors = session.member.handle, (*FACTORS, "totp")
+        # Nothing counts as proved before it is recorded.
+        session_id = staff.open_session(self.ledger, member_id, handle=handle, factors=factors)
+        with self.ledger.pool.connection() as connection:
+            goes_on = connection.execute(
+                "UPDATE access.staff_sessions SET token_digest = %s, session_id = %s, csrf = %s, proved_at = now()"
+                " WHERE session_id = %s RETURNING session_id",
+                (_digest(token), session_id, secrets.token_urlsafe(32), session.session_id),
+            ).fetchone()
+        by = staff.by_member(handle, session_id=session_id)
+        # Who was dismissed, or proved it in another tab meanwhile, has no session that could go on.
+        ended = [session.session_id] if goes_on else [session_id]
+        staff.close_sessions(self.ledger, ended, reason="replaced", by=by)
+        if goes_on is None:
+            raise ProblemError("staff-sign-in-needed")
+        return token
+
     def session(self, token: str) -> StaffSession | None:
         """The session of a token, if it is open and the member still works here; using it keeps it open."""
         with self.ledger.pool.connection() as connection:
@@ -244,8 +274,8 @@ class StaffDoor:
                 "UPDATE access.staff_sessions SET seen_at = now() WHERE token_digest = %s"
                 " AND seen_at > now() - make_interval(mins => %s)"
                 " AND created_at > now() - make_interval(hours => %s)"
-                " RETURNING session_id, member_id, csrf",
-                (_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS),
+                " RETURNING session_id, member_id, csrf, proved_at > now() - make_interval(mins => %s)",
+                (_digest(token), SESSION_IDLE_MINUTES, SESSION_HOURS, FRESH_MINUTES),
             ).fetchone()
         if row is None:
             return None
@@ -254,7 +284,7 @@ class StaffDoor:
         member = staff.load_member(self.ledger, member_id)
         if member is None or not (member.is_admitted and member.is_enrolled):
             return None
-        return StaffSession(row[0], member_id, member, row[2])
+        return StaffSession(row[0], member_id, member, row[2], row[3])
 
     def is_open(self, session: StaffSession, role: Role) -> bool:
         """Whether a session goes on and its member still has the role; to be asked does not keep it open."""

@@ -1,7 +1,8 @@
 """Pages where a compliance officer sees whose data is to be destroyed and by when, orders it, and holds it back.
 
-By pseudonyms; the numbers of an authority's documents are said, never a name. Destroying itself is the clockwork's, on the
-day that is due: a slip can be held until then.
+By pseudonyms; the numbers of an authority's documents are said, never a name. What one officer orders another confirms, each
+with a fresh proof of who they are. Destroying itself is the clockwork's, on the day that is due: a slip can be called off until
+then.
 """
 
 from collections.abc import Callable
@@ -16,11 +17,15 @@ from api.portal.web import Form, go, told
 from api.problems import ProblemError, explain
 from api.staff.web import StaffVisit, acts, reads
 from domain.erasure import (
+    AlreadyConfirmedError,
     AlreadyErasedError,
     AlreadyOrderedError,
+    CallOffReason,
     ErasureGround,
+    ErasureNotOrderedError,
     HoldNotFoundError,
     HoldReason,
+    SamePersonError,
 )
 from domain.staff import Role
 from domain.values import PatientId
@@ -33,7 +38,7 @@ Officer = Annotated[StaffVisit, Depends(reads(Role.COMPLIANCE))]
 OfficerActs = Annotated[StaffVisit, Depends(acts(Role.COMPLIANCE))]
 LIST = "/staff/erasures"
 # What an officer may say; the others follow from the patient's own acts.
-GROUNDS = (ErasureGround.ORDER, ErasureGround.TERM_ENDED)
+GROUNDS = tuple(one for one in ErasureGround if one.is_officers)
 REFERENCE_MAX = 100
 
 
@@ -44,6 +49,8 @@ def list_page(visit: Officer) -> Response:
 
 @router.post("/order")
 def order(visit: OfficerActs, form: Form) -> Response:
+    visit.require_step_up()
+
     def act() -> None:
         erasure.order(
             visit.ledger,
@@ -55,6 +62,28 @@ def order(visit: OfficerActs, form: Form) -> Response:
         )
 
     return _done(visit, form, act, "erasure-ordered")
+
+
+@router.post("/{patient_id:uuid}/confirm")
+def confirm(visit: OfficerActs, patient_id: UUID, form: Form) -> Response:
+    visit.require_step_up()
+    return _done(
+        visit,
+        form,
+        lambda: erasure.confirm(visit.ledger, PatientId(patient_id), visit.by()),
+        "erasure-confirmed",
+    )
+
+
+@router.post("/{patient_id:uuid}/call-off")
+def call_off(visit: OfficerActs, patient_id: UUID, form: Form) -> Response:
+    visit.require_step_up()
+
+    def act() -> None:
+        reason = _one_of(tuple(CallOffReason), form.get("call_off"), "form")
+        erasure.call_off(visit.ledger, PatientId(patient_id), visit.by(), reason=reason)
+
+    return _done(visit, form, act, "erasure-called-off")
 
 
 @router.post("/hold")
@@ -74,6 +103,7 @@ def hold(visit: OfficerActs, form: Form) -> Response:
 
 @router.post("/{patient_id:uuid}/holds/{hold_id:uuid}/release")
 def release(visit: OfficerActs, patient_id: UUID, hold_id: UUID) -> Response:
+    visit.require_step_up()
     try:
         erasure.release_hold(visit.ledger, PatientId(patient_id), hold_id, visit.by())
     except HoldNotFoundError:
@@ -82,7 +112,7 @@ def release(visit: OfficerActs, patient_id: UUID, hold_id: UUID) -> Response:
     return go(LIST, notice="hold-released")
 
 
-def _done(visit: StaffVisit, form: dict[str, str], act: Callable[[], None], notice: str) -> Response:
+def _done(visit: StaffVisit, form: dict[str, str], act: Callable[[], object], notice: str) -> Response:
     try:
         act()
     except ProblemError as error:
@@ -93,6 +123,12 @@ def _done(visit: StaffVisit, form: dict[str, str], act: Callable[[], None], noti
         return _page(visit, ProblemError("erasure-ordered-already", _patient_field(form)), form)
     except AlreadyErasedError:
         return _page(visit, ProblemError("erasure-done", _patient_field(form)), form)
+    except ErasureNotOrderedError:
+        return _page(visit, ProblemError("erasure-not-ordered", "form"), form)
+    except AlreadyConfirmedError:
+        return _page(visit, ProblemError("erasure-confirmed-already", "form"), form)
+    except SamePersonError:
+        return _page(visit, ProblemError("erasure-same-person", "form"), form)
     visit.follow(view.ERASURE)
     return go(LIST, notice=notice)
 
@@ -101,8 +137,8 @@ def _page(
     visit: StaffVisit, error: ProblemError | None = None, values: dict[str, str] | None = None
 ) -> Response:
     today = datetime.now(UTC).date()
-    rows = view.erasures(visit.ledger)
     holds = view.holds(visit.ledger)
+    me = visit.signed_in().member.handle
     return visit.page(
         "staff_erasures.html",
         path=LIST,
@@ -114,9 +150,13 @@ def _page(
                 "due": row.due,
                 "reference": row.reference,
                 "is_overdue": today > row.due,
+                "is_officers": row.is_officers,
+                "is_ready": row.is_ready,
+                "ordered_by": erasure.person_of(row.ordered_by),
+                "confirmed_by": erasure.person_of(row.confirmed_by or ""),
+                "is_mine": erasure.person_of(row.ordered_by) == me,
             }
-            for row in rows
-            if row.status == view.ORDERED
+            for row in view.orders(visit.ledger)
         ],
         holds=[
             {
@@ -135,12 +175,12 @@ def _page(
                 "ground": row.ground,
                 "status": row.status,
                 "erased_at": row.erased_at,
-                "reports": row.reports or 0,
+                "reports": row.reports,
                 "act_number": row.act_number,
             }
-            for row in rows
-            if row.status != view.ORDERED
+            for row in view.erasures(visit.ledger)
         ],
+        call_offs=tuple(CallOffReason),
         grounds=GROUNDS,
         reasons=tuple(HoldReason),
         values=values or {},
@@ -152,7 +192,7 @@ def _page(
 
 
 def _patient_field(form: dict[str, str]) -> str:
-    return "patient" if "patient" in form else "held_patient"
+    return next((name for name in ("patient", "held_patient") if name in form), "form")
 
 
 def _patient(form: dict[str, str], field: str) -> PatientId:

@@ -72,6 +72,7 @@ def _shown(job: Job) -> dict[str, Any]:
 
 @router.post("")
 def begin(visit: OfficerActs, form: Form) -> Response:
+    visit.require_step_up()
     stated = {name: form.get(name, "").strip().replace("\0", "") for name in FIELDS}
     asked, errors = _asked(stated)
     if asked is None:
@@ -132,6 +133,7 @@ def _midnight(text: str, days_more: int) -> datetime | None:
 @router.post("/person")
 def person(visit: OfficerActs, form: Form) -> Response:
     """All that is kept of one person, for their right of access; the file is made while it is sent."""
+    visit.require_step_up()
     patient_id = _uuid(form.get("person", "").strip())
     if patient_id is None:
         return _page(visit, dict.fromkeys(FIELDS, ""), ["person"])
@@ -157,6 +159,7 @@ def file(visit: Officer, export_id: UUID, name: str) -> Response:
 
 @router.post("/{export_id:uuid}/continue")
 def go_on(visit: OfficerActs, export_id: UUID) -> Response:
+    visit.require_step_up()
     job = _job(visit, export_id)
     if not job.is_whole:
         jobs.go_on(visit.ledger, job.place)

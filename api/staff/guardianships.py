@@ -108,7 +108,7 @@ def confirm(visit: OperatorActs, guardianship_id: UUID, form: Form) -> Response:
     """Only the request that was shown, as it was shown."""
     _found(visit, guardianship_id)
     seen = form.get("version", "")
-    if not (seen.isascii() and seen.isdigit()):
+    if not (seen.isascii() and seen.isdecimal() and len(seen) < 10):
         raise ProblemError("request-malformed", "version")
     with _refusals():
         guardianship.confirm(visit.ledger, guardianship_id, visit.by(), seen=int(seen))

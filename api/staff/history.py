@@ -76,7 +76,7 @@ def _to(chosen: dict[str, str], **place: int) -> str:
 
 
 def _position(given: str) -> int | None:
-    is_position = given.isascii() and given.isdecimal() and int(given[:20]) <= _POSITION_MAX
+    is_position = given.isascii() and given.isdecimal() and len(given) < 20 and int(given) <= _POSITION_MAX
     return int(given) if is_position else None
 
 

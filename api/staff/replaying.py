@@ -81,7 +81,7 @@ def _wrong(stated: dict[str, str]) -> list[str]:
 
 
 def _is_position(given: str) -> bool:
-    return given.isascii() and given.isdecimal() and int(given[:20]) <= _POSITION_MAX
+    return given.isascii() and given.isdecimal() and len(given) < 20 and int(given) <= _POSITION_MAX
 
 
 def _look(visit: StaffVisit, stream_id: UUID, places: Sequence[int]) -> list[StreamAt]:
@@ -105,7 +105,7 @@ def _rows(found: Sequence[StreamAt]) -> list[tuple[str, str | None, str | None]]
 
 @router.get("/certificates")
 def certificates_page(visit: Auditor) -> Response:
-    given = replay_certificate.certificates(visit.ledger)[:CERTIFICATES_SHOWN]
+    given = replay_certificate.certificates(visit.ledger, limit=CERTIFICATES_SHOWN)
     return visit.page("staff_certificates.html", certificates=list(map(_certificate, given)))
 
 

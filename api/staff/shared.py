@@ -6,10 +6,10 @@ something, and until when, is all that stays.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, BackgroundTasks, Depends
+from fastapi import APIRouter, BackgroundTasks, Depends, Query
 from fastapi.responses import Response
 from markupsafe import Markup
 
@@ -21,7 +21,7 @@ from api.share_telling import tell_opened
 from api.staff.web import StaffVisit, reads
 from domain import patient as patients
 from domain.reading import IdentityRead, Medium, ReadingPurpose, ReportRead, ReportsListed
-from domain.sharing import OpenedVersion, Share, ShareNotActiveError, require_active
+from domain.sharing import OpenedVersion, Share, ShareNotActiveError
 from domain.staff import Role
 from domain.values import PatientId, StaffMemberId
 from ledger import sharing
@@ -35,14 +35,19 @@ from projections.sharing import SHARING, ShareRow
 router = APIRouter(include_in_schema=False, prefix="/staff")
 Doctor = Annotated[StaffVisit, Depends(reads(Role.DOCTOR))]
 LIST = "/staff/shared"
+PAGE_ROWS: Final = 50
+_PAGES_MAX: Final = 10_000
 _TREATMENT = ReadingPurpose.TREATMENT
 
 
 @router.get("/shared")
-def list_page(visit: Doctor) -> Response:
-    """By whom, as their profile says: that the names were shown is recorded before."""
+def list_page(visit: Doctor, page: Annotated[int, Query(ge=1, le=_PAGES_MAX)] = 1) -> Response:
+    """By whom, as their profile says: that the names were shown is recorded before. What is open comes first."""
     now = datetime.now(UTC)
-    rows = view.shared_with(visit.ledger, _member_id(visit))
+    found = view.shared_with(
+        visit.ledger, _member_id(visit), now=now, limit=PAGE_ROWS + 1, offset=(page - 1) * PAGE_ROWS
+    )
+    rows = found[:PAGE_ROWS]
     active = [row for row in rows if row.end_at(now) is None]
     whose = list(dict.fromkeys(PatientId(row.patient_id) for row in active))
     _record(visit, [IdentityRead(patient_id=one, purpose=_TREATMENT) for one in whose])
@@ -51,6 +56,8 @@ def list_page(visit: Doctor) -> Response:
         "staff_shared.html",
         active=[_entry(row) | {"name": names[PatientId(row.patient_id)]} for row in active],
         over=[_entry(row) | {"end": row.end_at(now)} for row in rows if row.end_at(now) is not None],
+        first=LIST if page > 1 else None,
+        further=f"{LIST}?page={page + 1}" if len(found) > PAGE_ROWS else None,
     )
 
 
@@ -143,7 +150,7 @@ def _report_page(
     except (ShareNotActiveError, DocumentUnavailableError, KeyErasedError):
         raise ProblemError("not-found") from None
     if opened.is_told:
-        tasks.add_task(tell_opened, visit.request.app.state.door, opened.share.patient_id)
+        tasks.add_task(tell_opened, visit.request.app.state.door, share_id)
     visit.follow(SHARING)
     ((sheet, article),) = made
     page = visit.page(
@@ -174,9 +181,8 @@ def _member_id(visit: StaffVisit) -> StaffMemberId:
 def _share(visit: StaffVisit, share_id: UUID) -> Share:
     """The share, if it was given to this doctor and lasts: what is over is not there, and says so on the list."""
     try:
-        found = sharing.load_share(visit.ledger, share_id)
-        return require_active(found, now=datetime.now(UTC), member_id=_member_id(visit))
-    except (sharing.ShareUnknownError, ShareNotActiveError):
+        return sharing.share_of_doctor(visit.ledger, _member_id(visit), share_id, now=datetime.now(UTC))
+    except ShareNotActiveError:
         raise ProblemError("not-found") from None
 
 

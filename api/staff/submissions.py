@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, prefix="/staff/submissions")
 Member = Annotated[StaffVisit, Depends(reads(Role.LABORATORY))]
 LIST = "/staff/submissions"
 PAGE_ROWS = 50
-STATES = ("accepted", "quarantined", "received", "released")
+STATES = ("accepted", "quarantined", "received", "released", "destroyed")
 _NUMBER_MAX = 2**63 - 1
 
 

@@ -27,6 +27,7 @@ from projections import (
     cabinet,
     corrections_overview,
     delivery_health,
+    erasure,
     guardianship,
     identity,
     intake,
@@ -109,7 +110,7 @@ SECTIONS = (
     Section("decisions", Role.AUDITOR),
     Section("consents", Role.COMPLIANCE),
     Section("exports", Role.COMPLIANCE),
-    Section("erasures", Role.COMPLIANCE),
+    Section("erasures", Role.COMPLIANCE, waiting=erasure.count_unconfirmed),
     Section("appeals", Role.REGISTRAR, waiting_at=appeals.count_waiting_at),
 )
 
@@ -131,6 +132,11 @@ class StaffVisit:
         if self.session is None:
             raise ProblemError("staff-sign-in-needed")
         return self.session
+
+    def require_step_up(self) -> None:
+        """Before what is grave: the second factor was proved a moment ago, or must be again."""
+        if not self.signed_in().is_fresh:
+            raise ProblemError("staff-step-up-needed")
 
     @property
     def organisation_id(self) -> OrganisationId:

@@ -859,7 +859,8 @@ FAMILIES = [
     "ConsentGranted ConsentWithdrawn ConsentExpired",
     "OrganisationLinked OrganisationAwaited DepartmentChosen OrganisationConnected OrganisationUnlinked",
     "ReceivingSettingsChanged AutomaticTransferTurnedOff AutomaticTransferTurnedOn NoticeHoursChosen",
-    "ErasureOrdered ErasureCalledOff ErasureHeld HoldReleased PatientErased ErasureCompleted DestructionActDrawn",
+    "ErasureOrdered ErasureConfirmed ErasureCalledOff ErasureHeld HoldReleased PatientErased ErasureCompleted"
+    " DestructionActDrawn",
 ]
 FAMILY = {name: number for number, names in enumerate(FAMILIES) for name in names.split(" ")}
 

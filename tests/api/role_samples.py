@@ -50,7 +50,7 @@ SUBMISSIONS: dict[str, Any] = INSIDE | {
         "is_accredited": True, "accredited_until": date(2026, 10, 1), "is_over": True, "formats": ["fhir", "hl7v2"],
         "keys": ["2026-11"], "senders": ["LIS · LAB"],
     },
-    "total": 2, "states": [("accepted", 1), ("quarantined", 1), ("received", 0), ("released", 0)], "chosen": "",
+    "total": 2, "states": [("accepted", 1), ("quarantined", 1), ("received", 0), ("released", 0), ("destroyed", 3)], "chosen": "",
     "submissions": [
         {"number": 1042, "id": REPORT_ID, "received_at": AT, "content_type": "application/fhir+json",
          "state": "quarantined", "reports": 0, "code": "content-not-fhir", "reason": REASON.title[0],

@@ -17,7 +17,7 @@ PORTAL = """
 own    GET  /
 seen   GET  /access
 seen   GET  /access/log.{form}
-seen   GET  /access/{position:int}
+seen   GET  /access/{position}
 own    GET  /account
 own    POST /account/authenticators/remove
 own    GET  /account/confirm
@@ -62,7 +62,7 @@ closed POST /consultations/{consultation_id:uuid}/cancel
 closed GET  /consultations/{consultation_id:uuid}/move
 closed POST /consultations/{consultation_id:uuid}/move
 closed POST /consultations/{consultation_id:uuid}/questions
-closed POST /consultations/{consultation_id:uuid}/referrals/{referral:int}
+closed POST /consultations/{consultation_id:uuid}/referrals/{referral}
 closed POST /consultations/{consultation_id:uuid}/results
 closed POST /consultations/{consultation_id:uuid}/scans
 closed GET  /consultations/{consultation_id:uuid}/scans/{scan_id:uuid}
@@ -254,6 +254,8 @@ anybody   POST /staff/enrol
 anybody   GET  /staff/enrol/{token}
 member    GET  /staff
 member    POST /staff/sign-out
+member    GET  /staff/step-up
+member    POST /staff/step-up
 support   GET  /staff/tickets
 support   GET  /staff/tickets/{ticket_id}
 support   POST /staff/tickets/{ticket_id}/answer
@@ -276,6 +278,8 @@ compliance GET /staff/consents
 compliance GET /staff/erasures
 compliance POST /staff/erasures/order
 compliance POST /staff/erasures/hold
+compliance POST /staff/erasures/{patient_id:uuid}/confirm
+compliance POST /staff/erasures/{patient_id:uuid}/call-off
 compliance POST /staff/erasures/{patient_id:uuid}/holds/{hold_id:uuid}/release
 compliance GET /staff/erasures/{patient_id:uuid}/act
 compliance GET /staff/erasures/{patient_id:uuid}/act.json

@@ -64,7 +64,7 @@ SHARE_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "share_link": ("share_link.html", MADE),
     "view": ("view.html", {"nav": [], "signed_in": False, "flags": FLAG_WORDS, "statuses": list(ReportStatus)}),
     "staff_shared": ("staff_shared.html", STAFF | {"active": [GIVEN, GIVEN | {"is_new": False}],
-        "over": [GIVEN | {"end": "revoked"}, GIVEN | {"end": "expired"}]}),
+        "over": [GIVEN | {"end": "revoked"}, GIVEN | {"end": "expired"}], "first": "/staff/shared", "further": None}),
     "staff_share": ("staff_share.html", STAFF | {"share": GIVEN, "message": "Посмотрите, пожалуйста.", "reports": [
         {"href": "/x", "title": "Глюкоза", "laboratory": "Инвитро", "at": AT, "status": "corrected", "versions": 2}]}),
     "staff_shared_report": ("staff_shared_report.html", STAFF | {"share": GIVEN, "title": "Глюкоза", "article": "",

@@ -3,6 +3,6 @@
 from typing import Any
 
 TAKE_AWAY_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
-    "my-data": ("my_data.html", {"count": 47}),
-    "my-data-none": ("my_data.html", {"count": 0}),
+    "my-data": ("my_data.html", {"count": 47, "kept": 2}),
+    "my-data-none": ("my_data.html", {"count": 0, "kept": 0}),
 }

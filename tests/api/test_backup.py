@@ -26,7 +26,6 @@ from api.key_rotation import end_erasures
 from api.node import Node, RestoreUnfinishedError, database, node, secrets_of
 from api.postgres_cluster import postmaster
 from api.settings import Settings
-from domain.erasure import ErasureGround
 from domain.identity import ScanKind
 from domain.values import PatientId
 from ledger import commands, erasure, key_epochs, proof, scans
@@ -38,7 +37,7 @@ from projections import PROJECTIONS, transparency, verify
 from projections.follow import Follower
 from tests.api.erasure_campaign import key_rows, keys_that_open, plain_hits, read_through
 from tests.examples import MATCHED, PROFILE, RECEIVED
-from tests.scenario import TESTER
+from tests.scenario import TESTER, erasure_ordered
 
 PHONE, EMAIL = "+79035550101", "planted.person@example.test"
 NAME, SNILS, RESULT = PROFILE.family, PROFILE.snils, "посажено: ферритин 7,31"
@@ -151,7 +150,7 @@ def test_what_was_erased_is_readable_before_and_nowhere_after(settings: Settings
         planted_file.unlink()
 
         today = datetime.now(UTC).date()
-        erasure.order(opened.ledger, patient_id, TESTER, ground=ErasureGround.ORDER, due=today, reference="1")
+        erasure_ordered(opened.ledger, patient_id, today)
         erasure.erase(opened.ledger, patient_id, TESTER, today=today)
         follow(opened)
         # The backup is older: until the epoch is destroyed it opens, and so it must not be called complete.
@@ -257,7 +256,7 @@ def test_what_a_killed_restore_did_not_erase_again_is_before_anybody_is_served(s
         patient_id = planted(opened)
         with psycopg.connect(opened.conninfo, autocommit=True) as owner:
             keys = owner.execute("SELECT key_id, epoch, wrapped FROM ledger.data_keys").fetchall()
-            erasure.order(opened.ledger, patient_id, TESTER, ground=ErasureGround.ORDER, due=today)
+            erasure_ordered(opened.ledger, patient_id, today)
             erasure.erase(opened.ledger, patient_id, TESTER, today=today)
             # As if the cluster was restored from before, and the process died when it was promoted.
             back = "UPDATE ledger.data_keys SET wrapped = %s, erased_at = NULL WHERE key_id = %s"

@@ -12,7 +12,7 @@ import pytest
 
 from api.certifying import NightlyReplay, certify, certify_alone, due_since, replay_history
 from domain.erasure import ErasureGround
-from domain.reading import DecisionsTried, HistoryRead, StreamReplayed
+from domain.reading import DecisionsTried, EvidenceTaken, HistoryRead, StreamReplayed
 from domain.replay_certificate import is_clean
 from domain.report import ReportMatched, ReportReceived
 from ledger import erasure, erasure_orders, leaf, merkle, replay_certificate
@@ -51,6 +51,11 @@ def test_a_clean_history_is_certified_and_the_certificate_is_served(sent: Portal
     assert merkle.leaf_hash(entry) == given.leaf_hash
     assert json.loads(rest.rpartition(b"\n")[2])["release"] == replayed.release
     assert sent.machine.get(f"/v1/certificates/{UUID(int=1)}").status_code == 404
+    with sent.opened.ledger.pool.connection() as connection:
+        limited = connection.execute(
+            "SELECT count(*) FROM access.limits WHERE act = 'certificate'"
+        ).fetchone()
+    assert limited == (1,), "anybody may ask, but not all the time"
     metrics = sent.machine.get("/metrics").text
     assert "letopis_certificate_clean 1.0" in metrics and "letopis_certificate_age_seconds " in metrics
     # The certificate is a part of the history that the next one is made of.
@@ -178,6 +183,7 @@ def test_certify_and_audit_by_commands(sent: Portal) -> None:
     made = letopis(sent.opened, "certify")
     assert made.returncode == 0 and "verdict clean" in made.stdout, made.stderr
     assert letopis(sent.opened, "audit", "certificate").stdout == made.stdout
+    assert len(sent.events(EvidenceTaken)) == 1
 
 
 def test_the_history_is_shown_by_filters_and_each_look_is_recorded(sent: Portal) -> None:
@@ -218,7 +224,9 @@ def test_a_stream_is_shown_as_it_stood_and_what_is_sealed_stays_sealed(sent: Por
     assert [one.position for one in looks] == [received, received, matched.position]  # type: ignore[union-attr]
     assert {one.patient_id for one in looks} == {matched.event.patient_id}  # type: ignore[union-attr]
     assert letopis(sent.opened, "audit", "replay", "--stream", UUID(int=5), "--at", 1).returncode == 1
+    assert not sent.events(HistoryRead)
     view = letopis(sent.opened, "audit", "replay", "--view", "cabinet", "--at", received, "--json")
+    assert len(sent.events(HistoryRead)) == 1
     tables = {one["table"]: one for one in lines_of(view.stdout)}
     assert tables["reports"]["rows_now"] == 1
     assert tables["laboratories"]["sha256_then"] == tables["laboratories"]["sha256_now"]

@@ -93,9 +93,9 @@ def test_every_step_goes_through_on_an_empty_ledger(ledger: Ledger) -> None:
     with capture_logs() as said:
         assert Clockwork(ledger, steps_of(Settings())).turn() == 0
     assert said == []
-    # Reminders of consultations, those whose doctor left, erasures, reports that waited too long, rotation of keys, and
-    # commitments to chains.
-    assert len(steps_of(Settings())) == len(STEPS) + 6
+    # Reminders of consultations, those whose doctor left, erasures, reports that waited and submissions that lay too long,
+    # rotation of keys, exports that are old, commitments to chains, and openings of shares that nobody told.
+    assert len(steps_of(Settings())) == len(STEPS) + 9
 
 
 def test_what_waits_too_long_is_ended_by_the_clock(portal: Portal, laboratory: Laboratory) -> None:

@@ -1,12 +1,14 @@
 """Consultations as the two see them: the patient books with results, the doctor records, the patient reads (S138-S143)."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from icalendar import Calendar
 
-from api import consultation_notices
+from api import consultation_notices, laboratories
+from api.laboratories import OPERATOR
 from api.portal import consultation_booking
 from domain.consultation import (
     CancelReason,
@@ -35,6 +37,7 @@ from tests.api.consultation_cast import (
 )
 from tests.api.staff_cast import Clock, Member
 from tests.api.test_journey import comes_true
+from tests.examples import REGISTERED
 
 
 @pytest.fixture
@@ -242,6 +245,31 @@ def test_what_is_booked_with_a_doctor_who_left_is_cancelled(
     assert consultation_notices.cancel_left_alone(ledger, now, settings=settings) == 0
     assert "Врач больше не ведёт приём" in anna.get(path).text
     assert NAME not in anna.get("/consultations/new").text
+
+
+def test_who_was_dismissed_and_comes_back_finds_no_consultation_of_before(
+    portal: Portal, clock: Clock, laboratory: Laboratory, anna: Person, vera: Member
+) -> None:
+    ledger, settings = portal.opened.ledger, portal.opened.settings
+    report, at = report_of(anna, vera), slot(portal, vera)
+    held = book(anna, vera, at, **{f"report-{report}": "yes", "questions": "Нужно ли лечение?"})
+    assert vera.post(f"/staff{held}/held").status_code == 303
+    booked = book(anna, vera, slot(portal, vera, after=timedelta(hours=3)))
+    vera.door.dismiss("vera", OPERATOR)
+    clock.next_step()
+    southern, _ = laboratories.add(ledger, settings.home, replace(REGISTERED, handle="south", name="Южная"))
+    again = receiving(portal, clock, replace(laboratory, laboratory_id=southern))
+    listed = again.get("/staff/consultations").text
+    for path in (held, booked):
+        assert f"/staff{path}" not in listed
+        assert again.get(f"/staff{path}").status_code == 404
+        for act in ("held", "missed", "cancel", "record", "next", f"discussed/{report}"):
+            assert again.post(f"/staff{path}/{act}", act="conclusion", text="?").status_code == 404, act
+    # Nobody keeps the appointment, though the doctor receives again: the patient is told.
+    assert consultation_notices.cancel_left_alone(ledger, datetime.now(UTC), settings=settings) == 1
+    portal.catch_up()
+    assert "Врач больше не ведёт приём" in anna.get(booked).text
+    assert consultation_notices.cancel_left_alone(ledger, datetime.now(UTC), settings=settings) == 0
 
 
 def test_what_waits_for_a_talk_is_seen_by_the_doctor_and_shown_to_the_patient_after_it(

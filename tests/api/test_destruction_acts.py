@@ -3,14 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from api.key_rotation import end_erasures
-from domain.erasure import ErasureGround
 from domain.reading import Evidence, EvidenceTaken
 from domain.staff import Role
 from ledger import erasure
 from projections import destruction
 from tests.api.cast import ANNA, Portal
 from tests.api.staff_cast import Clock, Member
-from tests.scenario import TESTER
+from tests.scenario import TESTER, erasure_ordered
 
 
 def test_the_act_is_taken_once_nothing_opens_any_more(portal: Portal, clock: Clock) -> None:
@@ -19,7 +18,7 @@ def test_the_act_is_taken_once_nothing_opens_any_more(portal: Portal, clock: Clo
     officer = Member(portal, clock, handle="olga")
     officer.enrolled(Role.COMPLIANCE)
     today = datetime.now(UTC).date()
-    erasure.order(ledger, patient_id, TESTER, ground=ErasureGround.ORDER, due=today, reference="12/3")
+    erasure_ordered(ledger, patient_id, today)
     erasure.erase(ledger, patient_id, TESTER, today=today)
     assert officer.get(f"/staff/erasures/{patient_id}/act").status_code == 404
     end_erasures(

@@ -27,7 +27,7 @@ from domain.reading import Medium, PersonalDataTaken, ReadingPurpose, ReportRead
 from domain.receiving import DocumentFormat
 from domain.study_type import StudyType
 from domain.ticket_events import TicketKind, TicketTopic
-from ledger import guardianship, result_receipt, tickets
+from ledger import guardianship, result_receipt, talk_first, tickets
 from ledger.commands import by_patient
 from ledger.receipt import signer_of
 from ledger.rendering import matches
@@ -263,6 +263,24 @@ def test_all_of_ones_data_leaves_as_one_file_for_who_proved_who_they_are(anna: P
     assert sections["notices.json"]
     assert anna.portal.events(PersonalDataTaken)[0].event.patient_id == anna.patient_id
     assert len(anna.portal.events(ReportRead)) == 4
+
+
+def test_what_waits_for_a_talk_is_left_out_of_ones_data_and_said_to_be(anna: Person) -> None:
+    portal = anna.portal
+    everything = frozenset(StudyType)
+    talk_first.choose(
+        portal.opened.ledger, anna.patient_id, everything, by_patient(anna.patient_id), includes_others=True
+    )
+    talk_first.release(portal.opened.ledger, anna.patient_id, next(iter(reports(anna))), by_member("vera"))
+    portal.catch_up()
+    page = anna.get("/my-data").text
+    assert "(1 результат)" in page and "2 результата в архив не войдут" in page
+    with zipfile.ZipFile(io.BytesIO(anna.post("/my-data").content)) as archive:
+        index = archive.read("index.html").decode()
+        folders = {name.partition("/")[0] for name in archive.namelist() if name.startswith("000")}
+    assert "2 результатов здесь нет: они ждут разговора с врачом" in index
+    # One result, in each of its versions.
+    assert {name.partition("_")[0] for name in folders} == {"0001"}
 
 
 def test_nothing_of_others_and_no_secret_is_among_ones_data(

@@ -10,7 +10,7 @@ import pytest
 from api import erasing
 from api.node import Node
 from domain.consent import ConsentKind
-from domain.erasure import HoldReason
+from domain.erasure import ErasureGround, ErasureNotConfirmedError, HoldReason, PatientErased
 from domain.report import ReportMatched
 from domain.staff import Role
 from ledger import erasure
@@ -42,6 +42,11 @@ def anna(portal: Portal, laboratory: Laboratory) -> Person:
         assert portal.submit(laboratory.seal(bundle(number, who, value=VALUE))).status_code < 300
     portal.catch_up()
     return person
+
+
+@pytest.fixture
+def pavel(portal: Portal, clock: Clock) -> Member:
+    return Member(portal, clock, handle="pavel").enrolled(Role.COMPLIANCE)
 
 
 def later(days: int) -> datetime:
@@ -101,7 +106,7 @@ def test_a_patient_withdraws_and_is_nobody_any_more(
     assert again.patient_id != patient_id
 
 
-def test_an_officer_orders_and_holds(portal: Portal, anna: Person, officer: Member) -> None:
+def test_an_officer_orders_and_holds(portal: Portal, anna: Person, officer: Member, pavel: Member) -> None:
     ledger, patient_id = portal.opened.ledger, anna.patient_id
     wrong = officer.post("/staff/erasures/order", patient="Анна", ground="order", due="")
     assert wrong.status_code == 422 and 'id="patient-error"' in wrong.text
@@ -115,6 +120,7 @@ def test_an_officer_orders_and_holds(portal: Portal, anna: Person, officer: Memb
     assert officer.post("/staff/erasures/order", **asked).status_code == 303, "the same said twice"
     held = {"held_patient": str(patient_id), "reason": "legal-claim", "until": ""}
     assert officer.post("/staff/erasures/hold", **held).status_code == 303
+    assert pavel.post(f"/staff/erasures/{patient_id}/confirm").status_code == 303
     portal.catch_up()
     page = officer.get("/staff/erasures").text
     assert "02-17/44" in page and "Суд или расследование" in page
@@ -129,6 +135,94 @@ def test_an_officer_orders_and_holds(portal: Portal, anna: Person, officer: Memb
     assert erasing.erase_due(ledger, later(1)) == 1
     portal.catch_up()
     assert officer.post("/staff/erasures/order", **asked).status_code == 409
+
+
+def test_what_one_officer_orders_another_confirms(
+    portal: Portal, anna: Person, officer: Member, pavel: Member
+) -> None:
+    ledger, at = portal.opened.ledger, f"/staff/erasures/{anna.patient_id}"
+    today = datetime.now(UTC).date().isoformat()
+    asked = {"patient": str(anna.patient_id), "ground": "order", "due": today, "reference": "02-17/44"}
+    assert officer.post(f"{at}/confirm").status_code == 409, "nothing is ordered"
+    assert officer.post("/staff/erasures/order", **asked).status_code == 303
+    portal.catch_up()
+    assert erasing.erase_due(ledger, later(9)) == 0
+    with pytest.raises(ErasureNotConfirmedError):
+        erasing.erase_now(ledger, anna.patient_id, erasing.BY, today=later(9).date())
+    own = officer.post(f"{at}/confirm")
+    assert own.status_code == 403 and "erasure-same-person" in own.text
+    assert f'action="{at}/confirm"' not in officer.get("/staff/erasures").text
+    assert f'action="{at}/confirm"' in pavel.get("/staff/erasures").text
+    # By the other door it is the same person.
+    same = letopis(portal.opened, "erasure", "confirm", str(anna.patient_id), "--by", "olga")
+    assert same.returncode == 1 and "another person" in same.stderr
+
+    assert pavel.post(f"{at}/call-off", call_off="").status_code == 422
+    assert pavel.post(f"{at}/call-off", call_off="mistake").headers["location"].endswith("called-off")
+    assert pavel.post(f"{at}/confirm").status_code == 409, "called off"
+    assert officer.post("/staff/erasures/order", **asked).status_code == 303
+    assert pavel.post(f"{at}/confirm").headers["location"].endswith("erasure-confirmed")
+    assert pavel.post(f"{at}/confirm").status_code == 409
+    portal.catch_up()
+    assert "pavel" in officer.get("/staff/erasures").text
+    assert erasing.erase_due(ledger, later(1)) == 1
+    assert pavel.post(f"{at}/call-off", call_off="mistake").status_code == 409
+
+
+def test_an_order_that_nobody_confirms_does_not_put_off_a_withdrawal(
+    portal: Portal, anna: Person, officer: Member
+) -> None:
+    ledger, today = portal.opened.ledger, datetime.now(UTC).date()
+    asked = {"patient": str(anna.patient_id), "ground": "order", "due": today.isoformat()}
+    withdraw(portal.opened, anna.patient_id, ConsentKind.PERSONAL_DATA)
+    assert officer.post("/staff/erasures/order", **asked).status_code == 303
+    portal.catch_up()
+    assert officer.get("/staff/erasures").text.count("Уничтожить до") == 2
+    assert erasing.erase_due(ledger, later(1)) == 0
+    assert erasing.erase_due(ledger, later(31)) == 1
+    (erased,) = [one.event for one in portal.events(PatientErased)]
+    assert isinstance(erased, PatientErased) and erased.ground is ErasureGround.WITHDRAWAL
+
+
+def test_an_hour_old_session_proves_the_second_factor_again(
+    portal: Portal, anna: Person, officer: Member, clock: Clock
+) -> None:
+    old = "UPDATE access.staff_sessions SET proved_at = now() - interval '11 minutes'"
+    at, ledger = f"/staff/erasures/{anna.patient_id}", portal.opened.ledger
+    grave = {
+        "/staff/erasures/order": {"patient": str(anna.patient_id)},
+        f"{at}/confirm": {},
+        f"{at}/call-off": {"call_off": "mistake"},
+        f"{at}/holds/{anna.patient_id}/release": {},
+        "/staff/exports": {},
+        f"/staff/exports/{anna.patient_id}/continue": {},
+        "/staff/exports/person": {"person": str(anna.patient_id)},
+    }
+    with ledger.pool.connection() as connection:
+        connection.execute(old)
+    position = ledger.last_position()
+    for path, form in grave.items():
+        assert officer.post(path, **form).headers["location"] == "/staff/step-up?to=/", path
+    assert ledger.last_position() == position
+    assert officer.get("/staff/erasures").status_code == 200, "to look needs no more than the session"
+
+    before = {cookie.value for cookie in officer.client.cookies.jar}
+    clock.next_step()
+    wrong = officer.post("/staff/step-up", code=officer.wrong_code(), to="/staff/exports")
+    assert wrong.status_code == 403 and "staff-step-up-refused" in wrong.text
+    assert 'name="to" value="/staff/exports"' in wrong.text
+    right = officer.post("/staff/step-up", code=officer.code(), to="/staff/exports")
+    assert right.headers["location"] == "/staff/exports"
+    assert before.isdisjoint({cookie.value for cookie in officer.client.cookies.jar}), "under a new token"
+    assert officer.post("/staff/exports/person", person=str(anna.patient_id)).status_code == 200
+    assert officer.get("/staff/step-up?to=https://evil.example/").headers["location"] == "/staff"
+    # A code is good once, and five wrong ones close it.
+    with ledger.pool.connection() as connection:
+        connection.execute(old)
+    codes = [officer.code(), *[officer.wrong_code()] * 4]
+    assert all(officer.post("/staff/step-up", code=one, to="").status_code == 403 for one in codes)
+    clock.next_step()
+    assert officer.post("/staff/step-up", code=officer.code(), to="").status_code == 429
 
 
 def test_who_keeps_medical_records_holds_them(portal: Portal, anna: Person) -> None:
@@ -149,15 +243,26 @@ def test_who_keeps_medical_records_holds_them(portal: Portal, anna: Person) -> N
     assert erasing._later(date(2024, 2, 29), 1) == date(2025, 3, 1)
 
 
-def test_the_command_line_orders_lists_and_erases(portal: Portal, anna: Person) -> None:
+def test_the_command_line_orders_lists_and_erases(
+    portal: Portal, anna: Person, officer: Member, pavel: Member
+) -> None:
     patient_id, opened = anna.patient_id, portal.opened
 
     def run(*words: str) -> Any:
         return letopis(opened, "erasure", *words)
 
     assert run("run", str(patient_id)).returncode == 1
-    assert run("order", str(patient_id), "--due", "2026-12-01", "--reference", "Дело 44").returncode == 0
-    assert run("order", str(patient_id), "--due", "2026-12-02").returncode == 1
+    by = ("--by", officer.handle)
+    order = ("order", str(patient_id), "--reference", "Дело 44", "--due")
+    assert run(*order, "2026-12-01", "--by", "nobody").returncode == 1
+    assert run(*order, "2026-12-01", *by).returncode == 0
+    assert run(*order, "2026-12-02", *by).returncode == 1
+    assert "unconfirmed" in run("list").stdout
+    assert run("run", str(patient_id)).returncode == 1
+    assert run("call-off", str(patient_id), "--reason", "mistake", *by).returncode == 0
+    assert run(*order, "2026-12-01", *by).returncode == 0
+    assert run("confirm", str(patient_id), *by).returncode == 1
+    assert run("confirm", str(patient_id), "--by", "pavel").returncode == 0
     told = run("list").stdout
     assert f'"patient_id": "{patient_id}"' in told and "Дело 44" in told
     done = run("run", str(patient_id))

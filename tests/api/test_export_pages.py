@@ -5,7 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from time import monotonic, sleep
@@ -16,9 +16,11 @@ import httpx2
 import pytest
 
 from api import bulk_data, opaque_token
-from api.exports import jobs
+from api.clockwork import steps_of
+from api.exports import jobs, sweeping
 from api.laboratories import OPERATOR
 from api.node import Node
+from api.staff.door import StaffDoor
 from domain.patient import PatientRegistered
 from domain.staff import Role
 from ledger import export_manifest, staff
@@ -242,6 +244,49 @@ def test_the_command_writes_records_goes_on_and_refuses_what_does_not_fit(kept: 
     assert (other.returncode, "another export" in other.stderr) == (1, True)
     unfit = letopis(kept, "export", "records", "results", "--into", tmp_path / "r")
     assert (unfit.returncode, "no such form" in unfit.stderr) == (1, True)
+
+
+def test_a_token_from_before_a_dismissal_or_a_reset_opens_nothing_afterwards(
+    program: httpx2.Client, kept: Node
+) -> None:
+    robot, door = staff.member_id_of(kept.ledger, "robot"), StaffDoor(kept.ledger, kept.settings)
+    now = datetime.now(UTC)
+    # As it was handed out a minute ago.
+    program.headers["Authorization"] = (
+        f"Bearer {bulk_data.token_of(kept.ledger, 'robot', now=now - timedelta(minutes=1))}"
+    )
+    assert program.get("/v1/fhir/$export", headers=ASYNC).status_code == 401, "before the robot was admitted"
+    for ends in (lambda: staff.dismiss(kept.ledger, robot, OPERATOR), lambda: door.reset("robot", OPERATOR)):
+        held = bulk_data.token_of(kept.ledger, "robot", now=datetime.now(UTC))
+        program.headers["Authorization"] = f"Bearer {held}"
+        assert program.get("/v1/fhir/$export", headers=ASYNC).status_code == 202
+        sleep(1.05)
+        ends()
+        member = staff.load_member(kept.ledger, robot)
+        if member is None or not member.is_admitted:
+            staff.admit(kept.ledger, "robot", [Role.COMPLIANCE], OPERATOR)
+        assert program.get("/v1/fhir/$export", headers=ASYNC).status_code == 401
+        anew = bulk_data.token_of(kept.ledger, "robot", now=datetime.now(UTC))
+        program.headers["Authorization"] = f"Bearer {anew}"
+        assert program.get("/v1/fhir/$export", headers=ASYNC).status_code == 202
+
+
+def test_exports_of_pages_and_clients_are_gone_after_a_month(
+    program: httpx2.Client, officer: Member, kept: Node
+) -> None:
+    assert program.get("/v1/fhir/$export", headers=ASYNC).status_code == 202
+    asked = {"records": "audit-trail", "form": "csv"}
+    assert officer.post("/staff/exports", **asked).status_code == 303
+    home = kept.settings.home
+    places = [*(home / "exports").iterdir(), *(home / "bulk-exports").iterdir()]
+    assert len(places) == 2
+    by_when(lambda: all((one / "prepared").exists() for one in (home / "bulk-exports").iterdir()))
+    by_when(lambda: all(job.is_whole for job in jobs.jobs(home, "staff:olga")))
+    step = sweeping.step_of(kept.settings)
+    assert step.func in {getattr(one, "func", one) for one in steps_of(kept.settings)}
+    assert step(kept.ledger, datetime.now(UTC) + timedelta(days=29)) == 0
+    assert step(kept.ledger, datetime.now(UTC) + timedelta(days=31)) == 2
+    assert not any(one.exists() for one in places)
 
 
 def test_the_command_hands_out_a_person_and_a_clients_token(kept: Node, tmp_path: Path) -> None:

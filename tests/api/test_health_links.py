@@ -10,17 +10,19 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api import share_access
+from api import health_links, share_access
 from api.demo_peers import SmsPeer
 from api.health_link_codes import link_of
 from api.health_links import file_of
 from api.report_as_of import Verdict, verdict_of
+from api.share_telling import tell_untold
 from api.share_terms import end_shares
 from domain.reading import Medium, ReadingPurpose, ReportRead
 from domain.sharing import (
     ShareClosed,
     ShareEnd,
     ShareOpened,
+    ShareOpeningTold,
     SharePasscodeRefused,
     ShareRecipientStated,
 )
@@ -323,6 +325,26 @@ def test_the_patient_is_told_once_a_day_and_nothing_of_health(
     text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
     assert "/shares" in text and not re.search("реатинин|72[.,]5|Поликлиника", text)
     assert not sms.accepted
+
+
+def test_what_died_with_its_process_is_told_by_the_clock_and_once(
+    portal: Portal, anna: PatientId, report: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_links, "tell_opened", lambda *_: None)
+    share_id, link = shared(portal, anna, report)
+    link.files(portal.machine, PASSCODE)
+    portal.catch_up()
+    ledger, settings, now = portal.opened.ledger, portal.opened.settings, datetime.now(UTC)
+    assert tell_untold(ledger, now, settings=settings) == 0, "who answered may be telling"
+    for _ in range(2):
+        tell_untold(ledger, now + timedelta(minutes=2), settings=settings)
+        portal.catch_up()
+    (letter,) = portal.letters(ANNA.email)
+    assert "/shares" in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+    (told,) = portal.events(ShareOpeningTold)
+    assert (told.stream_id, told.event.outcome) == (share_id, "handed-over")
+    # What is old is told by the page only.
+    assert tell_untold(ledger, now + timedelta(days=2), settings=settings) == 0
 
 
 @pytest.fixture

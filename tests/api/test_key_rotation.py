@@ -2,6 +2,7 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,11 +12,11 @@ import pytest
 
 from api.destruction_act import act_pdf
 from api.key_rotation import end_erasures
-from domain.erasure import ErasureGround
 from domain.values import PatientId
 from ledger import burial, checkpoint, commands, erasure, merkle, note, tombstones
 from ledger.codec import Erased
 from ledger.custody import SecretMissingError
+from ledger.insertion import TAKE_LOCK
 from ledger.keys import DataKeys, KeyErasedError
 from ledger.receipt import signer_of
 from ledger.recorder import StreamConflictError
@@ -24,7 +25,7 @@ from projections import destruction, transparency
 from projections.destruction import ActNotDrawnError
 from projections.follow import Follower
 from tests.examples import PROFILE
-from tests.scenario import TESTER
+from tests.scenario import TESTER, erasure_ordered
 
 DAY = timedelta(days=1)
 KEYS = "SELECT key_id, subject, purpose, epoch, wrapped FROM ledger.data_keys WHERE wrapped IS NOT NULL"
@@ -40,7 +41,7 @@ def person(ledger: Ledger, phone: str, *, has_profile: bool = False) -> PatientI
 
 def erase(ledger: Ledger, patient_id: PatientId) -> None:
     today = date(2026, 11, 26)
-    erasure.order(ledger, patient_id, TESTER, ground=ErasureGround.ORDER, due=today, reference="12/3")
+    erasure_ordered(ledger, patient_id, today)
     erasure.erase(ledger, patient_id, TESTER, today=today)
 
 
@@ -77,7 +78,7 @@ def test_an_erasure_is_complete_once_no_older_copy_opens_it_and_has_its_act(
     assert round_of(ledger, now + 2 * DAY) == 3
     assert round_of(ledger, now + 2 * DAY) == 0
     assert opened(ledger, copy) == 0
-    assert ledger.load(erasure.stream_of(ledger, anna), lambda _, event: event)[1] == 4
+    assert ledger.load(erasure.stream_of(ledger, anna), lambda _, event: event)[1] == 5
     assert all(not isinstance(one.event, Erased) for one in ledger.read(boris))
 
     assert json.loads(destruction.act_of(ledger, anna)[2])["checkpoint"] == ""
@@ -143,6 +144,55 @@ def test_an_erasure_that_was_refused_leaves_no_tombstone(ledger: Ledger) -> None
     with pytest.raises(StreamConflictError), tombstones.written(ledger.custody, [anna]):
         raise StreamConflictError("somebody was faster")
     assert not tombstones.read(ledger.custody).digests
+
+
+def test_what_a_lost_commit_decides_comes_before_what_is_settled(ledger: Ledger, database: str) -> None:
+    """The process died, the server is still at its COMMIT: void would bring back who is about to be erased."""
+    anna = person(ledger, "+79021112233")
+    tombstones.written(ledger.custody, [anna]).__enter__()
+    with psycopg.connect(database) as pending, ThreadPoolExecutor() as pool:
+        pending.execute(TAKE_LOCK)
+        pending.execute(
+            "UPDATE ledger.data_keys SET wrapped = NULL, erased_at = now() WHERE subject = %s", (anna,)
+        )
+        settling = pool.submit(burial.settle, ledger)
+        with pytest.raises(TimeoutError):
+            settling.result(timeout=0.3)
+        pending.commit()
+        assert settling.result(timeout=10) == 1
+    assert tombstones.digest_of(ledger.custody, anna) in tombstones.read(ledger.custody).digests
+
+
+def test_only_what_came_since_is_read_of_the_tombstones(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    take_in = tombstones._take_in_line
+
+    def counted(found: tombstones.Tombstones, line: str) -> None:
+        lines.append(line)
+        take_in(found, line)
+
+    monkeypatch.setattr(tombstones, "_take_in_line", counted)
+    for number in range(3):
+        with tombstones.written(ledger.custody, [UUID(int=number)]):
+            pass
+    assert len(tombstones.read(ledger.custody).digests) == 3
+    assert len(lines) == 7, "each line once: the first, then two for each"
+    path = ledger.custody.folder / "erased"
+    # A torn line means nothing, and is read once it is whole.
+    with path.open("ab") as file:
+        file.write(b"void 3")
+    assert len(tombstones.read(ledger.custody).digests) == 3
+    with path.open("ab") as file:
+        file.write(b"\n")
+    assert len(tombstones.read(ledger.custody).digests) == 2
+    # Another file in its place is read anew, longer or shorter.
+    path.write_text(f"{tombstones.FIRST_LINE}\nbegin 1 {'0' * 64}\n")
+    assert tombstones.read(ledger.custody).digests == {"0" * 64}
+    path.write_text("damaged\n")
+    with pytest.raises(tombstones.TombstonesUnreadableError):
+        tombstones.read(ledger.custody)
 
 
 def test_an_erasure_whose_process_died_is_settled_by_the_database(ledger: Ledger) -> None:

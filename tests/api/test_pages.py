@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -232,6 +233,7 @@ HTML_SAMPLES = sorted(name for name, (template, _) in SAMPLES.items() if templat
 SCREENS = [name for name in HTML_SAMPLES if not name.startswith(("mail", "letter"))]
 
 
+@cache
 def page(name: str, locale: Locale = "ru") -> str:
     template, context = SAMPLES[name]
     return rendered(template, locale, FRAME | context)
@@ -262,6 +264,7 @@ class Form(HTMLParser):
             assert self.open.pop() == tag, f"</{tag}> closes another element"
 
 
+@cache
 def catalogue(locale: Locale) -> dict[str, tuple[str, ...]]:
     """Every id with its forms; more than one where the words depend on a number."""
     messages = []

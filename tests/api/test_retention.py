@@ -5,12 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from api.retention import BY, end_waiting
+from api.retention import BY, end_unused, end_waiting
+from domain import submission
 from domain.report import ReportDestroyed
+from domain.submission import NotInQuarantineError, ReleaseReason, SubmissionDestroyed
+from ledger import quarantine
 from ledger.codec import Erased
 from ledger.keys import KeyErasedError
 from ledger.retention import destroy_waiting
-from projections import cabinet
+from projections import cabinet, intake
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled
 from tests.api.command import letopis
 
@@ -74,6 +77,38 @@ def test_a_report_that_comes_again_after_its_end_is_a_new_one(portal: Portal, la
     assert step(portal, days=366) == 1
     _, again = sent(portal, laboratory, bundle("1"))
     assert again != report_id
+
+
+def test_what_lies_in_quarantine_is_kept_for_its_term_and_names_nobody_afterwards(
+    portal: Portal, laboratory: Laboratory
+) -> None:
+    ledger = portal.opened.ledger
+    anna = settled(portal.opened, ANNA, laboratory.laboratory_id)
+    sent(portal, laboratory, bundle("1"))
+    sealed = laboratory.seal(ANNA.family.encode())
+    unread = [UUID(portal.submit(one).json()["submission_id"]) for one in (sealed, laboratory.seal(b"{}"))]
+    quarantine.release(ledger, unread[1], ReleaseReason.TEST_MESSAGE, BY)
+    portal.catch_up()
+    document = submission.received_in_quarantine(ledger.load(unread[0], submission.evolve)[0]).document
+    kept_for, now = timedelta(days=90), datetime.now(UTC)
+    assert end_unused(ledger, now + timedelta(days=89), kept_for=kept_for) == 0
+    assert ledger.read_document(document.document_id) == quarantine.show(ledger, unread[0], BY)
+    assert end_unused(ledger, now + timedelta(days=91), kept_for=kept_for) == 2
+    portal.catch_up()
+    assert end_unused(ledger, now + timedelta(days=91), kept_for=kept_for) == 0
+    assert {one.stream_id for one in portal.events(SubmissionDestroyed)} == set(unread)
+    ledger.keys.forget()
+    with pytest.raises(KeyErasedError):
+        ledger.read_document(document.document_id)
+    with pytest.raises(NotInQuarantineError):
+        quarantine.show(ledger, unread[0], BY)
+    assert intake.quarantine(ledger) == []
+    assert len(cabinet.reports_of(ledger, anna)) == 1, "what was accepted has a term of its own"
+    # The laboratory that repeats the envelope learns what it did at first.
+    assert portal.submit(sealed).json()["submission_id"] == str(unread[0])
+    for command in (("verify",), ("rebuild", "--check")):
+        run = letopis(portal.opened, *command)
+        assert run.returncode == 0, run.stdout
 
 
 def test_the_command_destroys_nothing_that_is_young(portal: Portal, laboratory: Laboratory) -> None:

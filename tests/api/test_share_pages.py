@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from api.laboratories import OPERATOR
 from api.report_as_of import Verdict, verdict_of
 from api.share_terms import end_shares
+from api.staff import shared
 from domain.doctor import ConsultationFormat, DoctorDescribed, DoctorIntroduced, Language, Speciality
 from domain.reading import IdentityRead, Medium, ReadingPurpose, ReportRead, ReportsListed
 from domain.sharing import ReportsShared, ShareExtended, ShareOpened, ShareRevoked
@@ -200,12 +201,11 @@ def elena(portal: Portal, clock: Clock, laboratory: Laboratory) -> Member:
     return doctor(portal, clock, laboratory, "elena", "Громова Елена Викторовна")
 
 
-def given_to(portal: Portal, anna: Person, member: Member, report: UUID) -> str:
+def given_to(portal: Portal, anna: Person, member: Member, report: UUID, *, nonce: str = "n0nce") -> str:
     """Where the doctor finds it."""
-    form = {"kind": "doctor", "doctor": str(id_of(portal, member)), "message": MESSAGE}
+    form = {"kind": "doctor", "doctor": str(id_of(portal, member)), "message": MESSAGE, "nonce": nonce}
     assert sent(portal, anna, report, **form).headers["location"].endswith("shared-with-doctor")
-    (shared,) = portal.events(ReportsShared)
-    return f"/staff/shared/{shared.stream_id}"
+    return f"/staff/shared/{portal.events(ReportsShared)[-1].stream_id}"
 
 
 def test_a_doctor_sees_what_was_given_to_them_and_the_patient_sees_that_they_did(
@@ -289,6 +289,39 @@ def test_a_dismissed_doctor_is_out_at_once_and_for_good(
     assert (
         "Врач больше не работает" in anna.get(where.removeprefix("/staff").replace("shared", "shares")).text
     )
+
+
+def test_who_comes_back_before_the_clock_saw_that_they_left_finds_nothing(
+    portal: Portal, laboratory: Laboratory, anna: Person, report: UUID, elena: Member
+) -> None:
+    where = given_to(portal, anna, elena, report)
+    elena.door.dismiss("elena", OPERATOR)
+    elena.clock.next_step()
+    again = doctor(portal, elena.clock, laboratory, "elena", "Громова Елена")
+    for path in (where, f"{where}/reports/{report}", f"{where}/reports/{report}/versions/1"):
+        assert again.get(path).status_code == 404
+    assert "Соколова" not in again.get("/staff/shared").text
+    assert not portal.events(ShareOpened)
+    # The clock tells the patient that it is over; what they give now is seen.
+    assert end_shares(portal.opened.ledger, datetime.now(UTC)) == 1
+    portal.catch_up()
+    anew = given_to(portal, anna, again, report, nonce="again")
+    assert again.get(anew).status_code == 200 and "Соколова" in again.get("/staff/shared").text
+
+
+def test_a_doctor_turns_the_pages_of_what_they_were_given(
+    portal: Portal, anna: Person, report: UUID, elena: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "PAGE_ROWS", 2)
+    first, second, third = (given_to(portal, anna, elena, report, nonce=f"n{n}") for n in range(3))
+    anna.post(third.removeprefix("/staff").replace("shared", "shares") + "/revoke")
+    portal.catch_up()
+    page, further = elena.get("/staff/shared").text, elena.get("/staff/shared?page=2").text
+    assert first in page and second in page, "what is open comes first"
+    assert 'href="/staff/shared?page=2"' in page
+    assert "Снято пациентом" not in page and "Снято пациентом" in further
+    assert first not in further and "?page=3" not in further
+    assert elena.get("/staff/shared?page=0").status_code == 400
 
 
 # In a browser.

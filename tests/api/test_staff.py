@@ -253,7 +253,7 @@ def test_the_ledger_alone_keeps_the_dismissed_out(ivan: Member, sql: psycopg.Con
     rows = sql.execute("SELECT * FROM access.staff_sessions").fetchall()
     ivan.door.dismiss("ivan", OPERATOR)
     for row in rows:
-        sql.execute("INSERT INTO access.staff_sessions VALUES (%s, %s, %s, %s, %s, %s)", row)
+        sql.execute("INSERT INTO access.staff_sessions VALUES (%s, %s, %s, %s, %s, %s, %s)", row)
     assert not ivan.is_signed_in
 
 

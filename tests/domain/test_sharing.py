@@ -19,6 +19,7 @@ from domain.sharing import (
     ShareNotActiveError,
     ShareOpened,
     ShareOpeningsError,
+    ShareOpeningTold,
     SharePasscodeRefused,
     ShareRecipientStated,
     ShareRevoked,
@@ -173,3 +174,12 @@ def test_it_is_taken_back_once_and_expires_once() -> None:
     given(SHARED, ShareRevoked()).when(sharing.expire, now=WEEK).then_nothing()
     given(SHARED).when(sharing.leave).then(ShareClosed(reason=ShareEnd.DOCTOR_LEFT))
     given(SHARED, ShareRevoked()).when(sharing.leave).then_nothing()
+
+
+def test_that_the_patient_was_told_of_an_opening_is_said_once() -> None:
+    opened = ShareOpened(opened_at=NOON, versions=GIVEN, is_told=True)
+    told = ShareOpeningTold(outcome="handed-over")
+    given(SHARED, opened).when(sharing.tell_opening, outcome="handed-over").then(told)
+    given(SHARED, opened, told).when(sharing.tell_opening, outcome="handed-over").then_nothing()
+    again = ShareOpened(opened_at=NOON, versions=GIVEN)
+    given(SHARED, opened, told, again).when(sharing.tell_opening, outcome="handed-over").then_nothing()

@@ -15,7 +15,6 @@ from api.consent_documents import current
 from domain.consent import ConsentKind
 from domain.erasure import (
     AlreadyErasedError,
-    ErasureGround,
     ErasureHeldError,
     ErasureNotOrderedError,
     HoldReason,
@@ -38,7 +37,7 @@ from ledger.store import Ledger, Write
 from tests.examples import EXAMPLES, MATCHED, PROFILE, READ, RECEIVED, REVISED, WARD
 from tests.ledger.test_append import append_lock_held, batched
 from tests.ledger.test_takeover import DESCRIBED, PHONE, kept, newcomer
-from tests.scenario import TESTER
+from tests.scenario import TESTER, erasure_ordered
 
 TODAY = date(2026, 11, 26)
 
@@ -51,7 +50,7 @@ def person(ledger: Ledger, phone: str = "+79021112233") -> PatientId:
 
 
 def ordered(ledger: Ledger, patient_id: PatientId) -> None:
-    erasure.order(ledger, patient_id, TESTER, ground=ErasureGround.ORDER, due=TODAY, reference="12/3")
+    erasure_ordered(ledger, patient_id, TODAY)
 
 
 def with_report(ledger: Ledger, patient_id: PatientId) -> None:
@@ -314,12 +313,12 @@ def test_a_withdrawal_orders_it_and_a_new_consent_calls_it_off(ledger: Ledger) -
     grant_consent(ledger, anna, agreed=document, current=document, by=by)
     withdraw_consent(ledger, anna, ConsentKind.PERSONAL_DATA, by)
     state = erasure.load(ledger, anna)
-    assert state is not None and state.ordered is not None
-    assert state.ordered.due == datetime.now(UTC).date() + timedelta(days=30)
-    assert state.ordered.obligation_id is not None
+    assert state is not None and state.by_consent is not None
+    assert state.by_consent.due == datetime.now(UTC).date() + timedelta(days=30)
+    assert state.by_consent.obligation_id is not None
     grant_consent(ledger, anna, agreed=document, current=document, by=by)
     state = erasure.load(ledger, anna)
-    assert state is not None and state.ordered is None
+    assert state is not None and not state.is_ordered
 
 
 def test_who_was_erased_permits_nothing_and_hinders_nobody(ledger: Ledger) -> None:

@@ -13,7 +13,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from domain.erasure import ErasureGround
 from domain.key_epoch import EpochInUseError, KeyEpochs
 from domain.patient import PhoneStated
 from domain.values import PatientId, Purpose
@@ -25,7 +24,7 @@ from ledger.key_epochs import KeysLeftError
 from ledger.keys import PAST_EPOCH, DataKeys, KeyErasedError
 from ledger.store import Ledger, Write
 from tests.examples import ANNA, BORIS
-from tests.scenario import TESTER
+from tests.scenario import TESTER, erasure_ordered
 
 RESULTS = Purpose.RESULTS
 SUBJECTS = [UUID(int=number) for number in range(1, 8)]
@@ -213,7 +212,7 @@ def test_an_erasure_waits_for_no_epoch_for_ever(ledger: Ledger) -> None:
     ledger.append(Write(anna, 0, (PHONE,), subject=anna), circumstances=TESTER)
     key_epochs.begin(ledger, by=TESTER)
     now, day = datetime.now(UTC), timedelta(days=1)
-    erasure.order(ledger, anna, TESTER, ground=ErasureGround.ORDER, due=now.date(), reference="1")
+    erasure_ordered(ledger, anna, now.date())
     assert erasure.erase(ledger, anna, TESTER, today=now.date()).epochs == (1, 2)
     while key_epochs.has_due(ledger, now + 2 * day, kept_for=day):
         assert key_epochs.rotate(ledger, by=TESTER)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -172,7 +172,11 @@ def test_certificates_are_numbered_and_the_newest_is_first(ledger: Ledger) -> No
     assert latest(ledger) is None
     record(ledger, REPLAYED, TESTER)
     record(ledger, DIFFERING, TESTER)
-    newest, first = certificates(ledger)
+    newest, first = certificates(ledger, limit=9)
+    assert certificates(ledger, limit=1) == [newest]
+    assert (certificate(ledger, first.event_id), certificate(ledger, newest.event_id)) == (first, newest)
+    with pytest.raises(CertificateNotFoundError):
+        certificate(ledger, uuid4())
     assert (newest.number, first.number) == (2, 1)
     assert latest(ledger) == newest and certificate(ledger, first.event_id) == first
     assert verify(sign(ledger, newest), signer_of(ledger).verifier) == newest

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from domain.erasure import ErasureGround, HoldReason
+from domain.erasure import HoldReason
 from ledger import erasure
 from ledger.store import Ledger
 from projections.follow import Follower
 from tests.examples import ANNA, EXAMPLES, IDENTITY_DOCUMENT, PROFILE
-from tests.scenario import TESTER, recorded
+from tests.scenario import TESTER, erasure_ordered, recorded
 
 TODAY = date(2026, 11, 26)
 # Tables with rows of a patient that go.
@@ -47,7 +47,7 @@ def told(ledger: Ledger, follower: Follower) -> Ledger:
 
 def test_rows_go_with_what_they_were_made_from(told: Ledger, follower: Follower) -> None:
     assert [table for table in TABLES if not rows_of_anna(told, table)] == []
-    erasure.order(told, ANNA, TESTER, ground=ErasureGround.ORDER, due=TODAY)
+    erasure_ordered(told, ANNA, TODAY)
     erasure.erase(told, ANNA, TESTER, today=TODAY)
     follower.catch_up()
     assert [table for table in TABLES if rows_of_anna(told, table)] == []

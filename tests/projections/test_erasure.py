@@ -2,18 +2,19 @@
 
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from domain.erasure import ErasureGround
 from ledger import erasure
 from ledger.belongings import Belongings, belongings_of
 from ledger.codec import Erased, RecordedEvent, Unreadable, to_data
 from ledger.insertion import Append
+from ledger.naming import NAMING
 from ledger.store import Ledger
-from projections import PROJECTIONS
+from projections import PROJECTIONS, verify_erasures
 from projections.follow import Follower
 from projections.rebuild import check
 from projections.transparency import log_verifier
@@ -22,7 +23,7 @@ from tests.examples import ANNA, EXAMPLES, PROFILE, REGISTERED
 from tests.ledger.test_erasure import TODAY
 from tests.ledger.test_erasure import person as commands_person
 from tests.projections.test_rebuild import STORIES
-from tests.scenario import TESTER, recorded
+from tests.scenario import TESTER, erasure_ordered, recorded
 
 MORE = [
     tuple(EXAMPLES[name][0] for name in names.split())
@@ -90,7 +91,7 @@ def test_each_view_is_what_a_rebuild_makes_of_it(
     hers = belongings_of(ledger, ANNA)
     others = readable(ledger, but=hers)
     assert others
-    erasure.order(ledger, ANNA, TESTER, ground=ErasureGround.ORDER, due=TODAY)
+    erasure_ordered(ledger, ANNA, TODAY)
     erasure.erase(ledger, ANNA, TESTER, today=TODAY)
     follower.catch_up()
     assert others.items() <= readable(ledger, but=hers).items()
@@ -112,7 +113,7 @@ def test_verify_names_what_contradicts_the_events(
     sql.commit()
     found = verify(database, log=log).finding
     assert found is not None and "no event says so" in found.what and found.position is not None
-    erasure.order(ledger, boris, TESTER, ground=ErasureGround.ORDER, due=TODAY)
+    erasure_ordered(ledger, boris, TODAY)
     erasure.erase(ledger, boris, TESTER, today=TODAY)
     follower.catch_up()
     verified = verify(database, log=log)
@@ -139,7 +140,7 @@ def test_verify_names_an_event_that_is_sealed_by_a_key_that_was_gone(
         subject=anna,
     )
     stored = ledger.mapper.to_stored_event(late)
-    erasure.order(ledger, anna, TESTER, ground=ErasureGround.ORDER, due=TODAY)
+    erasure_ordered(ledger, anna, TODAY)
     erasure.erase(ledger, anna, TESTER, today=TODAY)
     # Whoever writes past the check of keys.
     (position,) = ledger.recorder.store(Append(lambda: ([stored], ())))
@@ -147,3 +148,49 @@ def test_verify_names_an_event_that_is_sealed_by_a_key_that_was_gone(
     found = verify(database, log=log_verifier(ledger)).finding
     assert found is not None and "destroyed before" in found.what
     assert found.position == position and found.leaf_index is not None
+
+
+def test_whom_clear_events_name_is_found_in_their_bytes(ledger: Ledger, database: str) -> None:
+    """As it is found by opening each: a field that the search misses would make an erasure look like a loss of keys."""
+    for name in NAMING:
+        for event in EXAMPLES[name]:
+            recorded(ledger, uuid4(), event)
+    with psycopg.connect(database) as connection:
+        every = list(verify_erasures._events(connection, list(NAMING)))
+        expected: dict[str, set[int]] = {}
+        for position, _, name, body in every:
+            for field in NAMING[name]:
+                if body.get(field) is not None:
+                    expected.setdefault(body[field], set()).add(position)
+        assert len(expected) > 1
+        for patient_id, positions in expected.items():
+            found = verify_erasures._events(connection, list(NAMING), naming=[patient_id])
+            assert {one[0] for one in found} == positions
+
+
+def test_verifying_goes_through_the_ledger_once_however_many_were_erased(
+    ledger: Ledger, follower: Follower, database: str
+) -> None:
+    def statements() -> int:
+        """How many statements it takes; each by a topic is one way through the ledger."""
+        with psycopg.connect(database) as connection:
+            asked: list[object] = []
+            execute = connection.execute
+
+            def counted(*arguments: Any, **more: Any) -> Any:
+                asked.append(arguments)
+                return execute(*arguments, **more)
+
+            connection.execute = counted  # type: ignore[method-assign]
+            found, fault = verify_erasures.verify_erasures(connection)
+            assert fault is None and found
+            return len(asked)
+
+    counts = []
+    for number in range(3):
+        patient_id = commands_person(ledger, f"+7902111223{number}")
+        erasure_ordered(ledger, patient_id, TODAY)
+        erasure.erase(ledger, patient_id, TESTER, today=TODAY)
+        follower.catch_up()
+        counts.append(statements())
+    assert len(set(counts)) == 1

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from domain.laboratory import LaboratoryRegistered
-from domain.submission import ReleaseReason, SubmissionQuarantined, SubmissionReleased
+from domain.submission import ReleaseReason, SubmissionDestroyed, SubmissionQuarantined, SubmissionReleased
 from ledger.store import Ledger
 from projections import intake
 from projections.follow import Follower
@@ -20,6 +20,7 @@ HISTORIES = {
     "quarantined for another reason": (SUBMITTED, QUARANTINED, OTHER),
     "read again": (SUBMITTED, QUARANTINED, ACCEPTED),
     "released": (SUBMITTED, QUARANTINED, RELEASED),
+    "destroyed": (SUBMITTED, QUARANTINED, SubmissionDestroyed()),
 }
 
 
@@ -39,6 +40,7 @@ def test_each_submission_has_one_row_with_its_latest_state(ledger: Ledger, follo
         ("quarantined", 0, "value-not-allowed", "Bundle.type"),
         ("accepted", 1, "not-json", None),
         ("released", 0, "not-json", None),
+        ("destroyed", 0, "not-json", None),
     ]
 
 
