@@ -6,6 +6,7 @@ transaction, so no reader sees half a view; to check, both are digested in the s
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event as Signal
@@ -173,11 +174,7 @@ def fill(
     on: by its schema it is told behind which position."""
     done = min((position_of(owner, schema) for schema in views), default=until)
     names = _names_of(views.values())
-    while done < until:
-        stored = owner.read_stored(after=done, limit=BATCH)
-        stored = [(position, event) for position, event in stored if position <= until]
-        if not stored:
-            return
+    for stored in _portions(owner, after=done, until=until):
         wanted = [(event, place) for place, event in stored if names is None or event.topic in names]
         done = stored[-1][0]
         events = owner.mapper.to_readable(wanted)
@@ -191,6 +188,15 @@ def fill(
                     raise
                 stopped[schema] = int(error.args[0])
         seen(done)
+
+
+def _portions(owner: Ledger, *, after: int, until: int) -> Iterator[list[tuple[int, Any]]]:
+    """The events behind a position up to another. While one portion is worked on, the next is on its way."""
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(owner.read_stored, after=after, limit=BATCH)
+        while stored := [one for one in reading.result() if one[0] <= until]:
+            reading = reader.submit(owner.read_stored, after=stored[-1][0], limit=BATCH)
+            yield stored
 
 
 def _names_of(views: Iterable[Projection]) -> frozenset[str] | None:

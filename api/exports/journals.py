@@ -43,16 +43,18 @@ _DESTRUCTION = (
     "KeyEpochDestroyed",
 )
 # A stream of these is one patient's, and the events in it that do not say whose it is are theirs too.
+# Where it begins is said of each table, as in `trail`.
 _JOURNAL = """
 SELECT l.leaf_index, a.position, a.event_id, a.recorded_at, a.name, a.stream_id, a.patient_id, a.actor, a.on_behalf_of,
        e.state
 FROM audit.entries a JOIN transparency.leaves l ON l.position = a.position
 JOIN ledger.events e ON e.notification_id = a.position
-WHERE a.name = ANY(%s) AND a.position > %s AND a.position <= %s
-  AND (%s::uuid IS NULL OR a.patient_id = %s OR a.patient_id IS NULL AND EXISTS (
-      SELECT FROM audit.entries own WHERE own.patient_id = %s AND own.stream_id = a.stream_id
+WHERE a.name = ANY(%(names)s) AND a.position <= %(until)s
+  AND a.position > %(after)s AND l.position > %(after)s AND e.notification_id > %(after)s
+  AND (%(patient)s::uuid IS NULL OR a.patient_id = %(patient)s OR a.patient_id IS NULL AND EXISTS (
+      SELECT FROM audit.entries own WHERE own.patient_id = %(patient)s AND own.stream_id = a.stream_id
         AND own.name IN ('ObligationArose', 'ErasureOrdered')))
-ORDER BY a.position LIMIT %s
+ORDER BY a.position LIMIT %(limit)s
 """
 
 
@@ -67,8 +69,14 @@ def read_erasures(ledger: Ledger, plan: Plan, *, after: int, limit: int) -> Iter
 def _read(
     ledger: Ledger, plan: Plan, names: tuple[str, ...], columns: Columns, *, after: int, limit: int
 ) -> Iterator[Batch]:
-    of = plan.patient_id
-    with records.streamed(ledger, _JOURNAL, (list(names), after, plan.until, of, of, of, limit)) as rows:
+    asked = {
+        "names": list(names),
+        "after": after,
+        "until": plan.until,
+        "patient": plan.patient_id,
+        "limit": limit,
+    }
+    with records.streamed(ledger, _JOURNAL, asked) as rows:
         while batch := list(islice(rows, BATCH)):
             yield Batch(batch[-1][1], [_row(columns, *one) for one in batch])
 

@@ -23,7 +23,8 @@ from projections.records import BATCH
 
 # Of these the data stays in the database, sealed.
 _SEALED = [name for name, stored in EVENT_TYPES.items() if stored.purpose is not None]
-# Times and ids are written by the database, which works beside us.
+# Times and ids are written by the database, which works beside us. Where it begins is said of each table: a merge join begins
+# at the first row of one that has no bound of its own.
 _TRAIL = """
 SELECT l.leaf_index, a.position, a.event_id::text,
        to_char(a.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), a.name, a.actor, a.on_behalf_of,
@@ -31,7 +32,7 @@ SELECT l.leaf_index, a.position, a.event_id::text,
        CASE WHEN a.name = ANY(%(sealed)s) THEN NULL ELSE e.state END
 FROM audit.entries a JOIN transparency.leaves l ON l.position = a.position
 JOIN ledger.events e ON e.notification_id = a.position
-WHERE a.position > %(after)s AND a.position <= %(until)s
+WHERE a.position > %(after)s AND l.position > %(after)s AND e.notification_id > %(after)s AND a.position <= %(until)s
 """
 _IN_ORDER = "ORDER BY a.position LIMIT %(limit)s"
 # By the last word of a stored name: these placed something new, and these made that something is no more. What is neither
