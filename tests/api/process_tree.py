@@ -4,6 +4,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 from api.postgres_cluster import postmaster
 
@@ -19,9 +20,12 @@ def children_of(parent: int) -> list[int]:
 
 
 def kill_postgres(home: Path) -> None:
-    """The postmaster and every child of it, with no chance to write anything more."""
-    found = postmaster((home / "postgres" / "cluster").resolve())
-    assert found is not None
+    """The postmaster and every child of it, with no chance to write anything more. A server that was just started may
+    answer before its PostgreSQL is there: that is waited for."""
+    cluster, give_up = (home / "postgres" / "cluster").resolve(), monotonic() + 30
+    while (found := postmaster(cluster)) is None:
+        assert monotonic() < give_up, "there is no PostgreSQL to kill"
+        sleep(0.01)
     for pid in (found, *children_of(found)):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
