@@ -26,6 +26,9 @@ from domain.values import PatientId
 from ledger.codec import Circumstances
 from ledger.store import Ledger
 
+# Under LETOPIS_HOME.
+FOLDER = "bulk-exports"
+
 log = structlog.get_logger()
 # Events of reports in one file.
 FILE_EVENTS = 1000
@@ -206,4 +209,4 @@ def _rewrite(path: Path, portions: list[dict[str, Any]]) -> None:
 
 
 def _place(home: Path, export_id: UUID) -> Path:
-    return home / "bulk-exports" / str(export_id)
+    return home / FOLDER / str(export_id)

@@ -21,6 +21,9 @@ from ledger.codec import Circumstances
 from ledger.store import Ledger
 from projections.transparency import LeafMissingError
 
+# Under LETOPIS_HOME.
+FOLDER = "exports"
+
 log = structlog.get_logger()
 # What is written to a disk of ours: results, opened, are not.
 RECORDS = tuple(one for one in ExportedRecords if one is not ExportedRecords.RESULTS)
@@ -101,9 +104,9 @@ def _job(place: Path) -> Job | None:
 
 
 def _places(home: Path) -> Iterator[Path]:
-    root = home / "exports"
+    root = home / FOLDER
     return root.iterdir() if root.is_dir() else iter(())
 
 
 def _place(home: Path, export_id: UUID) -> Path:
-    return home / "exports" / str(export_id)
+    return home / FOLDER / str(export_id)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from api.exports import bulk, jobs
 from api.settings import Settings
 from ledger.store import Ledger
 
 KEPT = timedelta(days=30)
-_FOLDERS = ("exports", "bulk-exports")
+_FOLDERS = (jobs.FOLDER, bulk.FOLDER)
 
 
 def remove_past(_: Ledger, now: datetime, *, home: Path) -> int:

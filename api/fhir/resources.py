@@ -191,17 +191,24 @@ _VALUE_CHOICES = frozenset(map(to_camel, _VALUES))
 # What nothing has to be looked for in, which is nearly every observation.
 _USUAL = frozenset(
     {
-        "resourceType",
-        "id",
-        "status",
-        "code",
         "category",
-        "subject",
-        "issued",
+        "code",
+        "component",
         "effectiveDateTime",
+        "id",
+        "identifier",
+        "interpretation",
+        "issued",
+        "meta",
+        "method",
+        "note",
+        "referenceRange",
+        "resourceType",
+        "specimen",
+        "status",
+        "subject",
         "valueQuantity",
     }
-    | {"interpretation", "referenceRange", "specimen", "method", "note", "component", "meta", "identifier"}
 )
 
 
