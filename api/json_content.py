@@ -1,18 +1,29 @@
-"""JSON of a submission: parsed strictly, every number kept as sent, every refusal named."""
+"""JSON of a submission: parsed strictly, every number kept as sent, every refusal named.
+
+jiter parses; Python's own parser reads what jiter refuses once more, to say what is wrong with it and where, and the two
+kinds of numbers of which jiter does not keep the text.
+"""
 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NoReturn
+
+import jiter
 
 from api.content import ContentError
 
-NESTING_LIMIT = 64
+# As deep as jiter goes down; it counts no empty object or list that is the innermost.
+NESTING_LIMIT = 200
 _NEITHER_QUOTE_NOR_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
 _ONE_KIND = bytes.maketrans(b"[]{}", b"()()")
 _ESCAPED_NUL_OR_SURROGATE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# What may be an integer -0, which would come out as 0: laboratories mean something by a sign.
+_NEGATIVE_ZERO = re.compile(rb"-0(?<![^\[,:\s]-0)(?![^\],}\s])")
+
+# Whole numbers are whole for jiter too; all others are kept as their text.
+Number = int | jiter.LosslessFloat
 
 
 class ContentNotJsonError(ContentError):
@@ -26,23 +37,43 @@ class ContentNotJsonError(ContentError):
         return f"{self.code}: {self.reason}"
 
 
-@dataclass(slots=True)
-class Number:
-    """A JSON number as its text. Not a str, or "5.4" in quotes would pass for a number."""
+def number_text(value: object) -> str | None:
+    """A number exactly as it was sent; None for what is no number. "5.4" in quotes is none."""
+    return str(value) if isinstance(value, Number) and not isinstance(value, bool) else None
 
-    text: str
+
+def number(text: str) -> Number:
+    """The number that `number_text` gives this text of."""
+    return jiter.LosslessFloat(text.encode())
 
 
 def parse_json(raw: bytes) -> object:
     """The value that the bytes say, with each number a `Number`."""
     text = _decoded(raw)
+    content = _parsed(raw, text) if _NEGATIVE_ZERO.search(raw) else _parsed_fast(raw, text)
+    if "\\u" in text and _ESCAPED_NUL_OR_SURROGATE.search(text):
+        _check_strings(content)
+    return content
+
+
+def _parsed_fast(raw: bytes, text: str) -> object:
+    try:
+        return jiter.from_json(
+            raw, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="lossless-float"
+        )
+    except ValueError:
+        pass
+    return _parsed(raw, text)
+
+
+def _parsed(raw: bytes, text: str) -> object:
     _check_nesting(raw)
     broken, content = None, None
     try:
         content = json.loads(
             text,
-            parse_int=Number,
-            parse_float=Number,
+            parse_int=number,
+            parse_float=number,
             parse_constant=_refuse_constant,
             object_pairs_hook=_object_of_unique_names,
         )
@@ -51,8 +82,6 @@ def parse_json(raw: bytes) -> object:
         broken = f"{what} at line {error.lineno} column {error.colno}"
     if broken:  # raised out here because JSONDecodeError carries the whole content along
         raise ContentNotJsonError(broken)
-    if "\\u" in text and _ESCAPED_NUL_OR_SURROGATE.search(text):
-        _check_strings(content)
     return content
 
 

@@ -31,7 +31,10 @@ _CHECKED: tuple[tuple[str, frozenset[str], Callable[[str], str]], ...] = (
     ("enp", ENP_SYSTEMS, enp),
     ("snils", SNILS_SYSTEMS, snils),
 )
-_POLICY_SYSTEMS = ENP_SYSTEMS | OLD_POLICY_SYSTEMS | TEMPORARY_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS
+_TEMPORARY = TEMPORARY_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS
+_OLD = OLD_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS
+# Numbers in these are no laboratory's own.
+_OFFICIAL = ENP_SYSTEMS | SNILS_SYSTEMS | _OLD | _TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,9 @@ def numbers_of(identifiers: Sequence[Identifier]) -> Numbers:
 
 def _unchecked(identifier: Identifier) -> tuple[tuple[str, str], ...]:
     """The older policy or temporary certificate that an identifier is, if it has the form of one."""
-    temporary = temporary_policy_text(identifier.value)
-    if temporary and identifier.system in TEMPORARY_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS:
+    if identifier.system in _TEMPORARY and (temporary := temporary_policy_text(identifier.value)):
         return ((PolicyKind.TEMPORARY.value, temporary),)
-    old = old_policy_text(identifier.value)
-    if old and identifier.system in OLD_POLICY_SYSTEMS | SEMD_POLICY_SYSTEMS:
+    if identifier.system in _OLD and (old := old_policy_text(identifier.value)):
         return ((PolicyKind.OLD.value, old),)
     return ()
 
@@ -88,7 +89,7 @@ def laboratory_numbers(identifiers: Sequence[Identifier]) -> tuple[LaboratoryNum
     One without a digit other than 0 is a filler (0000, N/A), and would make one person of many."""
     found: dict[LaboratoryNumber, None] = {}
     for identifier in identifiers:
-        is_own = identifier.system not in _POLICY_SYSTEMS | SNILS_SYSTEMS
+        is_own = identifier.system not in _OFFICIAL
         if is_own and any(char.isdecimal() and char != "0" for char in identifier.value):
             found[LaboratoryNumber(identifier.system or "", identifier.value.strip())] = None
     return tuple(found)

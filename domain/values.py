@@ -74,9 +74,12 @@ class CheckDigitError(ValueError):
         self.field = field
 
 
+_SPACES_AND_DASHES = str.maketrans("", "", " -\u00a0\u2010\u2011\u2013")
+
+
 def digits_only(text: str) -> str:
     """The number without the spaces and dashes that people write in it."""
-    return text.translate(str.maketrans("", "", " -\u00a0\u2010\u2011\u2013"))
+    return text.translate(_SPACES_AND_DASHES)
 
 
 def _number_of(text: str, *, lengths: tuple[int, ...], field: str) -> str:

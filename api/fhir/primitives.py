@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from api.json_content import Number
+from api.json_content import number_text
 
 # The range of IEEE 754 decimal128: whoever prints a larger exponent in digits fills the memory.
 _EXPONENT_LIMIT = 6144
@@ -25,9 +25,10 @@ _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?", r
 
 
 def _number(value: object) -> str:
-    if not isinstance(value, Number):
+    text = number_text(value)
+    if text is None:
         raise PydanticCustomError("number_type", "not a number")
-    return value.text
+    return text
 
 
 def _decimal(value: object) -> str:

@@ -9,7 +9,7 @@ from api.fhir.reading import reports_in
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
 from api.fhir.xml_names import Kind, Shape, resource_model, shapes_of
-from api.json_content import Number
+from api.json_content import number
 from api.xml_content import parse_xml
 from domain.report_content import ReportContent
 
@@ -102,7 +102,7 @@ def _primitive(element: etree._Element, kind: Kind, place: Place) -> object:
         return None
     text = str(value)
     if kind is Kind.NUMBER and _NUMBER.fullmatch(text):
-        return Number(text)
+        return number(text)
     return _BOOLEANS.get(text, text) if kind is Kind.BOOLEAN else text
 
 

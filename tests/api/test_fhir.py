@@ -65,8 +65,8 @@ def refusal(content: object) -> ContentError:
         (b'{"\\udfff": 1}', "lone surrogate"),
         (b"[-Infinity]", "NaN or Infinity"),
         (b'{"a": 1, "\\u0061": 2}', "duplicate name in an object"),
-        (b"[" * 65 + b"]" * 65, "nested deeper than 64"),
-        (b"[" * 1_000_000, "nested deeper than 64"),
+        (b"[" * 202 + b"]" * 202, "nested deeper than 200"),
+        (b"[" * 1_000_000, "nested deeper than 200"),
         (b'"\xff"', "not UTF-8 at byte 1"),
     ],
 )

@@ -38,7 +38,7 @@ REFUSED = {
         "content-not-json: NUL character"
     ),
     "hostile-json/JSONTestSuite__n_structure_open_array_object.json": (
-        "content-not-json: nested deeper than 64"
+        "content-not-json: nested deeper than 200"
     ),
     "hostile-json/JSONTestSuite__n_structure_single_eacute.json": "content-not-json: not UTF-8 at byte 0",
     "hostile-json/JSONTestSuite__n_structure_trailing__.json": (

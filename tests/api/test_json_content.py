@@ -1,11 +1,15 @@
-"""How deep JSON is nested is counted on its bytes, and must not be misled by what stands in strings."""
+"""JSON of a submission: two parsers that must not be told apart, numbers as sent, and how deep it may be nested."""
 
 import json
 import random
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from api.json_content import NESTING_LIMIT, ContentNotJsonError, parse_json
+from api import json_content
+from api.json_content import NESTING_LIMIT, ContentNotJsonError, number_text, parse_json
 
 STRINGS = ("a", "]}", "[{", '"', "\\", '\\"[', '"]', "", "[" * 70, "\\\\{")
 
@@ -42,3 +46,68 @@ def test_many_values_beside_each_other_are_not_deep() -> None:
     beside: dict[str, list[str]] = {"code": []}
     content = [beside] * 10 * NESTING_LIMIT
     assert parse_json(json.dumps(content).encode()) == content
+
+
+NUMBERS = st.from_regex(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,9})?(?:[eE][+-]?[0-9]{1,3})?", fullmatch=True)
+# As JSON texts, so that numbers stand in all their forms.
+VALUES = st.recursive(
+    st.one_of(
+        NUMBERS, st.text(max_size=9).map(json.dumps), st.sampled_from(["true", "false", "null", '"-0"'])
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map(lambda parts: f"[{', '.join(parts)}]"),
+        st.dictionaries(st.text(max_size=5).map(json.dumps), inner, max_size=4).map(
+            lambda members: "{" + ",".join(f"{name}:{value}" for name, value in members.items()) + "}"
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+def by_the_other_parser(raw: bytes) -> object:
+    content = json_content._parsed(raw, raw.decode())
+    json_content._check_strings(content)
+    return content
+
+
+def read(parse: Any, raw: bytes) -> object:
+    """The value with each number as its text, so that it can be compared; or why it is refused."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: plain(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        text = number_text(value)
+        return value if text is None else ("number", text)
+
+    try:
+        return plain(parse(raw))
+    except ContentNotJsonError as error:
+        return str(error)
+
+
+@given(VALUES)
+def test_both_parsers_read_the_same(text: str) -> None:
+    assert read(parse_json, text.encode()) == read(by_the_other_parser, text.encode())
+
+
+@given(VALUES, st.data())
+def test_both_parsers_refuse_the_same(text: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(text)))
+    broken = (text[:place] + data.draw(st.sampled_from(list('{}[],:"-0.eE \\u'))) + text[place:]).encode()
+    assert read(parse_json, broken) == read(by_the_other_parser, broken)
+
+
+@pytest.mark.parametrize(
+    "text", ["-0", "0", "-0.0", "1.50", "1E5", "1e+05", "9" * 100, "9" * 5000, "1" * 5000 + ".5"]
+)
+@pytest.mark.parametrize("form", ["%s", "[%s]", '{"a":%s }', "[1, %s\n]"])
+def test_a_number_is_kept_as_sent(text: str, form: str) -> None:
+    found: Any = parse_json((form % text).encode())
+    value = found["a"] if isinstance(found, dict) else found[-1] if isinstance(found, list) else found
+    assert number_text(value) == text
+
+
+def test_what_is_no_number_has_no_text_of_one() -> None:
+    assert [number_text(value) for value in (True, False, None, "5.4", [1], {})] == [None] * 6
