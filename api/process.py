@@ -26,8 +26,8 @@ def prepare() -> None:
     )
     hush()
     # Events are made of many small objects that hold no circles: searching them for some, at the default
-    # pace, takes a third of the time of a replay.
-    gc.set_threshold(100_000, 20, 100)
+    # pace, takes a third of the time of a replay. A batch of fifty reports is some 90,000 of them at once.
+    gc.set_threshold(400_000, 20, 100)
     # An orderly end, so that an embedded server that nobody else uses is stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 

@@ -18,6 +18,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from threading import Event as Signal
 from threading import Thread
+from typing import Any
 
 import structlog
 import uvicorn
@@ -30,6 +31,7 @@ from api.metrics import SHARED_FOLDER
 from api.migrate import migrate
 from api.node import database, node, secrets_of
 from api.process import child
+from api.reception import Desk, Reception
 from api.settings import Settings
 from api.workers import working
 from ledger.store import Ledger
@@ -80,14 +82,14 @@ def signing_beside(settings: Settings) -> Iterator[None]:
 def _signer(settings: Settings) -> list[Callable[[], BaseProcess]]:
     if settings.signer == "external":
         return []
-    return [lambda: _PROCESSES.Process(target=signing.run_beside, args=(settings,), name="signer")]
+    return [lambda: _begun("signer", signing.run_beside, settings)]
 
 
 def serve_together(settings: Settings, processes: int, *, ready: Callable[[], None]) -> None:
     """Requests in this many processes, workers in one more, until this one is told to stop."""
     with (
         database(settings) as conninfo,
-        _reserved(settings),
+        _listening(settings) as listening,
         tempfile.TemporaryDirectory(prefix="letopis-metrics-") as folder,
     ):
         held = secrets_of(settings)
@@ -96,45 +98,44 @@ def serve_together(settings: Settings, processes: int, *, ready: Callable[[], No
             require_whole(ledger, settings.signer_folder)
         os.environ[SHARED_FOLDER] = folder
         ready()
-        tasks = _signer(settings)
-        tasks += [lambda: _PROCESSES.Process(target=_work, args=(settings,), name="workers")]
-        tasks += [lambda: _PROCESSES.Process(target=_answer, args=(settings,), name="requests")] * processes
-        with suppress(KeyboardInterrupt):
-            _supervise(tasks, Signal())
+        reception, stop = Reception(listening), Signal()
+        Thread(target=reception.run, args=(stop,), name="reception", daemon=True).start()
+
+        def answering() -> BaseProcess:
+            with reception.desk() as desk:
+                return _begun("requests", _answer, settings, desk)
+
+        tasks = [*_signer(settings), lambda: _begun("workers", _work, settings), *[answering] * processes]
+        try:
+            with suppress(KeyboardInterrupt):
+                _supervise(tasks, Signal())
+        finally:
+            stop.set()
 
 
-@contextmanager
-def _reserved(settings: Settings) -> Iterator[None]:
-    """The address, for the processes of this server and nobody else's: taken alone first, since another server
-    would otherwise share it in silence."""
-    uvicorn.Config("", host=settings.host, port=settings.port, log_level="warning").bind_socket().close()
-    with _bound(settings):
-        yield
-
-
-def _bound(settings: Settings) -> socket.socket:
-    """A socket of this process's own at the address. The kernel spreads connections over those that listen; of
-    one that all accept from, whoever wakes first would take most."""
-    found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, _, _, address = found[0]
-    bound = socket.socket(family, kind)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    # Inherited by each connection. asyncio sets it only on sockets made by itself, and without it the second
+def _listening(settings: Settings) -> socket.socket:
+    """The socket at the address; whoever finds it taken is told so, and ends."""
+    bound = uvicorn.Config("", host=settings.host, port=settings.port, log_level="warning").bind_socket()
+    bound.set_inheritable(False)
+    # Had by each connection, too. asyncio sets it only on sockets made by itself, and without it the second
     # packet of an answer waits 40 ms for the acknowledgement of the first.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    bound.bind(address)
     return bound
 
 
+def _begun(name: str, target: Callable[..., None], *arguments: Any) -> BaseProcess:
+    process = _PROCESSES.Process(target=target, args=arguments, name=name)
+    process.start()
+    return process
+
+
 def _supervise(tasks: list[Callable[[], BaseProcess]], stop: Signal) -> None:
-    """Keep a process alive for each task, until told to stop: in the main thread by an exception, which SIGTERM and
-    Ctrl-C raise."""
+    """Keep alive the process that each task starts, until told to stop: in the main thread by an exception, which
+    SIGTERM and Ctrl-C raise."""
     running: dict[int, tuple[BaseProcess, Callable[[], BaseProcess]]] = {}
 
     def start(task: Callable[[], BaseProcess]) -> None:
         process = task()
-        process.start()
         running[process.sentinel] = process, task
 
     try:
@@ -170,7 +171,7 @@ def _work(settings: Settings) -> None:
         Signal().wait()  # SIGTERM ends it by an exception
 
 
-def _answer(settings: Settings) -> None:
-    with child(), node(settings) as opened, _bound(settings) as listening:
+def _answer(settings: Settings, handed: socket.socket) -> None:
+    with child(), node(settings) as opened, Desk(fileno=handed.detach()) as desk:
         app = create_app(opened, works=False)
-        HttpServer(app, timeout_graceful_shutdown=GRACE_SECONDS).run(sockets=[listening])
+        HttpServer(app, timeout_graceful_shutdown=GRACE_SECONDS).run(sockets=[desk])
