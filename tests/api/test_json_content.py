@@ -105,7 +105,7 @@ def test_both_parsers_refuse_the_same(text: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("form", ["%s", "[%s]", '{"a":%s }', "[1, %s\n]"])
 def test_a_number_is_kept_as_sent(text: str, form: str) -> None:
     found: Any = parse_json((form % text).encode())
-    value = found["a"] if isinstance(found, dict) else found[-1] if isinstance(found, list) else found
+    value: Any = found["a"] if isinstance(found, dict) else found[-1] if isinstance(found, list) else found
     assert number_text(value) == text
 
 
