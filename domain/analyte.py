@@ -7,6 +7,7 @@ is known are one analyte; two antibiotics under one code are two.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
@@ -43,8 +44,10 @@ class SentCode:
         return (self.plain_name, *(part for coding in self.codings for part in coding))
 
 
+@lru_cache(maxsize=10_000)
 def sent_code(concept: Concept) -> SentCode:
-    """
+    """Laboratories send the same concepts with every report.
+
     >>> sent_code(Concept(text="Глюкоза", codings=(Coding(system="urn:oid:2.16.840.1.113883.6.1", code="2345-7"),)))
     SentCode(name='Глюкоза', codings=(('http://loinc.org', '2345-7'),))
     """

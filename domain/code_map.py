@@ -7,6 +7,7 @@ later speaks in old reports too.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import assert_never
 
 from domain.values import Coding, Concept, LaboratoryId
@@ -149,6 +150,7 @@ def _is_same(one: Coding, other: Coding) -> bool:
     return (one.system, one.code) == (other.system, other.code)
 
 
+@lru_cache(maxsize=1_000)
 def standard_system(name: str | None) -> str | None:
     """LOINC or ФСЛИ by any of its names; None for every other system.
 

@@ -16,13 +16,13 @@ class Pooled(Protocol):
 
 
 @contextmanager
-def leading(worker: Pooled, lock: int) -> Iterator[bool]:
-    """Whether this worker is the one under the lock now; it is until the end of the block."""
+def leading(worker: Pooled, lock: int) -> Iterator[psycopg.Connection[Any] | None]:
+    """The connection that holds the lock, if this worker is the one under it now; it is until the end of the block."""
     with worker.pool.connection() as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock,)).fetchone()
         leads = bool(row and row[0])
         try:
-            yield leads
+            yield connection if leads else None
         finally:
             if leads and not connection.broken:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (lock,))

@@ -8,12 +8,14 @@ goes with it (reliability.md, 5.2).
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 NONCE_BYTES = 12
+_BLOCK_BYTES = hashlib.sha256().block_size
 
 
 class NotUnsealedError(Exception):
@@ -67,6 +69,19 @@ def mark(index_key: bytes, kind: str, text: str | bytes) -> bytes:
     The space of СНИЛС and phones is small, so a bare hash of one would be found in minutes."""
     raw = text.encode() if isinstance(text, str) else text
     return hmac.digest(index_key, kind.encode() + b"\x00" + raw, hashlib.sha256)
+
+
+def marks(index_key: bytes, kind: str, texts: Iterable[str]) -> Iterator[bytes]:
+    """As `mark` of each of many texts. What all of these HMACs (RFC 2104) begin with is hashed once: of short texts that
+    is half of the work."""
+    block = index_key.ljust(_BLOCK_BYTES, b"\x00")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + kind.encode() + b"\x00")
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+    for text in texts:
+        within, around = inner.copy(), outer.copy()
+        within.update(text.encode())
+        around.update(within.digest())
+        yield around.digest()
 
 
 def stream_id(stream_key: bytes, kind: str, *parts: str) -> UUID:

@@ -6,7 +6,8 @@ mean the same is decided when it is asked: a code that is mapped later joins, wi
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from uuid import UUID
 
 import orjson
@@ -28,6 +29,7 @@ from domain.values import Coding, Concept, PatientId
 from ledger import code_maps, sealing
 from ledger.codec import RecordedEvent
 from ledger.store import Ledger
+from projections.packed_rows import packed
 from projections.projection import Projection, Rows
 from projections.summary import title_of
 
@@ -44,9 +46,18 @@ _OF_REPORTS = (
 )
 _SHORT = {LOINC: "L", FSLI: "F"}
 _LONG = {short: system for system, short in _SHORT.items()}
+_AS_SENT = "="
 
 
 # How events change the rows.
+
+_INSERT = "INSERT INTO reports SELECT * FROM json_populate_recordset(NULL::reports, %s)"
+# The digests of a report lie one behind the other.
+_INSERT_MEASURED = f"""
+INSERT INTO measured SELECT one.patient_id, substring(one.digest FROM place FOR {DIGEST_BYTES}), one.received, one.report_id
+FROM json_populate_recordset(NULL::measured, %s) AS one,
+    generate_series(1, length(one.digest), {DIGEST_BYTES}) AS place
+"""
 
 
 @dataclass(slots=True)
@@ -74,21 +85,51 @@ class _Row:
         self.is_held, self.held_codes = False, None
 
 
+@dataclass(slots=True)
+class _Codes:
+    """What the reports of a batch measured: sealed under their keys, and open. What was sealed just now is known."""
+
+    secrets: Mapping[UUID, bytes | None]
+    known: dict[bytes, tuple[SentCode, ...]] = field(default_factory=dict)
+
+    def sealed(self, recorded: RecordedEvent, content: ReportContent) -> bytes | None:
+        secret = self.secrets[recorded.key_id] if recorded.key_id else None
+        if secret is None:
+            return None
+        codes = sent_codes(content)
+        sealed = sealing.seal_row(secret, about=_about(recorded.stream_id), plaintext=_plain(codes))
+        self.known[sealed] = codes
+        return sealed
+
+    def opened(self, row: _Row) -> tuple[SentCode, ...]:
+        """Nothing, if the key was destroyed."""
+        secret = self.secrets[row.key_id]
+        if secret is None:
+            return ()
+        return self.known.get(row.codes) or _opened(row.report_id, row.codes, secret)
+
+
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
-    """The rows of the reports that something happened to, changed in memory, take the place of the old ones."""
+    """The rows of the reports that something happened to, changed in memory, take the place of the old ones. Most later
+    versions measured the same."""
     changed = [recorded for recorded in events if isinstance(recorded.event, _OF_REPORTS)]
-    if not changed:
-        return
-    touched = list({recorded.stream_id for recorded in changed})
-    found = _found(rows, touched)
-    secrets = ledger.keys.find_all(
-        [recorded.key_id for recorded in changed if recorded.key_id] + [row.key_id for row in found.values()]
+    begun = {recorded.stream_id for recorded in changed if isinstance(recorded.event, ReportReceived)}
+    earlier = list({recorded.stream_id for recorded in changed} - begun)
+    known = _found(rows, earlier) if earlier else {}
+    found = {report_id: replace(row) for report_id, row in known.items()}
+    codes = _Codes(
+        ledger.keys.find_all(
+            [recorded.key_id for recorded in changed if recorded.key_id]
+            + [row.key_id for row in found.values()]
+        )
     )
     for recorded in changed:
-        _change(found, recorded, secrets)
-    for table in ("measured", "reports"):
-        rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%b::uuid[])".encode(), (touched,))
-    _write(rows, ledger, list(found.values()), secrets)
+        _change(found, recorded, codes)
+    if gone := [report_id for report_id, row in known.items() if found.get(report_id) != row]:
+        for table in ("measured", "reports"):
+            rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%b::uuid[])".encode(), (gone,))
+    if made := [row for report_id, row in found.items() if known.get(report_id) != row]:
+        _write(rows, ledger, made, codes)
 
 
 def _found(rows: Rows, report_ids: list[UUID]) -> dict[UUID, _Row]:
@@ -97,28 +138,23 @@ def _found(rows: Rows, report_ids: list[UUID]) -> dict[UUID, _Row]:
         " FROM reports WHERE report_id = ANY(%b::uuid[])",
         (report_ids,),
     ).fetchall()
-    return {
-        report_id: _Row(
-            report_id, patient_id, issuer, received, key_id, bytes(codes), is_held, held and bytes(held)
-        )
-        for report_id, patient_id, issuer, received, key_id, codes, is_held, held in found
-    }
+    return {row[0]: _Row(*row) for row in found}
 
 
-def _change(found: dict[UUID, _Row], recorded: RecordedEvent, secrets: Mapping[UUID, bytes | None]) -> None:
+def _change(found: dict[UUID, _Row], recorded: RecordedEvent, codes: _Codes) -> None:
     report_id, event = recorded.stream_id, recorded.event
     if isinstance(event, ReportReceived):
-        if (codes := _sealed(recorded, event.content, secrets)) is not None:
+        if (sealed := codes.sealed(recorded, event.content)) is not None:
             assert recorded.key_id is not None
             position = recorded.position or 0
-            found[report_id] = _Row(report_id, None, event.laboratory_id, position, recorded.key_id, codes)
+            found[report_id] = _Row(report_id, None, event.laboratory_id, position, recorded.key_id, sealed)
         return
     row = found.get(report_id)
     if row is None:
         return
     match event:
         case ReportRevised(is_late=False):
-            row.revise(_sealed(recorded, event.content, secrets) or row.codes)
+            row.revise(codes.sealed(recorded, event.content) or row.codes)
         case ReportMatched():
             row.patient_id = event.patient_id
         case ReportUnmatched():
@@ -132,55 +168,45 @@ def _change(found: dict[UUID, _Row], recorded: RecordedEvent, secrets: Mapping[U
             del found[report_id]
 
 
-def _write(rows: Rows, ledger: Ledger, kept: list[_Row], secrets: Mapping[UUID, bytes | None]) -> None:
-    if not kept:
-        return
-    rows.execute(
-        "INSERT INTO reports SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::bigint[], %b::uuid[],"
-        " %b::bytea[], %b::bool[], %b::bytea[])",
-        (
-            [row.report_id for row in kept],
-            [row.patient_id for row in kept],
-            [row.laboratory_id for row in kept],
-            [row.received for row in kept],
-            [row.key_id for row in kept],
-            [row.codes for row in kept],
-            [row.is_held for row in kept],
-            [row.held_codes for row in kept],
-        ),
-    )
+def _write(rows: Rows, ledger: Ledger, kept: list[_Row], codes: _Codes) -> None:
+    rows.execute(_INSERT, (packed(kept),))
     measured = [
-        (row.patient_id, digest, row.received, row.report_id)
+        {
+            "patient_id": row.patient_id,
+            "received": row.received,
+            "report_id": row.report_id,
+            "digest": b"".join(digests),
+        }
         for row in kept
-        if row.patient_id is not None and (secret := secrets[row.key_id]) is not None
-        for digest in _digests(
-            ledger, row.patient_id, row.laboratory_id, _opened(row.report_id, row.codes, secret)
-        )
+        if row.patient_id is not None
+        and (digests := _digests(ledger, row.patient_id, row.laboratory_id, codes.opened(row)))
     ]
     if measured:
-        rows.execute(
-            "INSERT INTO measured SELECT * FROM unnest(%b::uuid[], %b::bytea[], %b::bigint[], %b::uuid[])",
-            tuple(map(list, zip(*measured, strict=True))),
-        )
+        rows.execute(_INSERT_MEASURED, (packed(measured),))
 
 
-def _sealed(
-    recorded: RecordedEvent, content: ReportContent, secrets: Mapping[UUID, bytes | None]
-) -> bytes | None:
-    secret = secrets[recorded.key_id] if recorded.key_id else None
-    if secret is None:
-        return None
-    plain = [
-        [code.name, *([_SHORT.get(system, system), one] for system, one in code.codings)]
-        for code in sent_codes(content)
-    ]
-    return sealing.seal_row(secret, about=_about(recorded.stream_id), plaintext=orjson.dumps(plain))
+def _plain(codes: Sequence[SentCode]) -> bytes:
+    return orjson.dumps(
+        [[code.name, *([_shortened(system), one] for system, one in code.codings)] for code in codes]
+    )
+
+
+def _shortened(system: str) -> str:
+    """LOINC and ФСЛИ by a letter; a system that is called so itself, as local codes are in HL7 (table 0396), or begins
+    as this, behind a sign."""
+    if system in _LONG or system.startswith(_AS_SENT):
+        return _AS_SENT + system
+    return _SHORT.get(system, system)
+
+
+def _lengthened(system: str) -> str:
+    return _LONG.get(system) or system.removeprefix(_AS_SENT)
 
 
 def _opened(report_id: UUID, sealed: bytes, secret: bytes) -> tuple[SentCode, ...]:
     plain = orjson.loads(sealing.unseal_row(secret, about=_about(report_id), sealed=sealed))
     return tuple(
-        SentCode(name, tuple((_LONG.get(system, system), code) for system, code in codings))
+        SentCode(name, tuple((_lengthened(system), code) for system, code in codings))
         for name, *codings in plain
     )
 
@@ -193,22 +219,34 @@ def _digests(
     ledger: Ledger, patient_id: PatientId, laboratory_id: UUID, codes: Sequence[SentCode]
 ) -> list[bytes]:
     """Distinct, for names that differ in their spelling only are one."""
-    return list(dict.fromkeys(digest_of(ledger, patient_id, laboratory_id, code) for code in codes))
+    whose = _written(str(patient_id))
+    texts = (f"{whose}\x00{_written_of(laboratory_id, code)}" for code in codes)
+    marks = sealing.marks(ledger.custody.index_key, "analyte", texts)
+    return list(dict.fromkeys(mark[:DIGEST_BYTES] for mark in marks))
 
 
 def digest_of(ledger: Ledger, patient_id: PatientId, laboratory_id: UUID, code: SentCode) -> bytes:
     """What a row has in the place of a code. The laboratory is in it, for codes of its own mean something to it only."""
-    return _mark(ledger, patient_id, (str(laboratory_id), *code.parts))
+    return _mark(ledger, _written(str(patient_id)), _written_of(laboratory_id, code))
 
 
 def key_of(ledger: Ledger, patient_id: PatientId, analyte: Analyte) -> str:
     """The analyte's name in an address: it says nothing, and to nobody else it leads anywhere."""
-    return _mark(ledger, patient_id, ("analyte", *analyte.parts)).hex()
+    return _mark(ledger, _written(str(patient_id)), _written("analyte", *analyte.parts)).hex()
 
 
-def _mark(ledger: Ledger, patient_id: PatientId, parts: tuple[str, ...]) -> bytes:
-    text = "\x00".join(f"{len(part)}:{part}" for part in (str(patient_id), *parts))
-    return sealing.mark(ledger.custody.index_key, "analyte", text)[:DIGEST_BYTES]
+def _mark(ledger: Ledger, whose: str, what: str) -> bytes:
+    return sealing.mark(ledger.custody.index_key, "analyte", f"{whose}\x00{what}")[:DIGEST_BYTES]
+
+
+@lru_cache(maxsize=10_000)
+def _written_of(laboratory_id: UUID, code: SentCode) -> str:
+    """The same for all patients, and in most of a laboratory's reports."""
+    return _written(str(laboratory_id), *code.parts)
+
+
+def _written(*parts: str) -> str:
+    return "\x00".join(f"{len(part)}:{part}" for part in parts)
 
 
 # Queries.

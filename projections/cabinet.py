@@ -5,7 +5,7 @@ key of the event it came from; the report itself is read from the ledger, where 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,8 +28,9 @@ from domain.values import PatientId
 from ledger import sealing
 from ledger.codec import RecordedEvent
 from ledger.store import Ledger
-from projections.cabinet_marks import marks_made, month_of
+from projections.cabinet_marks import marks, marks_made, month_of, search_key, terms_of
 from projections.cabinet_versions import OF_VERSIONS, about, sealed_summary, versions_changed
+from projections.packed_rows import packed
 from projections.projection import Projection, Rows
 from projections.summary import Summary
 
@@ -78,17 +79,22 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     _linkages_changed(
         rows, [e for e in events if isinstance(e.event, OrganisationLinked | OrganisationUnlinked)]
     )
-    _reports_received(rows, kinds[ReportReceived], ledger)
-    versions_changed(rows, [e for e in events if isinstance(e.event, OF_VERSIONS)], ledger)
+    versions = [e for e in events if isinstance(e.event, OF_VERSIONS)]
     given = [e for e in events if isinstance(e.event, ReportMatched | ReportUnmatched)]
-    _reports_given(rows, given)
+    # Nearly all reports are matched in the append that received them, and nothing else is heard of them in the batch.
+    unchanged = {e.stream_id for e in kinds[ReportReceived]} - {e.stream_id for e in versions}
+    owners = {e.stream_id: e.event.patient_id for e in given if isinstance(e.event, ReportMatched)}
+    _reports_received(rows, kinds[ReportReceived], {one: owners.get(one) for one in unchanged}, ledger)
+    versions_changed(rows, versions, ledger)
+    later = [e for e in given if e.stream_id not in unchanged]
+    _reports_given(rows, later)
     _reports_ended(rows, kinds[ReportRekeyed] + kinds[ReportDestroyed])
     _reports_read(rows, kinds[ReportRead], kinds[ReportUnmatched])
-    told = [e for e in events if isinstance(e.event, ReportReceived | OF_VERSIONS)]
     for erased in kinds[PatientErased]:
         assert isinstance(erased.event, PatientErased)
         rows.execute("DELETE FROM linkages WHERE patient_id = %s", (erased.event.patient_id,))
-    marks_made(rows, (e.stream_id for e in (*told, *given)), told, ledger)
+    told = [e for e in (*kinds[ReportReceived], *versions) if e.stream_id not in unchanged]
+    marks_made(rows, (e.stream_id for e in (*told, *later)), told, ledger)
 
 
 def _laboratories_registered(rows: Rows, events: list[RecordedEvent]) -> None:
@@ -117,30 +123,45 @@ def _linkages_changed(rows: Rows, events: list[RecordedEvent]) -> None:
         )
 
 
-def _reports_received(rows: Rows, events: list[RecordedEvent], ledger: Ledger) -> None:
+def _reports_received(
+    rows: Rows, events: list[RecordedEvent], owners: Mapping[UUID, PatientId | None], ledger: Ledger
+) -> None:
+    """With their owners, as far as these are known."""
     if not events:
         return
     secrets = ledger.keys.find_all([recorded.key_id for recorded in events if recorded.key_id])
-    received = [
-        (recorded, recorded.event) for recorded in events if isinstance(recorded.event, ReportReceived)
-    ]
+    received = [_received(recorded, owners.get(recorded.stream_id), secrets, ledger) for recorded in events]
     rows.execute(
-        "WITH made AS (INSERT INTO reports (report_id, laboratory_id, version, status, received_at, position,"
-        " key_id, summary, month) SELECT r, l, 1, s, t, p, k, m, d"
-        " FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[], %b::uuid[],"
-        " %b::bytea[], %b::date[]) AS made (r, l, s, t, p, k, m, d) RETURNING report_id, status, received_at, position)"
+        "WITH made AS (INSERT INTO reports SELECT * FROM json_populate_recordset(NULL::reports, %s)"
+        " RETURNING report_id, status, received_at, position)"
         " INSERT INTO versions SELECT report_id, 1, status, received_at, position FROM made",
-        (
-            [recorded.stream_id for recorded, _ in received],
-            [event.laboratory_id for _, event in received],
-            [event.content.status.value for _, event in received],
-            [recorded.recorded_at for recorded, _ in received],
-            [recorded.position for recorded, _ in received],
-            [recorded.key_id for recorded, _ in received],
-            [sealed_summary(recorded, event.content, secrets) for recorded, event in received],
-            [month_of(event.content, recorded.recorded_at) for recorded, event in received],
-        ),
+        (packed(received),),
     )
+
+
+def _received(
+    recorded: RecordedEvent,
+    patient_id: PatientId | None,
+    secrets: Mapping[UUID, bytes | None],
+    ledger: Ledger,
+) -> dict[str, Any]:
+    event, at = recorded.event, recorded.recorded_at
+    assert isinstance(event, ReportReceived)
+    terms = terms_of(event.content, event.laboratory_id, at) if patient_id else ()
+    return {
+        "report_id": recorded.stream_id,
+        "patient_id": patient_id,
+        "laboratory_id": event.laboratory_id,
+        "version": 1,
+        "status": event.content.status,
+        "received_at": at,
+        "position": recorded.position,
+        "key_id": recorded.key_id,
+        "summary": sealed_summary(recorded, event.content, secrets),
+        "version_read": 0,
+        "month": month_of(event.content, at),
+        "marks": marks(search_key(ledger.custody, patient_id), terms) if patient_id else [],
+    }
 
 
 def _reports_given(rows: Rows, events: list[RecordedEvent]) -> None:

@@ -5,7 +5,6 @@ different marks, and who has the database but not the secrets learns only how ma
 thousand million is a coincidence; what a page shows is never decided by a mark alone where that would matter.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -24,7 +23,7 @@ from projections.search_terms import report_terms
 from projections.summary import studied_at
 
 TERMS_MAX = 3000
-_BLOCK_BYTES = hashlib.sha256().block_size
+_MARK_BYTES = 4
 
 
 def search_key(custody: Custody, patient_id: UUID) -> bytes:
@@ -32,19 +31,9 @@ def search_key(custody: Custody, patient_id: UUID) -> bytes:
 
 
 def marks(key: bytes, terms: Iterable[str]) -> list[int]:
-    """As an `integer` column can hold them, in one order, so that a rebuild gives the same bytes. Each is the beginning of
-    `sealing.mark(key, "term", term)`; what all of these HMACs (RFC 2104) begin with is hashed once: a report has a
-    hundred terms, and they were two thirds of what its row cost."""
-    block = key.ljust(_BLOCK_BYTES, b"\x00")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + b"term\x00")
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-    found = set()
-    for term in set(terms):
-        within, around = inner.copy(), outer.copy()
-        within.update(term.encode())
-        around.update(within.digest())
-        found.add(int.from_bytes(around.digest()[:4], "big", signed=True))
-    return sorted(found)
+    """As an `integer` column can hold them, in one order, so that a rebuild gives the same bytes."""
+    found = {mark[:_MARK_BYTES] for mark in sealing.marks(key, "term", set(terms))}
+    return sorted(int.from_bytes(one, "big", signed=True) for one in found)
 
 
 def type_term(study_type: StudyType | None) -> str:

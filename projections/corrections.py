@@ -4,8 +4,8 @@ The view only says what is to be decided, by pseudonyms; the streams decide, onc
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from domain.correction import (
@@ -16,6 +16,7 @@ from domain.correction import (
     CorrectionStatus,
     CorrectionTold,
     LapseReason,
+    PartyKind,
     kind_of,
     shows_correction,
 )
@@ -35,7 +36,8 @@ from domain.staff import StaffMemberDismissed
 from ledger.codec import RecordedEvent
 from ledger.staff import member_id_of
 from ledger.store import Ledger
-from projections.corrections_notices import OF_NOTICES, noticed
+from projections.corrections_notices import OF_NOTICES, noticed, without_idle_notices
+from projections.packed_rows import packed
 from projections.projection import Projection, Rows
 
 # The version of a report that left the cabinet.
@@ -45,14 +47,15 @@ NOBODY = UUID(int=0)
 # How events change the rows.
 
 _EXPOSE = """
-INSERT INTO exposures VALUES (%(report_id)s, %(party)s, %(version)s, %(medium)s, %(kind)s, %(patient_id)s, %(position)s,
-    %(position)s)
+INSERT INTO exposures SELECT * FROM json_populate_recordset(NULL::exposures, %s)
 ON CONFLICT (report_id, party, report_version, medium) DO UPDATE SET last_position = excluded.last_position
 """
 _OPENED = """
-INSERT INTO due SELECT correction_id, 'opened', %(position)s, %(version)s FROM owed
-WHERE report_id = %(report_id)s AND party = %(party)s AND report_version BETWEEN 1 AND %(version)s
-    AND status IN ('open', 'told', 'lapsed') AND %(shows)s
+INSERT INTO due SELECT o.correction_id, 'opened', seen.position, seen.report_version
+FROM json_populate_recordset(NULL::exposures, %s) AS seen
+JOIN owed AS o ON o.report_id = seen.report_id AND o.party = seen.party
+WHERE o.report_version BETWEEN 1 AND seen.report_version AND o.status IN ('open', 'told', 'lapsed')
+ORDER BY seen.position
 ON CONFLICT DO NOTHING
 """
 _CHANGE = """
@@ -126,7 +129,8 @@ _ENDED = CorrectionTold | CorrectionAcknowledged | CorrectionLapsed
 
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
-    for is_read, found in groupby(events, key=lambda one: isinstance(one.event, ReportRead)):
+    changing = without_idle_notices(rows, events)
+    for is_read, found in groupby(changing, key=lambda one: isinstance(one.event, ReportRead)):
         if is_read:
             _read(rows, list(found))
             continue
@@ -161,27 +165,36 @@ def _changed(rows: Rows, recorded: RecordedEvent, ledger: Ledger) -> None:
 
 def _read(rows: Rows, read: list[RecordedEvent]) -> None:
     """Who may act on what they read has it from now on, and knows of what they open."""
-    found = [one for one in map(_exposure, read) if one is not None]
-    rows.executemany(_EXPOSE, found)
-    rows.executemany(_OPENED, found)
+    found: dict[tuple[UUID, str, int, Medium], _Exposure] = {}
+    for recorded in read:
+        event = recorded.event
+        assert isinstance(event, ReportRead)
+        kind = kind_of(event.purpose)
+        if kind is None or event.patient_id is None:
+            continue
+        at, medium = recorded.position or 0, event.medium or Medium.PAGE
+        place = (event.report_id, recorded.circumstances.actor, event.report_version, medium)
+        exposure = found.setdefault(place, _Exposure(*place, kind, event.patient_id, at, at))
+        exposure.last_position = at
+    if found:
+        rows.execute(_EXPOSE, (packed(list(found.values())),))
+    if shown := [one for one in found.values() if shows_correction(one.medium)]:
+        # Not prepared: as in `delivery_rows`.
+        rows.execute(_OPENED, (packed(shown),), prepare=False)
 
 
-def _exposure(recorded: RecordedEvent) -> dict[str, Any] | None:
-    event = recorded.event
-    assert isinstance(event, ReportRead)
-    kind = kind_of(event.purpose)
-    if kind is None or event.patient_id is None:
-        return None
-    return {
-        "report_id": event.report_id,
-        "party": recorded.circumstances.actor,
-        "version": event.report_version,
-        "medium": event.medium or Medium.PAGE,
-        "kind": kind,
-        "patient_id": event.patient_id,
-        "position": recorded.position,
-        "shows": shows_correction(event.medium),
-    }
+@dataclass(slots=True)
+class _Exposure:
+    """That a party had a version in some form: its row."""
+
+    report_id: UUID
+    party: str
+    report_version: int
+    medium: Medium
+    kind: PartyKind
+    patient_id: UUID
+    position: int
+    last_position: int
 
 
 def _version_changed(rows: Rows, recorded: RecordedEvent) -> None:

@@ -1,5 +1,8 @@
 """Notices in the view of corrections: which say of a change and reached somebody, and which took a document along."""
 
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
 from domain.announcement import About
 from domain.notification import (
     NotificationAttempted,
@@ -51,6 +54,12 @@ DELETE FROM pending WHERE report_id = %s AND party = %s AND NOT EXISTS (
     SELECT FROM exposures AS e WHERE e.report_id = pending.report_id AND e.party = pending.party
         AND e.position < pending.position)
 """
+_NEWS = (None, About.CORRECTED, About.WITHDRAWN)
+_KNOWN = """
+SELECT notification_id FROM notices WHERE notification_id = ANY(%(asked)s)
+UNION SELECT digest_id FROM notices WHERE digest_id = ANY(%(asked)s)
+"""
+_OF_EARLIER = NotificationAttempted | NotificationFailed | NotificationJoined | NotificationDelivered
 OF_NOTICES = (
     NotificationRequested
     | NotificationAttempted
@@ -58,6 +67,22 @@ OF_NOTICES = (
     | NotificationJoined
     | NotificationDelivered
 )
+
+
+def without_idle_notices(rows: Rows, events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
+    """The events, but for what became of notices of which nothing is to be known: of most."""
+    asked = [one.stream_id for one in events if isinstance(one.event, _OF_EARLIER)]
+    known: set[UUID] = set()
+    if asked:
+        known |= {row[0] for row in rows.execute(_KNOWN, {"asked": asked}, prepare=False).fetchall()}
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, NotificationRequested) and _is_to_be_known(event):
+            known.add(recorded.stream_id)
+        if not isinstance(event, OF_NOTICES) or recorded.stream_id in known:
+            if isinstance(event, NotificationJoined):
+                known.add(event.digest_id)
+            yield recorded
 
 
 def noticed(rows: Rows, recorded: RecordedEvent) -> None:
@@ -81,12 +106,17 @@ def noticed(rows: Rows, recorded: RecordedEvent) -> None:
             rows.execute(_DELIVERED, at)
 
 
+def _is_to_be_known(event: NotificationRequested) -> bool:
+    """Whether it says of a change, or takes a document along."""
+    return _says_of_change(event) or event.carries is not None
+
+
+def _says_of_change(event: NotificationRequested) -> bool:
+    is_news = event.about in _NEWS
+    return is_news and (event.report_version > 1 or event.about is About.WITHDRAWN)
+
+
 def _requested(rows: Rows, recorded: RecordedEvent, event: NotificationRequested) -> None:
-    """Only of a notice that says of a change, or takes a document along, anything is to be known."""
-    is_news = event.about in (None, About.CORRECTED, About.WITHDRAWN)
-    says_of_change = is_news and (event.report_version > 1 or event.about is About.WITHDRAWN)
-    if not says_of_change and event.carries is None:
-        return
     recipient = event.recipient_id or event.patient_id
     row = {
         "id": recorded.stream_id,
@@ -99,7 +129,7 @@ def _requested(rows: Rows, recorded: RecordedEvent, event: NotificationRequested
         "says_of": _GONE
         if event.about is About.WITHDRAWN
         else event.report_version
-        if is_news
+        if event.about in _NEWS
         else _NO_CHANGE,
     }
     rows.execute(_NOTICE, row)

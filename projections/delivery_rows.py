@@ -151,7 +151,7 @@ class _Notifications:
         return row
 
 
-# Nothing is prepared: a plan that was made when a view began anew would read the whole table for ever.
+# What looks for rows is not prepared: a plan that was made when a view began anew would read the whole table for ever.
 
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
@@ -178,7 +178,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
             case _:
                 _move(known, recorded)
     if known.new:
-        rows.execute(_INSERT.encode(), (packed(list(known.new.values())),), prepare=False)
+        rows.execute(_INSERT.encode(), (packed(list(known.new.values())),))
     if known.changed:
         rows.execute(_UPDATE.encode(), (packed(list(known.changed.values())),), prepare=False)
 

@@ -7,6 +7,8 @@ a reason, and so are the later events of its stream, so that order is kept; the 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
 from threading import Event as Signal
 from time import monotonic
 from typing import Any
@@ -20,16 +22,28 @@ from ledger.leading import leading
 from ledger.store import Ledger
 from projections import signing, transparency
 from projections.projection import Projection, Rows
+from projections.together import take_together
 
 # One follower a database: whoever holds this lock leads, the others wait for it.
 LOCK = 7597101
 BATCH = 500
 # There is no hint to be lost: polling is the truth.
 POLL_SECONDS = 0.1
+# A step costs the same however little it brings, so where steps take long they are made rarely, and bring more. What is
+# shown a moment after it was recorded is still shown well within a second.
+PAUSES_PER_STEP = 3
+PAUSE_SECONDS_MAX = 0.25
 # A projection that had to stop is tried again after this.
 STALLED_SECONDS = 10.0
 
+Connection = psycopg.Connection[Any]
+
 log = structlog.get_logger()
+
+
+def pause_after(step_seconds: float) -> float:
+    """How long to wait for more after a step that has taken so long."""
+    return min(max(POLL_SECONDS, PAUSES_PER_STEP * step_seconds), PAUSE_SECONDS_MAX)
 
 
 class NotFollowedError(Exception):
@@ -50,9 +64,9 @@ class Follower:
             try:
                 with leading(self.ledger, LOCK) as leads:
                     while leads and not stop.is_set():
-                        # A little at a time would cost more than it is worth: a step is some fifty statements.
-                        if self.step() < BATCH:
-                            stop.wait(POLL_SECONDS)
+                        began = monotonic()
+                        if self.step(leads) < BATCH:
+                            stop.wait(pause_after(monotonic() - began))
             except Exception as error:  # noqa: BLE001 - the edge of the loop: views must go on
                 log.error("follower.interrupted", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
@@ -60,22 +74,27 @@ class Follower:
     def catch_up(self) -> bool:
         """Bring the views and the signed log up to date, if nobody else leads; whether they are."""
         with leading(self.ledger, LOCK) as leads:
-            while leads and self.step():
+            while leads and self.step(leads):
                 pass
         if leads:
             self.sign()
-        return leads
+        return leads is not None
 
-    def step(self) -> int:
-        """Take the next events into every projection that lacks them; how many events were read."""
+    def step(self, connection: Connection | None = None) -> int:
+        """Take the next events into every projection that lacks them; how many events were read. Who makes many steps
+        makes them on one connection, where the plans of their statements are kept."""
+        if connection is None:
+            with self.ledger.pool.connection() as pooled:
+                return self.step(pooled)
         awake = [view for view in self.projections if self.stalled.get(view.name, 0) < monotonic()]
         read = 0
         # Views that stand together are read for once; one that lags behind holds back nobody.
-        for position, views in _by_position(self.ledger, awake).items():
+        for position, views in _by_position(connection, awake).items():
             stored = self.ledger.read_stored(after=position, limit=BATCH)
             events = self.ledger.mapper.to_readable([(event, place) for place, event in stored])
             if stored:
-                self._take_all(views, events, stored[-1][0])
+                names = [name_of(recorded.event) for recorded in events]
+                self._take_all(connection, views, _Portion(events, names, position, stored[-1][0]))
             read += len(events)
         return read
 
@@ -86,26 +105,32 @@ class Follower:
         except transparency.ForkError as error:
             log.critical("log.fork", detail=str(error))
 
-    def _take_all(self, views: Sequence[Projection], events: Sequence[RecordedEvent], until: int) -> None:
-        """Most views have nothing to do most of the time: these are moved on by one statement. The first goes before all
-        others, whatever it has to do: whoever holds it holds all of them at one position (`replay`)."""
-        first, *others = views
-        wanted = {view.name: _wanted(view, events) for view in others}
-        self._take(first, _wanted(first, events), until)
-        self._move_on([view for view in others if not wanted[view.name]], until)
-        for view in others:
-            if wanted[view.name]:
-                self._take(view, wanted[view.name], until)
+    def _take_all(self, connection: Connection, views: Sequence["_Standing"], portion: "_Portion") -> None:
+        """In their order: whoever holds the first holds all of them at one position (`replay`). Those that have set
+        something aside look at each event by itself."""
+        for has_parked, standing in groupby(views, key=lambda one: one.has_parked):
+            wanted = [(one.view, portion.wanted(one.view)) for one in standing]
+            if has_parked or not self._took_together(connection, wanted, portion):
+                for view, events in wanted:
+                    self._take(view, events, portion.until)
 
-    def _move_on(self, idle: Sequence[Projection], until: int) -> None:
+    def _took_together(
+        self,
+        connection: Connection,
+        wanted: Sequence[tuple[Projection, Sequence[RecordedEvent]]],
+        portion: "_Portion",
+    ) -> bool:
+        """Whether these views could be taken in one transaction: one that fails fails again, alone."""
+        if any(map(_is_unreadable, portion.events)):
+            return False
         try:
-            move_on(self.ledger, idle, until)
+            take_together(connection, self.ledger, wanted, after=portion.after, until=portion.until)
         except psycopg.OperationalError:
             raise
-        except psycopg.Error:
-            # Something is wrong with one of them: that one will stop.
-            for view in idle:
-                self._take(view, (), until)
+        except Exception as error:  # noqa: BLE001 - the edge of all projections: each has its own beside
+            log.warning("projections.apart", error=type(error).__name__)
+            return False
+        return True
 
     def _take(self, view: Projection, events: Sequence[RecordedEvent], until: int) -> None:
         try:
@@ -142,21 +167,6 @@ def take(
             _take_alone(ledger, view, recorded, schema)
         with _rows(ledger, schema) as rows:
             _track(rows, until)
-
-
-def move_on(ledger: Ledger, views: Sequence[Projection], until: int) -> None:
-    """Views that have no row to write for what comes before the position."""
-    if not views:
-        return
-    moves = [
-        SQL("{} AS (UPDATE {} SET position = greatest(position, %(until)s))").format(
-            Identifier(view.name), Identifier(view.name, "tracking")
-        )
-        for view in views
-    ]
-    query = SQL("WITH {} SELECT set_config('synchronous_commit', 'off', true)").format(SQL(", ").join(moves))
-    with ledger.pool.connection() as connection:
-        connection.execute(query, {"until": until})
 
 
 class _OneByOneError(Exception):
@@ -233,25 +243,53 @@ def _is_unreadable(recorded: RecordedEvent) -> bool:
     return isinstance(recorded.event, Unreadable)
 
 
-def _wanted(view: Projection, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
-    """The events that the view looks at."""
-    return [recorded for recorded in events if view.names is None or name_of(recorded.event) in view.names]
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """The events behind a position up to another, with their stored names."""
+
+    events: Sequence[RecordedEvent]
+    names: Sequence[str]
+    after: int
+    until: int
+
+    def wanted(self, view: Projection) -> Sequence[RecordedEvent]:
+        """Those that the view looks at."""
+        if view.names is None:
+            return self.events
+        if view.names.isdisjoint(self.names):
+            return ()
+        named = zip(self.names, self.events, strict=True)
+        return [recorded for name, recorded in named if name in view.names]
 
 
-def _by_position(ledger: Ledger, views: Sequence[Projection]) -> dict[int, list[Projection]]:
-    found: dict[int, list[Projection]] = {}
-    for view, position in zip(views, _positions(ledger, views), strict=True):
-        found.setdefault(position, []).append(view)
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A view, and whether it has set something aside."""
+
+    view: Projection
+    has_parked: bool
+
+
+def _by_position(connection: Connection, views: Sequence[Projection]) -> dict[int, list[_Standing]]:
+    found: dict[int, list[_Standing]] = {}
+    if views:
+        row = connection.execute(_standings(tuple(view.name for view in views))).fetchone()
+        assert row is not None
+        for view, position, has_parked in zip(views, row[::2], row[1::2], strict=True):
+            found.setdefault(position or 0, []).append(_Standing(view, has_parked))
     return found
 
 
-def _positions(ledger: Ledger, views: Sequence[Projection]) -> list[int]:
-    if not views:
-        return []
-    each = (SQL("(SELECT position FROM {})").format(Identifier(view.name, "tracking")) for view in views)
-    with ledger.pool.connection() as connection:
-        row = connection.execute(SQL("SELECT {}").format(SQL(", ").join(each))).fetchone()
-    return [position or 0 for position in row or ()]
+@cache
+def _standings(schemas: Sequence[str]) -> bytes:
+    """For each view its position, and whether it has set something aside."""
+    each = (
+        SQL("(SELECT position FROM {}), EXISTS (SELECT FROM {})").format(
+            Identifier(schema, "tracking"), Identifier(schema, "parked")
+        )
+        for schema in schemas
+    )
+    return SQL("SELECT {}").format(SQL(", ").join(each)).as_bytes(None)
 
 
 def position_of(ledger: Ledger, schema: str) -> int:
@@ -277,6 +315,11 @@ def wait_for(ledger: Ledger, position: int, projections: Sequence[Projection], *
         if monotonic() > give_up:
             raise NotFollowedError(position)
         Signal().wait(0.01)
+
+
+def _positions(ledger: Ledger, views: Sequence[Projection]) -> list[int]:
+    with ledger.pool.connection() as connection:
+        return list(_by_position(connection, views))
 
 
 def _ask(ledger: Ledger, query: Any, *parameters: object) -> Any:

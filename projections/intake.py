@@ -14,6 +14,7 @@ from domain.submission import (
 )
 from ledger.codec import RecordedEvent
 from ledger.store import Ledger
+from projections.packed_rows import packed
 from projections.projection import Projection, Rows
 
 
@@ -46,33 +47,62 @@ class Submitted:
 
 # How events change the rows.
 
+_INSERT = "INSERT INTO submissions SELECT * FROM json_populate_recordset(NULL::submissions, %s)"
 _CHANGE = """
 UPDATE submissions SET status = %s, changed_at = %s, reports = %s, code = coalesce(%s, code),
 field = CASE WHEN %s::text IS NULL THEN field ELSE %s END WHERE submission_id = %s
 """
 
 
+@dataclass(slots=True)
+class _Row:
+    """A submission's row, while it is not in the table yet."""
+
+    submission_id: UUID
+    laboratory_id: UUID
+    content_type: str
+    size_bytes: int
+    received_at: datetime
+    position: int | None
+    status: str
+    changed_at: datetime
+    reports: int = 0
+    code: str | None = None
+    field: str | None = None
+
+
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:  # noqa: ARG001 - one shape
+    """What became of a submission is mostly in the batch that received it."""
+    received: dict[UUID, _Row] = {}
     for recorded in events:
         event = recorded.event
         if isinstance(event, SubmissionReceived):
-            rows.execute(
-                "INSERT INTO submissions VALUES (%s, %s, %s, %s, %s, %s, 'received', %s)",
-                (
-                    recorded.stream_id,
-                    event.laboratory_id,
-                    event.content_type,
-                    event.document.size_bytes,
-                    recorded.recorded_at,
-                    recorded.position,
-                    recorded.recorded_at,
-                ),
-            )
+            received[recorded.stream_id] = _received(recorded, event)
         elif (change := _change(event)) is not None:
             status, reports, code, field = change
-            rows.execute(
-                _CHANGE, (status, recorded.recorded_at, reports, code, code, field, recorded.stream_id)
-            )
+            row = received.get(recorded.stream_id)
+            if row is None:
+                known = (status, recorded.recorded_at, reports, code, code, field, recorded.stream_id)
+                rows.execute(_CHANGE, known)
+                continue
+            row.status, row.changed_at, row.reports = status, recorded.recorded_at, reports
+            if code is not None:
+                row.code, row.field = code, field
+    if received:
+        rows.execute(_INSERT, (packed(list(received.values())),))
+
+
+def _received(recorded: RecordedEvent, event: SubmissionReceived) -> _Row:
+    return _Row(
+        submission_id=recorded.stream_id,
+        laboratory_id=event.laboratory_id,
+        content_type=event.content_type,
+        size_bytes=event.document.size_bytes,
+        received_at=recorded.recorded_at,
+        position=recorded.position,
+        status="received",
+        changed_at=recorded.recorded_at,
+    )
 
 
 def _change(event: object) -> tuple[str, int, str | None, str | None] | None:

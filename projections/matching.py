@@ -70,8 +70,9 @@ class Proposed:
 @dataclass(slots=True)
 class _Batch:
     """What is left of a batch when its events are taken one after another. A report's latest content, or None
-    if it waits no more; `revised` are those of which the batch does not hold the beginning."""
+    if it waits no more; `received` are those that begin in the batch, `revised` those of which it does not hold the beginning."""
 
+    received: set[UUID] = field(default_factory=set)
     waiting: dict[UUID, RecordedEvent | None] = field(default_factory=dict)
     revised: dict[UUID, RecordedEvent] = field(default_factory=dict)
     profiles: dict[UUID, ProfileStated] = field(default_factory=dict)
@@ -102,6 +103,7 @@ def _take(batch: _Batch, recorded: RecordedEvent) -> None:
             batch.erased.add(event.patient_id)
         case ReportReceived():
             batch.waiting[stream_id] = recorded
+            batch.received.add(stream_id)
         case ReportRevised() if not event.is_late:
             _take_version(batch, recorded)
         case ReportMatched() | ReportRekeyed() | ReportDestroyed():
@@ -161,12 +163,12 @@ def _reports_wait(rows: Rows, batch: _Batch, ledger: Ledger) -> None:
     if known:
         found = rows.execute("SELECT report_id FROM reports WHERE report_id = ANY(%s)", (list(known),))
         waiting |= {row[0]: batch.revised[row[0]] for row in found.fetchall()}
-    changed = list(batch.waiting.keys() | waiting.keys())
-    if not changed:
-        return
-    for table in ("reports", "report_numbers", "report_names"):
-        rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%s)", (changed,))
-    _insert_reports(rows, waiting, ledger)
+    # What began in the batch has no rows.
+    if changed := list((batch.waiting.keys() | waiting.keys()) - batch.received):
+        for table in ("reports", "report_numbers", "report_names"):
+            rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%s)", (changed,))
+    if waiting:
+        _insert_reports(rows, waiting, ledger)
 
 
 def _insert_reports(rows: Rows, waiting: Mapping[UUID, RecordedEvent], ledger: Ledger) -> None:

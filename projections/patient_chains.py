@@ -20,6 +20,7 @@ from domain.patient_chain import (
 )
 from domain.values import PatientId
 from ledger import merkle, patient_chains, patient_map
+from ledger.arrays import BIGINTS, BYTES, UUIDS, column
 from ledger.codec import RecordedEvent
 from ledger.completeness import next_head
 from ledger.leaf import split
@@ -34,6 +35,9 @@ class ChainsDifferError(Exception):
 
 
 # How events change the rows.
+
+# The columns of a link.
+_LINK = (UUIDS, BIGINTS, BIGINTS, BIGINTS, BYTES)
 
 
 def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
@@ -85,9 +89,9 @@ def _take_links(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> 
         " ON CONFLICT (stream_id, patient_id) DO UPDATE"
         " SET version = excluded.version, is_theirs = excluded.is_theirs",
         (
-            [stream_id for stream_id, _, _ in kept],
-            [patient_id for _, _, patient_id in kept],
-            [one.versions[patient_id] for _, one, patient_id in kept],
+            column(UUIDS, [stream_id for stream_id, _, _ in kept]),
+            column(UUIDS, [patient_id for _, _, patient_id in kept]),
+            column(BIGINTS, [one.versions[patient_id] for _, one, patient_id in kept]),
             [one.owner == patient_id for _, one, patient_id in kept],
         ),
     )
@@ -114,7 +118,7 @@ def _streams(rows: Rows, stream_ids: set[UUID]) -> dict[UUID, _Stream]:
     streams = {stream_id: _Stream(None, {}) for stream_id in stream_ids}
     found = rows.execute(
         "SELECT stream_id, patient_id, version, is_theirs FROM streams WHERE stream_id = ANY(%b::uuid[])",
-        (list(stream_ids),),
+        (column(UUIDS, stream_ids),),
     ).fetchall()
     for stream_id, patient_id, version, is_theirs in found:
         streams[stream_id].versions[patient_id] = version
@@ -158,7 +162,8 @@ def _lengthen(rows: Rows, links: Sequence[_Link], origin: str) -> None:
         return
     patients = list({link.patient_id: None for link in links})
     found = rows.execute(
-        "SELECT patient_id, label, length, head FROM chains WHERE patient_id = ANY(%b::uuid[])", (patients,)
+        "SELECT patient_id, label, length, head FROM chains WHERE patient_id = ANY(%b::uuid[])",
+        (column(UUIDS, patients),),
     ).fetchall()
     chains = {row[0]: Place(bytes(row[1]), row[2], bytes(row[3])) for row in found}
     made: list[tuple[UUID, int, int, int, bytes]] = []
@@ -170,16 +175,16 @@ def _lengthen(rows: Rows, links: Sequence[_Link], origin: str) -> None:
     rows.execute(
         "INSERT INTO links SELECT * FROM"
         " unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[])",
-        tuple(map(list, zip(*made, strict=True))),
+        tuple(column(kind, values) for kind, values in zip(_LINK, zip(*made, strict=True), strict=True)),
     )
     rows.execute(
         "INSERT INTO chains SELECT * FROM unnest(%b::uuid[], %b::bytea[], %b::bigint[], %b::bytea[])"
         " ON CONFLICT (patient_id) DO UPDATE SET length = excluded.length, head = excluded.head",
         (
-            patients,
-            [chains[patient_id].label for patient_id in patients],
-            [chains[patient_id].length for patient_id in patients],
-            [chains[patient_id].head for patient_id in patients],
+            column(UUIDS, patients),
+            column(BYTES, [chains[patient_id].label for patient_id in patients]),
+            column(BIGINTS, [chains[patient_id].length for patient_id in patients]),
+            column(BYTES, [chains[patient_id].head for patient_id in patients]),
         ),
     )
 

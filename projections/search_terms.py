@@ -73,24 +73,33 @@ def readings_of(search: str) -> list[list[str]]:
 def report_terms(content: ReportContent) -> frozenset[str]:
     """Every term under which the report is found by words."""
     words = {word for text in _texts(content) for word in words_of(text)}
-    return frozenset[str]().union(*map(terms_of_word, words))
+    names = set(_said(measured.code for measured in _measured(content)))
+    return frozenset[str]().union(*map(terms_of_word, words), *map(_terms_of_name, names))
+
+
+@lru_cache(maxsize=10_000)
+def _terms_of_name(name: str) -> frozenset[str]:
+    """As of every word of it. Laboratories measure the same again and again under the same names; what they found and
+    wrote is not kept in mind."""
+    return frozenset[str]().union(*map(terms_of_word, words_of(name)))
 
 
 def _texts(content: ReportContent) -> Iterator[str]:
+    """All texts but the names of what was measured."""
     yield from _said((content.code, *content.category, *content.conclusion_codes))
     yield from (text for text in (content.performer, content.conclusion, *content.notes) if text)
     yield from _said(specimen.kind for specimen in content.specimens)
     yield from (attachment.title for attachment in content.attachments if attachment.title)
     for observation in content.observations:
-        yield from _of_observation(observation)
         yield from observation.notes
-        for component in observation.components:
-            yield from _of_observation(component)
+    for measured in _measured(content):
+        yield from _of_value(measured.value)
 
 
-def _of_observation(measured: Observation | Component) -> Iterator[str]:
-    yield from _said((measured.code,))
-    yield from _of_value(measured.value)
+def _measured(content: ReportContent) -> Iterator[Observation | Component]:
+    for observation in content.observations:
+        yield observation
+        yield from observation.components
 
 
 def _of_value(value: Value | None) -> Iterator[str]:

@@ -39,7 +39,9 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     last = {recorded.stream_id: recorded for recorded in events if _decides(recorded)}
     if not last:
         return
-    rows.execute("DELETE FROM local_codes WHERE report_id = ANY(%b::uuid[])", (list(last),))
+    begun = {recorded.stream_id for recorded in events if isinstance(recorded.event, ReportReceived)}
+    if before := list(last.keys() - begun):
+        rows.execute("DELETE FROM local_codes WHERE report_id = ANY(%b::uuid[])", (before,))
     counted = {
         report_id: (recorded.event.laboratory_id, recorded.key_id, counts)
         for report_id, recorded in last.items()

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from ledger import merkle, note, proof, tiles
+from ledger.arrays import BIGINTS, BYTES, INTEGERS, UUIDS, column
 from ledger.codec import RecordedEvent, Unreadable
 from ledger.cosignature import CosignatureVerifier, Kind
 from ledger.leaf import split
@@ -50,11 +51,11 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None: 
     size = size_of(rows)
     hashes = [merkle.leaf_hash(recorded.leaf) for recorded in events]
     rows.execute(
-        "INSERT INTO leaves SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[])",
+        "INSERT INTO leaves SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::uuid[])",
         (
-            list(range(size, size + len(events))),
-            [recorded.position for recorded in events],
-            [_event_id(recorded) for recorded in events],
+            column(BIGINTS, range(size, size + len(events))),
+            column(BIGINTS, [recorded.position for recorded in events]),
+            column(UUIDS, map(_event_id, events)),
         ),
     )
     # A hint for the signer, which looks by itself too.
@@ -64,15 +65,18 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None: 
         "INSERT INTO tiles SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bytea[])"
         " ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes",
         (
-            [tile.level for tile, _ in changed],
-            [tile.index for tile, _ in changed],
-            [content for _, content in changed],
+            column(INTEGERS, [tile.level for tile, _ in changed]),
+            column(BIGINTS, [tile.index for tile, _ in changed]),
+            column(BYTES, [content for _, content in changed]),
         ),
     )
 
 
 def _event_id(recorded: RecordedEvent) -> UUID:
-    return UUID(recorded.leaf.split(b"\n", 3)[2].decode())
+    """Of what can't be read, as its leaf says."""
+    if isinstance(recorded.event, Unreadable):
+        return UUID(recorded.leaf.split(b"\n", 3)[2].decode())
+    return recorded.event_id
 
 
 def size_of(rows: Rows) -> int:

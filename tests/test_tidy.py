@@ -25,7 +25,7 @@ EDGES = {
     "ledger/recorder.py": {"_prepared"},
     "api/signing.py": {"run", "publish_on"},
     "api/log_mirror.py": {"run"},
-    "projections/follow.py": {"run", "_take", "take", "_take_alone"},
+    "projections/follow.py": {"run", "_took_together", "_take", "take", "_take_alone"},
     "api/reports_matching.py": {"run"},
     "api/sending/guardians.py": {"run"},
     "api/guardian_notices.py": {"tell_guardians"},

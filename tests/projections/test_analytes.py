@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from domain.analyte import sent_code
 from domain.code_map import LOINC, LocalCode, MappedCode
 from domain.report import DestructionReason, ReportDestroyed, ReportVersionsHeld, ReportVersionsReleased
 from domain.report_content import (
@@ -19,7 +20,7 @@ from domain.values import Coding, Concept, LaboratoryId, Quantity
 from ledger import code_maps
 from ledger.store import Ledger
 from projections import ANALYTES
-from projections.analytes import ListedAnalyte, Sighted, analytes_of, latest_reports
+from projections.analytes import ListedAnalyte, Sighted, analytes_of, digest_of, latest_reports
 from projections.follow import Follower
 from projections.rebuild import check
 from tests.examples import ANNA, BASIS, BORIS, INVITRO, MATCHED, RECEIVED, REVISED, SUBJECT, UNMATCHED
@@ -62,6 +63,18 @@ def test_what_was_measured_is_listed_with_the_number_of_reports(ledger: Ledger, 
     digests = next(one.digests for one in found if one.name == "Глюкоза")
     assert set(latest_reports(ledger, ANNA, digests, each=9)) == {first, second}
     assert latest_reports(ledger, ANNA, digests, each=1) == [second]
+
+
+def test_a_code_of_a_system_that_is_called_by_one_letter_is_no_code_of_loinc(
+    ledger: Ledger, follower: Follower
+) -> None:
+    """HL7 v2 calls a laboratory's own codes L (table 0396)."""
+    own = Concept(text="Глю", codings=(Coding(system="L", code="2345-7"), Coding(system="=L", code="7")))
+    received(ledger, own)
+    follower.catch_up()
+    (found,) = analytes_of(ledger, ANNA)
+    assert found.analyte.loinc is None
+    assert found.digests == (digest_of(ledger, ANNA, INVITRO, sent_code(own)),)
 
 
 def test_a_mass_and_an_amount_of_two_laboratories_are_one_analyte(ledger: Ledger, follower: Follower) -> None:

@@ -18,13 +18,20 @@ from domain.notification import (
     NotificationReturned,
 )
 from domain.receiving import DocumentFormat
-from ledger import sealing
+from domain.report_content import ReportStatus
+from ledger import commands, sealing
 from ledger.store import Ledger
-from projections import AUDIT, CABINET
+from projections import AUDIT, PATIENT_CHAINS
+from projections.analytes import ANALYTES
+from projections.cabinet import CABINET
 from projections.cabinet_marks import marks
+from projections.corrections import CORRECTIONS
 from projections.delivery import DELIVERY
 from projections.follow import take
+from projections.intake import INTAKE
+from projections.matching import MATCHING
 from projections.rebuild import beside, digests
+from projections.terminology import TERMINOLOGY
 from tests.examples import (
     ANNA,
     ATTEMPTED,
@@ -34,17 +41,23 @@ from tests.examples import (
     FAILED,
     LATER,
     MATCHED,
+    MINIMAL_CONTENT,
     READ,
     RECEIVED,
+    REPORT,
     REQUESTED,
     REVISED,
+    SUBMITTED,
     SUPPRESSED,
     UNKNOWN,
+    UNMATCHED,
 )
 from tests.scenario import recorded
 
-VIEWS = (DELIVERY, AUDIT, CABINET)
+VIEWS = (DELIVERY, AUDIT, CABINET, INTAKE, CORRECTIONS, ANALYTES, MATCHING, TERMINOLOGY, PATIENT_CHAINS)
 DIGEST = UUID(int=77)
+OTHERWISE = replace(REVISED, content=MINIMAL_CONTENT)
+HELD = EXAMPLES["ReportVersionsHeld"][0]
 POSTPONED = NotificationPostponed(until=LATER, waits_for=Wait.WEEKLY_DIGEST)
 HANDED_OVER = NotificationHandedOver(attempt=1, remote_id="250 ok")
 DELIVERED = NotificationDelivered(remote_id="")
@@ -61,6 +74,7 @@ STORIES: tuple[tuple[Event, ...], ...] = (
     (replace(REQUESTED, channel=Channel.SMS), POSTPONED),
     (replace(REQUESTED, recipient_id=BORIS), POSTPONED),
     (REQUESTED, POSTPONED, NotificationJoined(digest_id=DIGEST)),
+    (replace(REQUESTED, report_version=2), POSTPONED, NotificationJoined(digest_id=DIGEST)),
     (REQUESTED, NotificationJoined(digest_id=uuid4())),
     (replace(REQUESTED, report_version=2),),
     (replace(REQUESTED, about=About.CORRECTED, report_version=3, recipient_id=BORIS),),
@@ -76,8 +90,25 @@ STORIES: tuple[tuple[Event, ...], ...] = (
     ),
     (GuardianshipConfirmed(guardian_id=BORIS, ward_id=ANNA),),
     (RECEIVED, MATCHED, REVISED),
+    (RECEIVED, MATCHED),
+    (RECEIVED, replace(REVISED, is_late=True, status=ReportStatus.CORRECTED), MATCHED),
+    (RECEIVED, MATCHED, REVISED, replace(REVISED, is_late=True, status=ReportStatus.AMENDED)),
+    (RECEIVED, MATCHED, HELD, replace(REVISED, is_late=True, status=ReportStatus.AMENDED), REVISED),
+    (RECEIVED, MATCHED, UNMATCHED, replace(MATCHED, patient_id=BORIS)),
+    (RECEIVED, MATCHED, UNMATCHED),
+    (RECEIVED, MATCHED, OTHERWISE),
+    (RECEIVED, MATCHED, OTHERWISE, HELD),
+    (RECEIVED, MATCHED, OTHERWISE, HELD, REVISED, EXAMPLES["ReportVersionsReleased"][0]),
+    (RECEIVED, MATCHED, EXAMPLES["ReportDestroyed"][0]),
+    (SUBMITTED, EXAMPLES["SubmissionAccepted"][0]),
+    (SUBMITTED, EXAMPLES["SubmissionQuarantined"][0], EXAMPLES["SubmissionReleased"][0]),
+    (replace(REQUESTED, report_version=2, carries=DocumentFormat.PDF), ATTEMPTED, FAILED),
+    (replace(REQUESTED, report_version=2), ATTEMPTED, HANDED_OVER, DELIVERED),
+    (replace(READ, report_version=1), READ, READ),
     (READ,),
 )
+# Who reads it, and is told of it, has it while it changes.
+OF_ONE_REPORT = (RECEIVED, MATCHED, REVISED, REVISED)
 
 
 def history(ledger: Ledger, chance: Random) -> None:
@@ -85,10 +116,13 @@ def history(ledger: Ledger, chance: Random) -> None:
     what becomes of it comes after all of them."""
     recorded(ledger, DIGEST, REQUESTED)
     left: list[tuple[UUID, list[Event]]] = [(uuid4(), list(story)) for story in STORIES]
+    left.append((REPORT, list(OF_ONE_REPORT)))
     while left:
         stream_id, story = chance.choice(left)
-        recorded(ledger, stream_id, story.pop(0))
+        recorded(ledger, stream_id, story.pop(0), by=commands.by_patient(ANNA))
         left = [one for one in left if one[1]]
+    for _ in range(2):
+        recorded(ledger, uuid4(), READ, by=commands.by_patient(ANNA))
     recorded(ledger, uuid4(), EXAMPLES["ConsentWithdrawn"][0])
     recorded(ledger, DIGEST, ATTEMPTED, HANDED_OVER, DELIVERED)
 

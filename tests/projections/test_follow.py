@@ -1,7 +1,7 @@
 """One loop takes every event into every view once; what can't be taken is set aside and told."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -16,8 +16,22 @@ from domain.linkage import OrganisationLinked
 from ledger.codec import EVENT_TYPES, name_of
 from ledger.store import Ledger
 from projections import AUDIT, PROJECTIONS, audit, cabinet, transparency
-from projections.follow import Follower, NotFollowedError, parked, position_of, take, wait_for
+from projections.cabinet import CABINET
+from projections.follow import (
+    PAUSE_SECONDS_MAX,
+    POLL_SECONDS,
+    Follower,
+    NotFollowedError,
+    parked,
+    pause_after,
+    position_of,
+    take,
+    wait_for,
+)
+from projections.matching import MATCHING
+from projections.projection import Projection
 from projections.rebuild import check, digests, rebuild
+from projections.together import ApartError, take_together
 from tests.examples import (
     ANNA,
     BORIS,
@@ -160,6 +174,64 @@ def test_a_follower_survives_the_loss_of_its_connections(
         stop.set()
         running.join()
     assert audit.count(ledger) == 3
+
+
+# Views that stand together.
+
+
+def transactions(ledger: Ledger, views: Sequence[Projection]) -> set[str]:
+    """Which transactions moved the views last."""
+    return {str(rows(ledger, f"SELECT xmin::text FROM {view.name}.tracking")[0][0]) for view in views}
+
+
+def test_views_that_stand_together_are_moved_by_one_transaction(ledger: Ledger, follower: Follower) -> None:
+    recorded(ledger, REPORT, RECEIVED, MATCHED, subject=ANNA)
+    follower.step()
+    assert len(transactions(ledger, PROJECTIONS)) == 1
+
+
+def test_a_view_that_set_something_aside_is_moved_alone_and_keeps_no_other_from_going_together(
+    ledger: Ledger, follower: Follower, sql: psycopg.Connection
+) -> None:
+    sql.execute("INSERT INTO matching.parked VALUES (1, %s, 'forged')", (OTHER_REPORT,))
+    for stream_id in (REPORT, OTHER_REPORT):
+        recorded(ledger, stream_id, RECEIVED, MATCHED, subject=ANNA)
+    follower.step()
+    place = [view.name for view in PROJECTIONS].index("matching")
+    before, (matching, *behind) = PROJECTIONS[:place], PROJECTIONS[place:]
+    apart = [transactions(ledger, some) for some in (before, [matching], behind)]
+    assert [len(one) for one in apart] == [1, 1, 1] and len(set.union(*apart)) == 3
+    assert [reason for _, reason in parked_rows(ledger, "matching")] == ["forged", BEHIND, BEHIND]
+
+
+def test_a_view_that_stops_undoes_nothing_of_the_others(ledger: Ledger) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    recorded(ledger, REPORT, RECEIVED, MATCHED, subject=ANNA)
+    follower = Follower(ledger, [AUDIT, replace(MATCHING, apply=fail, parks=False), CABINET])
+    follower.step()
+    assert list(follower.stalled) == ["matching"]
+    assert position_of(ledger, "matching") == 0
+    assert audit.count(ledger) == 2
+    assert len(cabinet.reports_of(ledger, ANNA)) == 1
+
+
+def test_a_view_that_is_not_where_it_was_said_to_be_is_not_taken_together(ledger: Ledger) -> None:
+    recorded(ledger, REPORT, RECEIVED, MATCHED, subject=ANNA)
+    events = ledger.read_all()
+    take(ledger, AUDIT, events[:1], until=events[0].position or 0)
+    wanted = [(CABINET, events), (AUDIT, events)]
+    with ledger.pool.connection() as connection, pytest.raises(ApartError):
+        take_together(connection, ledger, wanted, after=0, until=ledger.last_position())
+    assert audit.count(ledger) == 1
+    assert cabinet.reports_of(ledger, ANNA) == []
+
+
+def test_the_longer_a_step_takes_the_longer_more_is_waited_for() -> None:
+    assert pause_after(0.001) == POLL_SECONDS
+    assert POLL_SECONDS < pause_after(0.05) < pause_after(0.07)
+    assert pause_after(5) == PAUSE_SECONDS_MAX < 0.5
 
 
 # What can't be taken.
