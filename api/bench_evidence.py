@@ -45,9 +45,9 @@ MARKS: dict[str, float | None] = {
     "proof": None,
     "replay": 15_000,
     "export ndjson": 50_000,
-    "export csv": None,
-    "export audit-trail": None,
-    "export audit-event": None,
+    "export csv": 50_000,
+    "export audit-trail": 50_000,
+    "export audit-event": 50_000,
 }
 Seen = Callable[[int], None]
 

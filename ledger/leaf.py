@@ -73,26 +73,41 @@ def complete(head: bytes, *, rest: bytes, commitment: bytes | None) -> bytes:
 
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_DIGEST = "[A-Za-z0-9+/]{43}="
+_ENDING = "\n".join(
+    (
+        "([1-9][0-9]*)",
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",
+        f"(-|{_UUID})",
+        f"({_DIGEST})",
+        f"(-|{_DIGEST})",
+        "",
+    )
+)
 
 
 def pattern(origin: str | None = None, *, ids: str = _UUID) -> re.Pattern[bytes]:
     """A leaf at the beginning of stored bytes, of this log or of any. Its groups are the fields of Leaf,
     in order. Who compares event id and stream id with what they must be may give a faster form of `ids`."""
-    digest = "[A-Za-z0-9+/]{43}="
     lines = (
         re.escape(FIRST_LINE),
         f"({re.escape(origin) if origin else '[A-Za-z0-9._/-]{1,200}'})",
         f"({ids})",
         f"({ids})",
         "([1-9][0-9]*)",
-        "([A-Za-z]+)@([1-9][0-9]*)",
-        r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",
-        f"(-|{_UUID})",
-        f"({digest})",
-        f"(-|{digest})",
-        "",
+        f"([A-Za-z]+)@{_ENDING}",
     )
     return re.compile("\n".join(lines).encode())
+
+
+def beginning(origin: str, event_id: str, stream_id: str, version: int, name: str) -> bytes:
+    """A leaf up to where its schema version stands, for who knows what must be there: compared, it need not be parsed."""
+    return f"{FIRST_LINE}\n{origin}\n{event_id}\n{stream_id}\n{version}\n{name}@".encode()
+
+
+def ending() -> re.Pattern[bytes]:
+    """What stands behind the `beginning`: schema version, time, key, digest and commitment."""
+    return re.compile(_ENDING.encode())
 
 
 _ANY = pattern()

@@ -5,12 +5,13 @@ joined. It says only that it is sound, or that it is not: what is wrong first, a
 reads the whole log.
 """
 
-import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.sql import SQL
 
@@ -40,16 +41,20 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What a sound stretch gives to be joined. `streams` has a line for each of its streams: its id, and the first and the
-    last version here; by the first digit of the id. `numbers` has the first number of each laboratory here, and how many there are."""
+    """What a sound stretch gives to be joined. `streams` has by the first digit of their ids, as JSON, the last version of each
+    stream that begins here, and the first and the last one here of each that goes on. `numbers` has the first number of each
+    laboratory here, and how many there are; `destroying` are the positions of events that destroyed keys, and `sealed` is where
+    the last event stands that each of those keys seals."""
 
     events: int
     tree: Frontier
     trees: dict[int, Frontier]
-    streams: dict[str, str]
+    streams: dict[str, bytes]
     documents: int
     destroyed: int
     numbers: dict[str, tuple[int, int]]
+    destroying: list[int]
+    sealed: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ class _NotSoundError(Exception):
 class _Reading:
     stretch: Stretch
     connection: psycopg.Connection[Any]
-    pattern: re.Pattern[bytes]
+    origin: str
+    gone: frozenset[str]
     tree: GrowingTree = field(default_factory=GrowingTree)
     trees: dict[int, Frontier] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -85,11 +91,15 @@ class _Reading:
     documents: int = 0
     destroyed: int = 0
     numbers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    destroying: list[int] = field(default_factory=list)
+    sealed: dict[str, int] = field(default_factory=dict)
 
     def read(self, stream: psycopg.Connection[Any]) -> Sound:
         for rows in stored_rows.chunks(stream, (self.stretch.begin, self.stretch.end)):
             hashes = self._hashes(rows)
             self._read_documents(rows)
+            self.destroying += stored_rows.destroying(rows)
+            self.sealed |= stored_rows.last_sealed(rows, self.gone)
             roots = self.tree.tile_roots(hashes)
             done = self.tree.frontier.size
             self._compare_tiles(self.tree.full_tiles(hashes, roots))
@@ -99,19 +109,29 @@ class _Reading:
                     self.trees[size] = self.tree.frontier
         self._compare_tiles(self.tree.edge)
         self._require(self.stretch.is_last or self.tree.frontier.size == self.events == self.stretch.leaves)
-        streams: dict[str, list[str]] = {}
-        for one, version in self.begun.items():
-            streams.setdefault(one[0], []).append(f"{one} {version} {self.versions[one]}\n")
         trees = {size: self.trees[size] for size in self.stretch.sizes if size in self.trees}
         return Sound(
             self.events,
             self.tree.frontier,
             trees,
-            {digit: "".join(lines) for digit, lines in streams.items()},
+            self._streams(),
             self.documents,
             self.destroyed,
             self.numbers,
+            self.destroying,
+            self.sealed,
         )
+
+    def _streams(self) -> dict[str, bytes]:
+        """Most streams begin here: what is said of them is only where they got to."""
+        begun = defaultdict[str, dict[str, int]](dict)
+        going_on = defaultdict[str, dict[str, tuple[int, int]]](dict)
+        for one, first in self.begun.items():
+            if first == 1:
+                begun[one[0]][one] = self.versions[one]
+            else:
+                going_on[one[0]][one] = first, self.versions[one]
+        return {one: orjson.dumps((begun[one], going_on[one])) for one in {*begun, *going_on}}
 
     def _hashes(self, rows: Sequence[Row]) -> list[bytes]:
         first = self.stretch.first + self.tree.frontier.size
@@ -119,7 +139,7 @@ class _Reading:
         sound = 0
         if not self.waiting:
             sound = stored_rows.take_sound(
-                rows, self.pattern, first=first, versions=self.versions, hashes=hashes, begun=self.begun
+                rows, self.origin, first=first, versions=self.versions, hashes=hashes, begun=self.begun
             )
         for row in rows[sound:]:
             _, stream_id, version, *_ = row
@@ -127,7 +147,7 @@ class _Reading:
                 self.begun[stream_id] = version
             fault = stored_rows.fault_of(
                 row,
-                self.pattern,
+                self.origin,
                 expected=first + len(hashes),
                 before=self.versions.get(stream_id, version - 1),
                 is_behind=self.waiting > 0,
@@ -151,19 +171,12 @@ class _Reading:
             self.numbers[one.laboratory_id] = first, count + 1
         stored = stored_rows.stored_documents(self.connection, list(named))
         gone = {said.key_id for document_id, said in named.items() if document_id not in stored}
-        self._require(not gone or self._destroyed(gone) == gone)
+        self._require(gone <= self.gone)
         for document_id, said in named.items():
             if document_id in stored:
                 self._require(stored[document_id] == (said.key_id, said.sealed_sha256))
             else:
                 self.destroyed += 1
-
-    def _destroyed(self, key_ids: set[str]) -> set[str]:
-        found = self.connection.execute(
-            "SELECT key_id::text FROM ledger.data_keys WHERE erased_at IS NOT NULL AND key_id = ANY(%s::uuid[])",
-            (list(key_ids),),
-        )
-        return {row[0] for row in found}
 
     def _compare_tiles(self, made: dict[tuple[int, int], bytes]) -> None:
         """Of the rows that are the stretch's own. Here they are counted from its first leaf, there from the log's."""
@@ -181,15 +194,16 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads stretches of the log of this origin, as it was at one moment."""
+    """Reads stretches of the log of this origin, as it was at one moment, when these data keys were gone."""
 
     snapshot: Snapshot
     origin: str
+    gone: frozenset[str]
 
     @contextmanager
     def opened(self) -> Iterator["OpenReader"]:
         with self.snapshot.opened() as connection, self.snapshot.opened() as stream:
-            yield OpenReader(connection, stream, stored_rows.pattern_of(self.origin))
+            yield OpenReader(connection, stream, self.origin, self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +212,11 @@ class OpenReader:
 
     connection: psycopg.Connection[Any]
     stream: psycopg.Connection[Any]
-    pattern: re.Pattern[bytes]
+    origin: str
+    gone: frozenset[str]
 
     def read(self, stretch: Stretch) -> Sound | None:
         try:
-            return _Reading(stretch, self.connection, self.pattern).read(self.stream)
+            return _Reading(stretch, self.connection, self.origin, self.gone).read(self.stream)
         except (_NotSoundError, NamesNothingError):
             return None

@@ -6,6 +6,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ LOWEST, HIGHEST = -(2**63), 2**63 - 1
 Row = tuple[int, str, int, str, bytes, int | None, str | None]
 # The id of an event that waits for its leaf index is compared with nothing: its form is looked at.
 _STRICT = leaf.pattern()
+_ENDING = leaf.ending()
 # The events that name a stored document, and what each is called in a finding.
 _WITH_DOCUMENT = {
     "SubmissionReceived": "a submission",
@@ -35,6 +37,17 @@ _WITH_DOCUMENT = {
     "ConsultationScanAttached": "a consultation's scan",
     "TicketFileAttached": "a ticket's file",
 }
+# The events that are stored with the destruction of keys.
+DESTROYING = frozenset(
+    {
+        "ScanRemoved",
+        "ConsultationScanRemoved",
+        "ReportDestroyed",
+        "ReportRekeyed",
+        "SubmissionDestroyed",
+        "PatientErased",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +57,6 @@ class Fault:
     what: str
     leaf_index: int | None
     position: int
-
-
-def pattern_of(origin: str) -> re.Pattern[bytes]:
-    """Of this log's leaves. Ids are compared with the columns, so their form needs no look: that is a tenth of the time."""
-    return leaf.pattern(origin, ids="[^\n]{36}")
 
 
 def chunks(
@@ -66,7 +74,7 @@ def chunks(
 
 def take_sound(
     rows: Sequence[Row],
-    pattern: re.Pattern[bytes],
+    origin: str,
     *,
     first: int,
     versions: dict[str, int],
@@ -75,11 +83,13 @@ def take_sound(
 ) -> int:
     """How many rows from the beginning on have leaves from index `first` on and agree with themselves and with the version
     before of their stream; their leaf hashes and versions are added. Of a stream that was not met yet the version is 1;
-    who begins in the middle gives `begun`, where it is noted instead. This is the loop that costs."""
+    who begins in the middle gives `begun`, where it is noted instead. This is the loop that costs: what a leaf must begin
+    with is compared whole, and only what no column says is parsed."""
     sha256 = hashlib.sha256
     for expected, row in enumerate(rows, first):
         _, stream_id, version, name, state, leaf_index, event_id = row
-        match = pattern.match(state)
+        beginning = leaf.beginning(origin, str(event_id), stream_id, version, name)
+        match = _ENDING.match(state, len(beginning))
         before = versions.get(stream_id, 0)
         if before == 0 and begun is not None:
             begun[stream_id] = version
@@ -87,11 +97,12 @@ def take_sound(
         if not (
             leaf_index == expected
             and match is not None
-            and match.group(2, 3, 4, 5)
-            == (str(event_id).encode(), stream_id.encode(), b"%d" % version, name.encode())
+            and state.startswith(beginning)
+            and name.isalpha()
+            and name.isascii()
             and state[(end := match.end()) : end + 1] == b"\n"
-            and match[9] == b2a_base64(sha256(state[end + 1 :]).digest(), newline=False)
-            and version == before + 1
+            and match[4] == b2a_base64(sha256(state[end + 1 :]).digest(), newline=False)
+            and 0 < version == before + 1
         ):
             return expected - first
         hashes.append(sha256(b"\x00" + state[:end]).digest())
@@ -99,13 +110,11 @@ def take_sound(
     return len(rows)
 
 
-def fault_of(
-    row: Row, pattern: re.Pattern[bytes], *, expected: int, before: int, is_behind: bool
-) -> Fault | None:
+def fault_of(row: Row, origin: str, *, expected: int, before: int, is_behind: bool) -> Fault | None:
     """What is wrong with a row that is not sound; nothing is, if it only waits for its leaf index. `before` is the last
     version of its stream, and `is_behind` says that a row before it waits."""
     position, stream_id, version, name, state, leaf_index, _ = row
-    match = pattern.match(state)
+    match = _pattern_of(origin).match(state)
     if leaf_index is not None and (leaf_index != expected or is_behind):
         return Fault("an event is missing or was put in", expected, position)
     is_strict = leaf_index is not None or _STRICT.match(state) is not None
@@ -123,7 +132,13 @@ def fault_of(
     return None
 
 
-# What the rows name: documents, and the numbers of submissions.
+@cache
+def _pattern_of(origin: str) -> re.Pattern[bytes]:
+    """Of this log's leaves. Ids are compared with the columns, so their form needs no look."""
+    return leaf.pattern(origin, ids="[^\n]{36}")
+
+
+# What the rows name: documents, the numbers of submissions, and keys that are gone.
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +188,30 @@ def named_documents(rows: Sequence[Row]) -> tuple[dict[str, Named], list[Submitt
     return named, submitted
 
 
+def destroying(rows: Sequence[Row]) -> list[int]:
+    """The positions of those of these events that destroyed keys."""
+    return [row[0] for row in rows if row[3] in DESTROYING]
+
+
+def gone_keys(connection: psycopg.Connection[Any]) -> frozenset[str]:
+    """The data keys that were destroyed."""
+    found = connection.execute("SELECT key_id::text FROM ledger.data_keys WHERE erased_at IS NOT NULL")
+    return frozenset(row[0] for row in found)
+
+
+def last_sealed(rows: Sequence[Row], key_ids: frozenset[str]) -> dict[str, int]:
+    """By each of these keys, where the last of these events stands that it seals: the eighth line of a leaf is the key's id."""
+    if not key_ids:
+        return {}
+    sealed = ((row[4].split(b"\n", 8)[7].decode(), row[0]) for row in rows)
+    return {key_id: position for key_id, position in sealed if key_id in key_ids}
+
+
+def _as_array(ids: Sequence[str]) -> str:
+    """As text, which is one parameter: the driver asks for the type of each value of a list."""
+    return "{" + ",".join(ids) + "}"
+
+
 def stored_documents(
     connection: psycopg.Connection[Any], document_ids: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
@@ -180,7 +219,7 @@ def stored_documents(
     found = connection.execute(
         "SELECT document_id::text, key_id::text, sealed FROM ledger.documents"
         " WHERE document_id = ANY(%s::uuid[])",
-        (list(document_ids),),
+        (_as_array(document_ids),),
         binary=True,
     )
     return {row[0]: (row[1], hashlib.sha256(row[2]).hexdigest()) for row in found}
@@ -192,6 +231,6 @@ def stored_numbers(
     """By whom each of the submissions was numbered, and how."""
     found = connection.execute(
         "SELECT subject::text, counter::text, number FROM ledger.numbers WHERE subject = ANY(%s::uuid[])",
-        (list(stream_ids),),
+        (_as_array(stream_ids),),
     )
     return {row[0]: (row[1], row[2]) for row in found}

@@ -393,4 +393,4 @@ def count(ledger: Ledger) -> int:
     return row[0] if row else 0
 
 
-AUDIT = Projection(name="audit", tables={"entries": "position"}, apply=apply)
+AUDIT = Projection(name="audit", tables={"entries": "position"}, apply=apply, is_write_only=True)

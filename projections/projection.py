@@ -23,6 +23,8 @@ class Projection:
     `names` are the stored names of the events that `apply` looks at: others need not be opened for it,
     and only move its position. None means all.
 
+    With `is_write_only`, `apply` never looks at its own rows: where they are only compared, they need no index.
+
     With `parks`, an event that it can't take is set aside and the others go on. The log can't set
     anything aside: a missing leaf would be a false log."""
 
@@ -31,3 +33,4 @@ class Projection:
     apply: Callable[[Rows, Sequence[RecordedEvent], Ledger], None]
     parks: bool = True
     names: frozenset[str] | None = None
+    is_write_only: bool = False

@@ -17,11 +17,11 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.codec import RecordedEvent, name_of
 from ledger.store import Ledger
+from ledger.stored_rows import DESTROYING
 from projections.follow import position_of, take
 from projections.projection import Projection
 from projections.rights import copy_rights
 from projections.transparency import LeafMissingError
-from projections.verify_erasures import DESTROYING
 
 BATCH = 2000
 SEEN = Callable[[int], None]
@@ -142,14 +142,18 @@ def beside(
     name = f"{view.name}_{suffix}"
     schema = Identifier(name)
     kind = SQL("" if is_kept else "UNLOGGED")
+    bare = frozenset(view.tables) if view.is_write_only and not is_kept else frozenset()
     with owner.pool.connection() as connection:
         # A rebuild that was killed may have left its schema behind.
         connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
         connection.execute(SQL("CREATE SCHEMA {}").format(schema))
         for table in ("tracking", "parked", *view.tables):
             connection.execute(
-                SQL("CREATE {} TABLE {} (LIKE {} INCLUDING ALL)").format(
-                    kind, Identifier(name, table), Identifier(view.name, table)
+                SQL("CREATE {} TABLE {} (LIKE {} INCLUDING ALL {})").format(
+                    kind,
+                    Identifier(name, table),
+                    Identifier(view.name, table),
+                    SQL("EXCLUDING INDEXES" if table in bare else ""),
                 )
             )
         connection.execute(SQL("INSERT INTO {} (position) VALUES (0)").format(Identifier(name, "tracking")))

@@ -42,14 +42,14 @@ def verify(
     """Verify the whole log under the pinned public key; `seen` is told how many events are done. `kept` are
     checkpoints that somebody holds outside the database: the log must go on from each of them. `cosigners` are the
     log's second key, and those of witnesses, by which what was published is looked at. A large log is shared by so
-    many processes; None: one for each core."""
+    many processes; None: as many as keep all cores busy."""
     with psycopg.connect(conninfo, options=_OPTIONS) as connection:
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         assert row is not None
         reading = _Reading(connection, Snapshot(conninfo, _OPTIONS, row[0]), log, kept, cosigners)
         finding = None
         try:
-            reading.read_everything(seen, verify_stretches.cores() if processes is None else processes)
+            reading.read_everything(seen, verify_stretches.at_once() if processes is None else processes)
         except FoundError as found:
             finding = found.finding
     size, root = reading.signed[-1] if reading.signed else (0, merkle.EMPTY_ROOT)
@@ -86,18 +86,21 @@ class _Reading:
     erasures: list[ErasedBy] = field(default_factory=list)
     waiting: int | None = None
     numbers: dict[str, int] = field(default_factory=dict)
+    destroying: list[int] = field(default_factory=list)
+    sealed: dict[str, int] = field(default_factory=dict)
 
     def read_everything(self, seen: Callable[[int], None], processes: int) -> None:
         origin = self._scalar("SELECT origin FROM ledger.identity")
         if origin != self.log.name:
             raise FoundError("the database is another log than the pinned key's")
         self._read_checkpoints()
+        self.gone = stored_rows.gone_keys(self.connection)
         if processes == 1 or not self._is_sound_in_stretches(seen, processes):
             self._read_in_one_pass(seen)
             self._compare_ends()
 
     def _is_sound_in_stretches(self, seen: Callable[[int], None], processes: int) -> bool:
-        reader = Reader(self.snapshot, self.log.name)
+        reader = Reader(self.snapshot, self.log.name, self.gone)
         joined = verify_stretches.read_in_stretches(
             self.connection, reader, self.expected, processes=processes, seen=seen
         )
@@ -114,13 +117,9 @@ class _Reading:
     def _take(self, joined: Joined) -> None:
         self.tree = GrowingTree(joined.frontier)
         self.events, self.documents, self.destroyed = joined.events, joined.documents, joined.destroyed
-        self.numbers = joined.numbers
+        self.numbers, self.destroying, self.sealed = joined.numbers, joined.destroying, joined.sealed
 
     def _read_in_one_pass(self, seen: Callable[[int], None]) -> None:
-        keys = self.connection.execute(
-            "SELECT key_id::text FROM ledger.data_keys WHERE erased_at IS NOT NULL"
-        )
-        self.gone = frozenset(row[0] for row in keys)
         with self.snapshot.opened() as stream:
             for rows in stored_rows.chunks(stream):
                 hashes: list[bytes] = []
@@ -131,6 +130,8 @@ class _Reading:
                     self._compare_stored(self.tree.begun_tiles(hashes), is_whole=False)
                     raise
                 self._read_documents(rows)
+                self.destroying += stored_rows.destroying(rows)
+                self.sealed |= stored_rows.last_sealed(rows, self.gone)
                 roots = self.tree.tile_roots(hashes)
                 self._compare_stored(self.tree.full_tiles(hashes, roots))
                 self._compare_roots(hashes, roots)
@@ -178,15 +179,15 @@ class _Reading:
     def _read_rows(self, rows: Sequence[Row], hashes: list[bytes]) -> None:
         """See that each row's bytes agree with themselves and with the row before it in its stream and in
         the log; the leaf hashes of those that have a leaf index are added."""
-        pattern, first, sound = stored_rows.pattern_of(self.log.name), self.tree.frontier.size, 0
+        origin, first, sound = self.log.name, self.tree.frontier.size, 0
         if self.waiting is None:
-            sound = stored_rows.take_sound(rows, pattern, first=first, versions=self.versions, hashes=hashes)
+            sound = stored_rows.take_sound(rows, origin, first=first, versions=self.versions, hashes=hashes)
         self.events += sound
         for row in rows[sound:]:
             position, stream_id, version, *_ = row
             fault = stored_rows.fault_of(
                 row,
-                pattern,
+                origin,
                 expected=first + len(hashes),
                 before=self.versions.get(stream_id, 0),
                 is_behind=self.waiting is not None,
@@ -272,7 +273,7 @@ class _Reading:
         if stored != self.documents - self.destroyed:
             named = f"{self.documents} are named, {self.destroyed} of them destroyed"
             raise FoundError(f"{stored} documents are stored, {named}")
-        self.erasures, fault = verify_erasures(self.connection)
+        self.erasures, fault = verify_erasures(self.connection, self.destroying, self.sealed)
         if fault is not None:
             raise FoundError(fault.what, leaf_index=fault.leaf_index, position=fault.position)
         followed = self._scalar("SELECT position FROM transparency.tracking")

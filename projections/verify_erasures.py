@@ -9,13 +9,11 @@ import orjson
 import psycopg
 
 from ledger.naming import NAMING
+from ledger.stored_rows import DESTROYING
 
 # Events that say that one key is gone: by the field that names it, or by their stream.
 _BY_FIELD = {"ScanRemoved": "scan_id", "ConsultationScanRemoved": "scan_id"}
 _OF_REPORT = ("ReportDestroyed", "ReportRekeyed")
-_OF_SUBMISSION = "SubmissionDestroyed"
-# Events that are stored with the destruction of keys.
-DESTROYING = (*_BY_FIELD, *_OF_REPORT, _OF_SUBMISSION, "PatientErased")
 # Files that have a key of their own, in the stream of whose they are.
 _PARTS = {"ScanAdded": "scan_id", "ConsultationScanAttached": "scan_id", "TicketFileAttached": "file_id"}
 _NO_EVENT = 2**63 - 1
@@ -68,22 +66,29 @@ class _Said:
             self.must.add(subject)
 
 
-def verify_erasures(connection: psycopg.Connection[Any]) -> tuple[list[ErasedBy], KeyFault | None]:
-    """What was destroyed, by the event that says so, and the first key that contradicts the events."""
-    said = _said(connection)
+def verify_erasures(
+    connection: psycopg.Connection[Any], destroying: Sequence[int], sealed: Mapping[str, int]
+) -> tuple[list[ErasedBy], KeyFault | None]:
+    """What was destroyed, by the event that says so, and the first key that contradicts the events. `destroying` are the
+    positions of all events that destroyed keys, and `sealed` where the last event stands that each destroyed key seals: from
+    whoever has read the whole log, for no column finds them."""
+    said = _said(connection, destroying)
     counted: dict[int, int] = {}
-    for (subject,) in connection.execute(
-        "SELECT subject::text FROM ledger.data_keys WHERE erased_at IS NOT NULL ORDER BY erased_at, key_id"
+    is_orphaned = False
+    for subject, key_id in connection.execute(
+        "SELECT subject::text, key_id::text FROM ledger.data_keys WHERE erased_at IS NOT NULL"
+        " ORDER BY erased_at, key_id"
     ):
         if subject not in said.by:
             return [], _fault(connection, subject)
         counted[said.by[subject]] = counted.get(said.by[subject], 0) + 1
+        is_orphaned |= sealed.get(key_id, 0) > said.last[subject]
     alive = connection.execute(
         "SELECT subject::text FROM ledger.data_keys WHERE erased_at IS NULL AND subject = ANY(%s::uuid[])"
         " ORDER BY subject LIMIT 1",
         (list(said.must),),
     ).fetchone()
-    orphan = _orphan(connection, said)
+    orphan = _orphan(connection, said) if is_orphaned else None
     places = _leaf_indexes(connection, list({*counted, *said.by.values(), orphan or 0}))
     if orphan is not None:
         return [], KeyFault(
@@ -109,11 +114,11 @@ def _orphan(connection: psycopg.Connection[Any], said: _Said) -> int | None:
     return next((position for position, subject in rows if position > said.last[subject]), None)
 
 
-def _said(connection: psycopg.Connection[Any]) -> _Said:
+def _said(connection: psycopg.Connection[Any], destroying: Sequence[int]) -> _Said:
     found: list[_Saying] = []
     ended: dict[str, tuple[int, str, str]] = {}
     erased: list[tuple[str, int]] = []
-    for position, stream_id, name, body in _events(connection, [*DESTROYING]):
+    for position, stream_id, name, body in _events(connection, [*DESTROYING], at=destroying):
         if name in _BY_FIELD:
             found.append((position, body[_BY_FIELD[name]], name))
         elif name == "PatientErased":
@@ -203,18 +208,26 @@ def _events(
     *,
     naming: list[str] | None = None,
     streams: list[str] | None = None,
+    at: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
-    """Clear events by their stored names: position, stream, name and data; all, or of some streams, or those that may
-    name one of some patients."""
+    """Clear events by their stored names: position, stream, name and data; all, or of some streams, or at some positions, or
+    those that may name one of some patients."""
     condition = "topic = ANY(%(names)s)"
     if naming is not None:
         condition += f" AND ({_NAMED})"
     if streams is not None:
         condition += " AND originator_id = ANY(%(streams)s::uuid[])"
+    if at is not None:
+        condition += " AND notification_id = ANY(%(at)s::bigint[])"
     found = connection.execute(
         "SELECT notification_id, originator_id::text, topic, state FROM ledger.events"
         f" WHERE {condition} ORDER BY notification_id".encode(),
-        {"names": names, "named": [one.encode() for one in naming or ()], "streams": streams},
+        {
+            "names": names,
+            "named": [one.encode() for one in naming or ()],
+            "streams": streams,
+            "at": None if at is None else list(at),
+        },
     )
     for position, stream_id, name, state in found:
         yield position, stream_id, name, orjson.loads(bytes(state).rpartition(b"\n")[2])

@@ -169,11 +169,11 @@ def _reader(fixed: Plan) -> Reader:
 
 def _add(folder: Path, fixed: Plan, number: int, batch: Batch, growing: dict[str, _Growing]) -> None:
     by_stem: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    if fixed.form is ExportForm.FHIR_NDJSON:
+    if fixed.form is ExportForm.FHIR_NDJSON and batch.resource is None:
         for row in batch.rows:
             by_stem.setdefault(row[1]["resourceType"], []).append(row)
     elif batch.rows:
-        by_stem[fixed.records] = batch.rows
+        by_stem[batch.resource or fixed.records] = batch.rows
     for stem, rows in by_stem.items():
         name = f"{stem}-{number:05d}.{_ENDINGS.get(fixed.form, fixed.form)}"
         file = growing.get(name)

@@ -44,6 +44,7 @@ def _archive(asked: Asked, by: Circumstances) -> Iterator[bytes]:
     for section in SECTIONS:
         yield from zipped.add_rows(f"data/{section.name}.json", section.rows(asked.ledger, asked.patient_id))
     yield from results_of(asked, zipped, record=lambda parts: _record(asked, parts, by))
+    zipped.add_sums()
     yield zipped.end()
 
 

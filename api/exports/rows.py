@@ -8,16 +8,18 @@ from api.exports.plan import Plan
 from ledger.store import Ledger
 
 # The position of the event that the row is of, and the row: values of JSON, the keys in the order of its columns, or a
-# resource of FHIR. Who reads for NDJSON may give its line (bytes) at once.
+# resource of FHIR. Who reads for a form may give its line (bytes) at once.
 Row: TypeAlias = tuple[int, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows in order of position, and how far they go: what lies behind `last` is not looked at yet."""
+    """Rows in order of position, and how far they go: what lies behind `last` is not looked at yet. `resource` is the type
+    of all of them, if they are lines of FHIR."""
 
     last: int
     rows: list[Row]
+    resource: str | None = None
 
 
 class Reader(Protocol):

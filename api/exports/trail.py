@@ -23,17 +23,21 @@ from projections.records import BATCH
 
 # Of these the data stays in the database, sealed.
 _SEALED = [name for name, stored in EVENT_TYPES.items() if stored.purpose is not None]
-# Times and ids are written by the database, which works beside us. Where it begins is said of each table: a merge join begins
-# at the first row of one that has no bound of its own.
+# Times and ids are written by the database, which works beside us. Where it begins and ends is said of each table: a merge
+# join begins at the first row of one that has no bound of its own, and a hash join reads it to its end.
 _TRAIL = """
 SELECT l.leaf_index, a.position, a.event_id::text,
        to_char(a.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), a.name, a.actor, a.on_behalf_of,
-       a.patient_id::text, a.report_id::text, a.stream_id::text, a.version, a.detail::text,
-       CASE WHEN a.name = ANY(%(sealed)s) THEN NULL ELSE e.state END
-FROM audit.entries a JOIN transparency.leaves l ON l.position = a.position
-JOIN ledger.events e ON e.notification_id = a.position
-WHERE a.position > %(after)s AND l.position > %(after)s AND e.notification_id > %(after)s AND a.position <= %(until)s
+       a.patient_id::text, a.report_id::text, a.stream_id::text, a.version, a.detail::text, {state}
+FROM audit.entries a JOIN transparency.leaves l ON l.position = a.position {events}
+WHERE a.position > %(after)s AND a.position <= %(until)s AND l.position > %(after)s AND l.position <= %(until)s
 """
+_WITH_CHANGES = _TRAIL.format(
+    state="CASE WHEN a.name = ANY(%(sealed)s) THEN NULL ELSE e.state END",
+    events="JOIN ledger.events e ON e.notification_id = a.position"
+    " AND e.notification_id > %(after)s AND e.notification_id <= %(until)s",
+)
+_WITHOUT_CHANGES = _TRAIL.format(state="NULL::bytea", events="")
 _IN_ORDER = "ORDER BY a.position LIMIT %(limit)s"
 # By the last word of a stored name: these placed something new, and these made that something is no more. What is neither
 # changes what was.
@@ -62,8 +66,10 @@ def read(ledger: Ledger, plan: Plan, *, after: int, limit: int) -> Iterator[Batc
         yield batch
 
 
-def read_text(ledger: Ledger, plan: Plan, *, after: int, limit: int) -> Iterator[Batch]:
-    """As `read`, with `detail` as the text of its JSON."""
+def read_text(
+    ledger: Ledger, plan: Plan, *, after: int, limit: int, tells_changes: bool = True
+) -> Iterator[Batch]:
+    """As `read`, with `detail` as the text of its JSON. Who does not tell what changed saves reading the events."""
     asked = {
         "after": after,
         "until": plan.until,
@@ -72,10 +78,11 @@ def read_text(ledger: Ledger, plan: Plan, *, after: int, limit: int) -> Iterator
         "patient": plan.patient_id,
     }
     whose = f"AND a.position IN ({records.OF_PATIENT})\n" if plan.patient_id else ""
-    with records.streamed(ledger, _TRAIL + whose + _IN_ORDER, asked) as rows:
+    query = _WITH_CHANGES if tells_changes else _WITHOUT_CHANGES
+    with records.streamed(ledger, query + whose + _IN_ORDER, asked) as rows:
         while batch := list(islice(rows, BATCH)):
             found = [_row(*one) for one in batch]
-            if plan.patient_id is not None:
+            if plan.patient_id is not None and tells_changes:
                 _open_changes(ledger, found)
             yield Batch(batch[-1][1], found)
 

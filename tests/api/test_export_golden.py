@@ -1,5 +1,6 @@
 """A whole export by fixed keys, as others read it: written once, and every byte of it is looked at by its manifest."""
 
+import csv
 import hashlib
 import os
 from dataclasses import replace
@@ -10,9 +11,9 @@ from uuid import UUID, uuid5
 import orjson
 import pytest
 
-from api.exports.columns import COLUMNS
-from api.exports.events import event_line, event_row
-from api.exports.forms import written
+from api.exports.columns import COLUMNS, Column, Kind
+from api.exports.events import event_cells, event_line, event_row
+from api.exports.forms import json_cell, written
 from domain.reading import ExportedRecords, ExportForm
 from ledger import checkpoint, export_manifest, leaf, log_range, merkle
 from ledger.checkpoint import Checkpoint
@@ -136,6 +137,34 @@ def test_a_line_is_the_row_as_json(place: int) -> None:
     entry, rest = stored(place)
     told = (place, POSITIONS[place], entry.removesuffix(b"\n"), rest)
     assert event_line(*told) == orjson.dumps(event_row(*told), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def test_a_line_of_a_table_is_the_row_as_csv(tmp_path: Path) -> None:
+    """So many that digests and salts begin with every character of base64."""
+    events = [
+        (place, 7 * place, entry.removesuffix(b"\n"), rest)
+        for place in range(600)
+        for entry, rest in [stored(place)]
+    ]
+    columns = COLUMNS[ExportedRecords.EVENTS]
+    for name, made in (("rows", event_row), ("lines", event_cells)):
+        writing = written(ExportForm.CSV, tmp_path / name, columns, bom=True)
+        writing.write([(one[1], made(*one)) for one in events[:1]])
+        writing.write([(one[1], made(*one)) for one in events[1:]])
+        writing.close()
+    content = (tmp_path / "lines").read_bytes()
+    assert content == (tmp_path / "rows").read_bytes()
+    rows = list(csv.DictReader(content.decode("utf-8-sig").splitlines(keepends=True)))
+    for column in ("digest", "salt"):
+        assert any(row[column].startswith("'+") for row in rows)
+
+
+@pytest.mark.parametrize("value", [b"{}", b'{"a":[1,2]}', b"[1,2]", b"7", b'{"a":"\\"\xd0\xb0"}'])
+def test_a_cell_of_json_is_as_the_writer_of_tables_has_it(value: bytes, tmp_path: Path) -> None:
+    writing = written(ExportForm.CSV, tmp_path / "c", [Column("data", Kind.JSON)], bom=False)
+    writing.write([(1, {"data": orjson.Fragment(value)})])
+    writing.close()
+    assert (tmp_path / "c").read_bytes() == b"data\r\n" + json_cell(value) + b"\r\n"
 
 
 def leaves_in(folder: Path, manifest: Manifest) -> list[bytes]:

@@ -14,7 +14,9 @@ from ledger.codec import Erased, RecordedEvent, Unreadable, to_data
 from ledger.insertion import Append
 from ledger.naming import NAMING
 from ledger.store import Ledger
+from ledger.stored_rows import DESTROYING
 from projections import PROJECTIONS, verify_erasures
+from projections import verify as verify_module
 from projections.follow import Follower
 from projections.rebuild import check
 from projections.transparency import log_verifier
@@ -23,6 +25,7 @@ from tests.examples import ANNA, EXAMPLES, PROFILE, REGISTERED
 from tests.ledger.test_erasure import TODAY
 from tests.ledger.test_erasure import person as commands_person
 from tests.projections.test_rebuild import STORIES
+from tests.projections.test_verify import small_stretches
 from tests.scenario import TESTER, erasure_ordered, recorded
 
 MORE = [
@@ -101,6 +104,9 @@ def test_each_view_is_what_a_rebuild_makes_of_it(
     verified = verify(database, log=log_verifier(ledger))
     assert verified.finding is None, verified.finding
     assert "PatientErased" in {one.name for one in verified.erasures}
+    with small_stretches(), pytest.MonkeyPatch.context() as patch:
+        patch.delattr(verify_module._Reading, "_read_in_one_pass")
+        assert verify(database, log=log_verifier(ledger), processes=0) == verified
 
 
 def test_verify_names_what_contradicts_the_events(
@@ -148,6 +154,8 @@ def test_verify_names_an_event_that_is_sealed_by_a_key_that_was_gone(
     found = verify(database, log=log_verifier(ledger)).finding
     assert found is not None and "destroyed before" in found.what
     assert found.position == position and found.leaf_index is not None
+    with small_stretches():
+        assert verify(database, log=log_verifier(ledger), processes=0).finding == found
 
 
 def test_whom_clear_events_name_is_found_in_their_bytes(ledger: Ledger, database: str) -> None:
@@ -181,8 +189,11 @@ def test_verifying_goes_through_the_ledger_once_however_many_were_erased(
                 asked.append(arguments)
                 return execute(*arguments, **more)
 
+            destroying = execute(
+                "SELECT notification_id FROM ledger.events WHERE topic = ANY(%s)", ([*DESTROYING],)
+            ).fetchall()
             connection.execute = counted  # type: ignore[method-assign]
-            found, fault = verify_erasures.verify_erasures(connection)
+            found, fault = verify_erasures.verify_erasures(connection, [row[0] for row in destroying], {})
             assert fault is None and found
             return len(asked)
 

@@ -17,7 +17,7 @@ from ledger.recorder import StreamConflictError
 from ledger.store import Ledger, Write
 from projections import AUDIT, CABINET, PROJECTIONS, Projection, audit, cabinet
 from projections.follow import Follower, position_of, wait_for
-from projections.rebuild import check, rebuild
+from projections.rebuild import beside, check, rebuild
 from tests.examples import (
     ANNA,
     ATTEMPTED,
@@ -157,6 +157,17 @@ def test_the_log_is_rebuilt_to_the_same_tree(ledger: Ledger, follower: Follower,
     follower.catch_up()
     # What was signed stays signed, and the same tree is not signed twice.
     assert rows(ledger, "SELECT * FROM log.checkpoints") == before
+
+
+@pytest.mark.parametrize(("is_kept", "expected"), [(False, set()), (True, {"entries"})])
+def test_what_is_only_compared_has_no_index_where_nobody_looks_at_it(
+    owner: Ledger, sql: psycopg.Connection, is_kept: bool, expected: set[str]
+) -> None:
+    with beside(owner, AUDIT, is_kept=is_kept) as schema:
+        found = sql.execute(
+            "SELECT tablename FROM pg_indexes WHERE schemaname = %s AND tablename = 'entries'", (schema,)
+        )
+        assert {row[0] for row in found} == expected
 
 
 def test_nothing_is_left_of_a_check_or_a_rebuild(ledger: Ledger, follower: Follower, owner: Ledger) -> None:

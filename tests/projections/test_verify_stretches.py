@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 
 from ledger.custody import Custody
@@ -84,12 +85,22 @@ def test_a_wrong_number_of_a_submission_in_a_later_stretch_is_found(log: Log) ->
 def test_versions_of_a_stream_are_joined_over_stretches() -> None:
     for first, is_sound in ((3, True), (2, False), (4, False), (1, False)):
         with verify_stretches._Versions.opened() as versions:
-            versions.add({"a": "a0 1 2\n", "b": "b0 1 1\n"})
-            versions.add({"a": f"a0 {first} 5\n"})
+            versions.add({"a": said({"a0": 2}), "b": said({"b0": 1})})
+            versions.add({"a": said({"a1": 1}, a0=(first, 5))})
+            versions.add({"a": said({}, a0=(6, 6))})
             assert versions.are_without_gap() == is_sound
     with verify_stretches._Versions.opened() as versions:
-        versions.add({"c": "c0 2 2\n"})
+        versions.add({"c": said({}, c0=(2, 2))})
         assert not versions.are_without_gap()
+    with verify_stretches._Versions.opened() as versions:
+        versions.add({"d": said({"d0": 1, "d1": 3})})
+        versions.add({"d": said({"d1": 1})})
+        assert not versions.are_without_gap()
+
+
+def said(begun: dict[str, int], **going_on: tuple[int, int]) -> bytes:
+    """What a stretch says of the streams that begin in it, and of those that go on."""
+    return orjson.dumps((begun, going_on))
 
 
 def test_a_process_that_is_lost_costs_time_and_nothing_else(
