@@ -186,7 +186,7 @@ def bench(
     cabinet: Annotated[bool, typer.Option("--cabinet", help="Only what patients read.")] = False,
     evidence: Annotated[bool, typer.Option("--evidence", help="Only what auditors take.")] = False,
     keep: Annotated[
-        Path | None, typer.Option(help="Where a log for --evidence is kept, and gone on with.")
+        Path | None, typer.Option(help="Where what --evidence or --cabinet fills is kept, for the next run.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
 ) -> None:
@@ -207,7 +207,7 @@ def bench(
         figures = bench_evidence.run(quick=quick, out=out, events=events or (), keep=keep)
         figures["publishing"] = bench_publishing.run(quick=quick, out=out)
     elif cabinet:
-        figures = bench_cabinet.run(quick=quick, out=out, rows=events[0] if events else None)
+        figures = bench_cabinet.run(quick=quick, out=out, rows=events[0] if events else None, keep=keep)
         figures["readers"] = bench_readers.run(quick=quick, out=out)
     elif delivery:
         figures = bench_delivery.run(quick=quick, out=out)

@@ -89,6 +89,7 @@ from api.security_headers import SecurityHeaders
 from api.staff import appeals as staff_appeals
 from api.staff import (
     cards,
+    consultation_moving,
     delivery,
     destruction_acts,
     guardianships,
@@ -109,6 +110,7 @@ from api.staff import identity as staff_identity
 from api.staff import obligations as staff_obligations
 from api.staff import replaying as staff_replaying
 from api.staff import shared as staff_shared
+from api.staff import shared_trends as staff_trends
 from api.staff import step_up as staff_step_up
 from api.staff import submissions as staff_submissions
 from api.staff import tickets as staff_tickets
@@ -202,8 +204,10 @@ _STAFF = (
     destruction_acts,
     staff_submissions,
     staff_shared,
+    staff_trends,
     staff_doctor,
     staff_consultations,
+    consultation_moving,
     staff_tickets,
 )
 # Paths that speak JSON; everything else is a page for people.

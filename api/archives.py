@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from html import escape
 from types import MappingProxyType
 from typing import Any, Final
@@ -31,6 +32,7 @@ from projections import transparency
 REPORTS_MAX: Final = 1000
 BATCH: Final = 8
 CHUNK_BYTES: Final = 64 * 1024
+SUMS_FILE: Final = "SHA256SUMS"
 # Two for the whole process: setting a page takes 12 ms, of which the interpreter is let go.
 _MAKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="archive")
 # ZIP knows no time before; an archive says nothing of when it was made.
@@ -108,6 +110,7 @@ def archive_of(
     for name, content in beside.items():
         zipped.add(name, content)
     yield from results_of(asked, zipped, record=record)
+    zipped.add_sums()
     yield zipped.end()
 
 
@@ -249,22 +252,28 @@ class Zipped:
 
     def __init__(self) -> None:
         self._sink = _Sink()
+        self._sums: list[tuple[str, str]] = []
         self._zip = zipfile.ZipFile(self._sink, "w")  # type: ignore[call-overload]  # all that it needs is to write
 
     def add(self, name: str, content: bytes) -> None:
         self._zip.writestr(_entry(name), content)
+        self._sums.append((sha256(content).hexdigest(), name))
 
     def add_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         """A JSON file of rows that are written as they come."""
+        summed = sha256()
         with self._zip.open(_entry(name), "w") as file:
-            is_first = True
-            for row in rows:
-                file.write((b"[\n" if is_first else b",\n") + orjson.dumps(row))
-                is_first = False
+            for piece in _json_pieces(rows):
+                file.write(piece)
+                summed.update(piece)
                 if self._sink.size >= CHUNK_BYTES:
                     yield self.taken()
-            file.write(b"[]\n" if is_first else b"\n]\n")
+        self._sums.append((summed.hexdigest(), name))
         yield self.taken()
+
+    def add_sums(self) -> None:
+        """Of every file so far, as `sha256sum -c` reads them: whether all of it arrived, and unharmed."""
+        self.add(SUMS_FILE, "".join(f"{digest}  {name}\n" for digest, name in self._sums).encode())
 
     def taken(self) -> bytes:
         """What was written since the last time."""
@@ -276,9 +285,18 @@ class Zipped:
         return self.taken()
 
 
+def _json_pieces(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """A JSON array, a row a line."""
+    is_first = True
+    for row in rows:
+        yield (b"[\n" if is_first else b",\n") + orjson.dumps(row)
+        is_first = False
+    yield b"[]\n" if is_first else b"\n]\n"
+
+
 def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, date_time=_BEGINNING)
     entry.external_attr, entry.create_system = 0o600 << 16, 3
-    # A PDF is compressed inside.
-    entry.compress_type = zipfile.ZIP_STORED if name.endswith(".pdf") else zipfile.ZIP_DEFLATED
+    # Of a PDF too: what its parts are called to a screen reader, a third of it, is not compressed inside.
+    entry.compress_type = zipfile.ZIP_DEFLATED
     return entry

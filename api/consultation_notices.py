@@ -1,4 +1,4 @@
-"""Telling a patient of a consultation by SMS: when it is near, cancelled or booked for them. No name, no health.
+"""Telling a patient of a consultation by SMS: when it is near, moved, cancelled or booked for them. No name, no health.
 
 A reminder is recorded before it is sent, by whoever wins the append; so it is said once for each time, whatever stops in
 between, however the clock jumps. Price: a crash between the two loses one SMS; the page and the calendar tell too.
@@ -15,9 +15,8 @@ from api.outcome import HandedOver
 from api.pages import Locale, datetime_text, phrase
 from api.region_time_zones import time_zone_of
 from api.settings import Settings
-from domain.consultation import CancelReason, ConsultationOverError
+from domain.consultation import CancelReason, Consultation, ConsultationOverError
 from domain.patient import Patient
-from domain.values import PatientId
 from ledger import commands, consultations
 from ledger.consultations import CLOCK
 from ledger.store import Ledger
@@ -33,21 +32,23 @@ def locale_of(patient: Patient) -> Locale:
 def tell(
     ledger: Ledger,
     settings: Settings,
-    patient_id: PatientId,
     consultation_id: UUID,
+    state: Consultation,
     told: str,
     *,
     at: datetime,
 ) -> bool:
     """Whether the provider took it. What was done stays done if it did not: the pages tell too."""
-    patient = commands.load_patient(ledger, patient_id)
+    patient = commands.load_patient(ledger, state.patient_id)
     if patient.phone is None:
         return False
     locale, zone = locale_of(patient), time_zone_of(patient, settings.time_zone)
     when = datetime_text(at, locale=locale, time_zone=zone)
     text = phrase(f"sms.visit.{told}", locale=locale, when=when)
-    # One text has one reference: a provider that is asked twice knows it again.
-    reference = str(ledger.stream_id("visit-told", str(consultation_id), told, at.isoformat()))
+    # One text has one reference: a provider that is asked twice knows it again. Moved back and forth is told each time.
+    reference = str(
+        ledger.stream_id("visit-told", str(consultation_id), told, at.isoformat(), str(state.moves))
+    )
     outcome = send_now(settings, phone=patient.phone, text=text, reference=reference)
     if outcome is not None and not isinstance(outcome, HandedOver):
         log.warning("consultations.not-told", told=told)
@@ -61,7 +62,7 @@ def remind(ledger: Ledger, now: datetime, *, settings: Settings) -> int:
         made = consultations.remind(ledger, consultation_id, now=now)
         if made is not None:
             state, _ = consultations.load_consultation(ledger, consultation_id)
-            tell(ledger, settings, state.patient_id, consultation_id, made.reminder, at=made.starts_at)
+            tell(ledger, settings, consultation_id, state, made.reminder, at=made.starts_at)
             count += 1
     return count
 
@@ -75,7 +76,7 @@ def cancel_left_alone(ledger: Ledger, now: datetime, *, settings: Settings) -> i
         except ConsultationOverError:
             continue  # the view lags behind
         state, _ = consultations.load_consultation(ledger, consultation_id)
-        tell(ledger, settings, state.patient_id, consultation_id, "cancelled", at=state.starts_at)
+        tell(ledger, settings, consultation_id, state, "cancelled", at=state.starts_at)
         count += 1
     return count
 

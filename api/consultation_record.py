@@ -1,11 +1,11 @@
-"""What came of a consultation, in words: for the patient's page and the doctor's."""
+"""What became of a consultation, as its history tells: for the patient's page and the doctor's."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from api.pages import Locale
-from domain.consultation import Consultation
+from domain.consultation import Consultation, ConsultationBooked, ConsultationMoved
 from domain.consultation_outcome import (
     ConclusionGiven,
     HistoryTaken,
@@ -15,7 +15,22 @@ from domain.consultation_outcome import (
 )
 from domain.study_catalogue import STUDIES
 from ledger import consultations
+from ledger.staff import is_by_member
 from ledger.store import Ledger
+
+
+def time_before_doctor(
+    ledger: Ledger, consultation_id: UUID
+) -> ConsultationBooked | ConsultationMoved | None:
+    """The time from which the doctor moved it; None if it is as the patient last chose it."""
+    times = [
+        (recorded.event, recorded.circumstances)
+        for recorded in consultations.happened(ledger, consultation_id)
+        if isinstance(recorded.event, ConsultationBooked | ConsultationMoved)
+    ]
+    if len(times) < 2 or not is_by_member(times[-1][1]):
+        return None
+    return times[-2][0]
 
 
 def outcome_shown(

@@ -27,6 +27,6 @@ CONSULTATION_FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         # Said by Python alone.
         "consultation.said": ("when-both", "calendar-title", "calendar-text"),
         # Told by SMS, without a word of health or of who the doctor is.
-        "sms.visit": ("day-before", "hour-before", "cancelled", "booked"),
+        "sms.visit": ("day-before", "hour-before", "moved", "cancelled", "booked"),
     }
 )

@@ -345,7 +345,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "doctor-saved",
             "doctor-hours-saved",
             "doctor-ended",
-            "consultation-saved",
+            *("consultation-saved", "consultation-moved"),
             "ticket-taken",
             "ticket-answered",
             "ticket-handed-over",

@@ -168,8 +168,8 @@ class _Made:
 
     def xml(self) -> ResultDocument:
         """The laboratory's own document if it is a CDA of this result alone; otherwise FHIR."""
-        original = self.original()
-        if original is not None and original.is_only and content_type_of(original.content) in CDA_TYPES:
+        original = self.original() if is_sent_alone(self.ledger, self.sheet) else None
+        if original is not None and content_type_of(original.content) in CDA_TYPES:
             return self.file("xml", CDA_TYPES[0], original.content)
         return self.file("xml", "application/fhir+xml", fhir_document(**_recorded(self.sheet)))
 

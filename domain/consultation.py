@@ -221,7 +221,7 @@ def evolve(consultation: Consultation | None, event: ConsultationEvent) -> Consu
             return replace(consultation, outcome=consultation_outcome.evolve(consultation.outcome, event))
 
 
-# Decisions of the patient.
+# Decisions of the patient, and what the doctor decides of the time.
 
 
 class ConsultationUnknownError(Exception):
@@ -261,12 +261,13 @@ def remove_scan(consultation: Consultation | None, scan_id: UUID) -> Consultatio
 
 
 def move(
-    consultation: Consultation | None, moved: ConsultationMoved, *, now: datetime, at_least: timedelta
+    consultation: Consultation | None, moved: ConsultationMoved, *, now: datetime, at_least: timedelta | None
 ) -> tuple[ConsultationMoved | ResultsAttached, ...]:
     """To another time; what was attached may be looked at until 30 days after the new end. `at_least` is how long
-    before its time it can still be moved."""
+    before its time a patient can still move it; None for the doctor, who moves it as long as it was neither held nor
+    missed."""
     known = _open(consultation)
-    if now > known.starts_at - at_least:
+    if at_least is not None and now > known.starts_at - at_least:
         raise TooLateToMoveError
     if (known.starts_at, known.format) == (moved.starts_at, moved.format):
         return ()

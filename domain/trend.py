@@ -99,6 +99,15 @@ class Trend:
     steps: tuple[Step, ...]
     left_out: tuple[tuple[Measurement, LeftOut], ...]
 
+    @property
+    def measurements(self) -> list[Measurement]:
+        """All that it was made of."""
+        return [
+            *(point.measurement for point in self.points),
+            *(step.measurement for step in self.steps),
+            *(measurement for measurement, _ in self.left_out),
+        ]
+
 
 def moment_of(text: str | None, zone: tzinfo) -> datetime | None:
     """The moment that a FHIR dateTime names: a day is its beginning, a time without a zone is of the reader's clock.

@@ -181,11 +181,11 @@ def move(
     starts_at: datetime,
     visit: ConsultationFormat,
     now: datetime,
-    at_least: timedelta,
+    at_least: timedelta | None,
     by: Circumstances,
 ) -> None:
     """Another time of the same doctor, won as the first one was; the earlier one is free again. What was attached is
-    shared as long as it is said to be."""
+    shared as long as it is said to be. `at_least` as the decision has it: None where the doctor moves it."""
 
     def act() -> None:
         state, version = load_consultation(ledger, consultation_id)

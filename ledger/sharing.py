@@ -5,7 +5,7 @@ that nothing leaves which was taken from the patient a moment before.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -278,12 +278,12 @@ def open_share(
     readings: Callable[[Share, int, Sequence[OpenedVersion]], Iterable[ReportRead]],
     may_be_given: Callable[[Share, UUID], bool] = lambda *_: True,
     member_id: StaffMemberId | None = None,
-    only: UUID | None = None,
+    only: Collection[UUID] | None = None,
     at_version: int | None = None,
     recipient: ShareRecipientStated | None = None,
 ) -> Opened:
     """Record that somebody is given the versions that stand, and what of it leaves: `readings` are made from them, and
-    stored with it or not at all. `only` one of the reports, in an earlier version `at_version`.
+    stored with it or not at all. `only` these of the reports; in an earlier version `at_version`, where it is one.
 
     ShareNotActiveError if the share is over, another's, or nothing of it may be given."""
 
@@ -291,7 +291,7 @@ def open_share(
         position = ledger.last_position()
         state, version = _load(ledger, share_id, as_of=position)
         active = _require_open(ledger, share_id, state, member_id=member_id, now=now)
-        wanted = [one for one in active.report_ids if only in (None, one)]
+        wanted = [one for one in active.report_ids if only is None or one in only]
         owned = {
             one: found
             for one, found in _owned(ledger, active.patient_id, wanted, as_of=position).items()

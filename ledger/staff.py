@@ -11,6 +11,8 @@ from ledger.codec import Circumstances
 from ledger.commands import change
 from ledger.store import Ledger, Position, Write
 
+_BY_MEMBER: Final = "staff:"
+
 
 def member_id_of(ledger: Ledger, handle: str) -> StaffMemberId:
     """The id that a handle has, admitted or not."""
@@ -51,7 +53,11 @@ def members(ledger: Ledger) -> list[StaffMember]:
 
 def by_member(handle: str, *, session_id: UUID | None = None) -> Circumstances:
     """A member of staff acts, under their working name; a session is the conversation."""
-    return Circumstances(actor=f"staff:{handle}", correlation_id=session_id)
+    return Circumstances(actor=f"{_BY_MEMBER}{handle}", correlation_id=session_id)
+
+
+def is_by_member(circumstances: Circumstances) -> bool:
+    return circumstances.actor.startswith(_BY_MEMBER)
 
 
 # Members

@@ -128,6 +128,20 @@ def open_with(
     return [_row(row) for row in found]
 
 
+def open_of_patient(
+    ledger: Ledger, member_id: StaffMemberId, patient_id: PatientId, *, now: datetime
+) -> list[ShareRow]:
+    """What a doctor may open of one patient, the latest first."""
+    asked = {"member": member_id, "patient": patient_id, "now": now}
+    with ledger.pool.connection() as connection:
+        found = connection.execute(
+            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND patient_id = %(patient)s"
+            f" AND {_SINCE_ADMITTED} AND {_IS_OPEN} ORDER BY shared_at DESC, share_id",
+            asked,
+        ).fetchall()
+    return [_row(row) for row in found]
+
+
 def opened_untold(ledger: Ledger, *, since: datetime, limit: int = 500) -> list[UUID]:
     """Which shares were opened since then, and perhaps nobody told their patients: each share itself knows."""
     with ledger.pool.connection() as connection:

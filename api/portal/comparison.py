@@ -50,7 +50,7 @@ def comparison_page(
     words = TrendWords(
         locale=person.locale,
         time_zone=person.settings.time_zone,
-        laboratories=laboratory_names(person, issuers),
+        laboratories=laboratory_names(person.ledger, issuers),
     )
     rows = [_row(one, words) for one in found]
     return person.page(

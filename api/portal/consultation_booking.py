@@ -15,11 +15,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api import limits
-from api.pages import date_text, datetime_text, phrase
+from api.pages import Locale, date_text, datetime_text, phrase
 from api.portal.seen_reports import seen_reports
 from api.portal.web import Actor, Form, Person, Visit, go, told
 from api.problems import ProblemError, explain
 from api.region_time_zones import time_zone_of
+from api.settings import Settings
 from domain import consultation, consultation_preparation, doctor
 from domain.consultation_outcome import ReferralTakenError, ReferralUnknownError
 from domain.consultation_preparation import ConsultationPrepared
@@ -140,9 +141,14 @@ def book(person: Actor, form: Form, member_id: UUID) -> Response:
 
 
 def _wish(member_id: StaffMemberId, form: dict[str, str]) -> Wish:
+    visit = chosen_format(form)
+    return Wish(member_id=member_id, starts_at=chosen_time(form), format=visit)
+
+
+def chosen_format(form: dict[str, str]) -> ConsultationFormat:
     if form.get("format") not in tuple(ConsultationFormat):
         raise ProblemError("consultation-format-missing", "format")
-    return Wish(member_id=member_id, starts_at=chosen_time(form), format=ConsultationFormat(form["format"]))
+    return ConsultationFormat(form["format"])
 
 
 def chosen_time(form: dict[str, str]) -> datetime:
@@ -200,9 +206,9 @@ def _named(rows: Sequence[ReportRow]) -> list[dict[str, Any]]:
     return found
 
 
-def formats_of(person: Visit, who: Doctor) -> list[str]:
+def formats_of(settings: Settings, who: Doctor) -> list[str]:
     """Video needs a place to meet."""
-    has_room = bool(who.meeting_link or person.settings.meeting_url)
+    has_room = bool(who.meeting_link or settings.meeting_url)
     return [one.value for one in who.formats if has_room or one is not ConsultationFormat.VIDEO]
 
 
@@ -225,8 +231,8 @@ def when_text(person: Visit, at: datetime, doctor_zone: str) -> str:
     return phrase("consultation.said.when-both", locale=person.locale, here=text, there=there)
 
 
-def days_of(person: Visit, slots: Sequence[Slot], zone: str) -> list[dict[str, Any]]:
-    """Free times by day of the patient's own clock."""
+def days_of(slots: Sequence[Slot], zone: str, locale: Locale) -> list[dict[str, Any]]:
+    """Free times by day of the clock of who chooses."""
     found = []
     for day, group in groupby(
         slots[:_SLOTS_MAX], key=lambda slot: slot.starts_at.astimezone(ZoneInfo(zone)).date()
@@ -238,9 +244,7 @@ def days_of(person: Visit, slots: Sequence[Slot], zone: str) -> list[dict[str, A
             }
             for slot in group
         ]
-        found.append(
-            {"day": date_text(day, locale=person.locale), "weekday": str(day.isoweekday()), "times": times}
-        )
+        found.append({"day": date_text(day, locale=locale), "weekday": str(day.isoweekday()), "times": times})
     return found
 
 
@@ -275,8 +279,8 @@ def _booking_page(
         errors=told(error, person.locale) if error else {},
         values=values,
         doctor=doctor_shown(person, who),
-        formats=formats_of(person, who),
-        days=days_of(person, free_slots(person.ledger, member_id, now=datetime.now(UTC)), zone),
+        formats=formats_of(person.settings, who),
+        days=days_of(free_slots(person.ledger, member_id, now=datetime.now(UTC)), zone, person.locale),
         zone=zone,
         other_zone=other,
         minutes=week.slot_minutes if week else 0,

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from api import limits
 from api.calendar_file import MEDIA_TYPE, Appointment, calendar_file
-from api.consultation_record import outcome_shown
+from api.consultation_record import outcome_shown, time_before_doctor
 from api.pages import phrase
 from api.portal import consultation_booking as booking
 from api.portal.consultation_booking import LIST, REFUSALS, own_cabinet, refusal
@@ -23,7 +23,6 @@ from api.scans import checked_scan
 from domain import consultation_preparation
 from domain.consultation import CancelReason, Consultation, ConsultationStatus, ConsultationUnknownError
 from domain.consultation_preparation import ConsultationScanUnknownError
-from domain.doctor import ConsultationFormat
 from domain.reading import ReadingPurpose
 from domain.study_type import StudyType
 from ledger import consultation_scans as scans
@@ -145,15 +144,14 @@ def move_page(person: Person, consultation_id: UUID) -> Response:
 
 @router.post(LIST + "/{consultation_id:uuid}/move")
 def move(person: Actor, form: Form, consultation_id: UUID) -> Response:
-    state = _own(person, consultation_id)
+    _own(person, consultation_id)
     try:
-        if form.get("format") not in tuple(ConsultationFormat):
-            raise ProblemError("consultation-format-missing", "format")
+        visit = booking.chosen_format(form)
         consultations.move(
             person.ledger,
             consultation_id,
             starts_at=booking.chosen_time(form),
-            visit=ConsultationFormat(form.get("format", state.format)),
+            visit=visit,
             now=datetime.now(UTC),
             at_least=_at_least(person),
             by=person.by(),
@@ -255,6 +253,7 @@ def _page(
             if state.is_near(now)
             else None,
             "until": state.shared_until,
+            "before": _before(person, consultation_id, state),
         },
         doctor=booking.doctor_shown(person, who) if who else None,
         checks=_checks(person, state),
@@ -274,6 +273,15 @@ def _organisations(person: Visit) -> list[dict[str, str]]:
     """Where the patient can ask for a study."""
     linked = cabinet.linked_laboratories(person.ledger, person.patient_id)
     return [{"id": str(row.laboratory_id), "name": row.name} for row, _ in linked]
+
+
+def _before(person: Visit, consultation_id: UUID, state: Consultation) -> dict[str, str] | None:
+    """What was agreed on before the doctor moved it: the patient is to notice it."""
+    before = time_before_doctor(person.ledger, consultation_id)
+    if before is None:
+        return None
+    when = booking.when_text(person, before.starts_at, _zone(person, state.member_id))
+    return {"when": when, "format": before.format.value}
 
 
 def _checks(person: Visit, state: Consultation) -> list[dict[str, Any]]:
@@ -307,8 +315,10 @@ def _move_page(
             "when": booking.when_text(person, state.starts_at, _zone(person, state.member_id)),
         },
         doctor=booking.doctor_shown(person, who),
-        formats=booking.formats_of(person, who),
-        days=booking.days_of(person, doctors.free_slots(person.ledger, state.member_id, now=now), zone),
+        formats=booking.formats_of(person.settings, who),
+        days=booking.days_of(
+            doctors.free_slots(person.ledger, state.member_id, now=now), zone, person.locale
+        ),
         zone=zone,
         other_zone=other,
     )

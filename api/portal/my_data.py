@@ -1,6 +1,7 @@
 """«Все мои данные»: everything that is kept of a patient, as one file for themselves."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -19,6 +20,10 @@ from ledger import commands
 router = APIRouter(include_in_schema=False)
 # More than anybody has: a thousand a year for a lifetime.
 RESULTS_MAX = 100_000
+# What one version of a result takes, by docs/benchmarks.md: two threads make archives, and a machine has others to serve.
+_BYTES_EACH: Final = 100_000
+_SECONDS_EACH: Final = 0.15
+_LONG_SECONDS: Final = 60
 
 
 @router.get("/my-data")
@@ -26,7 +31,9 @@ def my_data_page(person: Person) -> Response:
     _check_own(person)
     person.require_step_up()
     rows, kept = own_reports(person, limit=RESULTS_MAX)
-    return person.page("my_data.html", count=len(rows), kept=kept)
+    return person.page(
+        "my_data.html", count=len(rows), kept=kept, long=_long(sum(row.version for row in rows))
+    )
 
 
 @router.post("/my-data")
@@ -39,6 +46,14 @@ def take_my_data(person: Actor) -> Response:
     taken = PersonalDataTaken(patient_id=person.patient_id, purpose=ReadingPurpose.OWN_CABINET)
     commands.record_reading(person.ledger, taken, person.by())
     return streamed(_everything(person, asked), "moi-dannye.zip", len(rows))
+
+
+def _long(versions: int) -> dict[str, int] | None:
+    """About how large and how long it will be, where somebody would wonder whether anything goes on."""
+    seconds = versions * _SECONDS_EACH
+    if seconds < _LONG_SECONDS:
+        return None
+    return {"megabytes": versions * _BYTES_EACH // 1_000_000, "minutes": round(seconds / 60)}
 
 
 def _check_own(person: Visit) -> None:
@@ -56,4 +71,5 @@ def _everything(person: Visit, asked: Asked) -> Iterator[bytes]:
     for name, content in proof_beside(person).items():
         zipped.add(name, content)
     yield from results_of(asked, zipped, record=recording(person, asked))
+    zipped.add_sums()
     yield zipped.end()

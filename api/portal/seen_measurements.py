@@ -11,6 +11,7 @@ from domain.trend import Measurement
 from ledger import onboarding
 from ledger.commands import load_patient
 from ledger.readings import record_readings
+from ledger.store import Ledger
 from ledger.talk_first import load_talk_first
 from projections import analytes
 from projections.analytes import ListedAnalyte, Sighted
@@ -63,5 +64,5 @@ def patient_of(person: Visit) -> dict[str, str] | None:
     return {"name": profile.full_name, "birth_date": profile.birth_date}
 
 
-def laboratory_names(person: Visit, laboratory_ids: Collection[UUID]) -> dict[UUID, str]:
-    return {one: onboarding.laboratory_of_id(person.ledger, one).name for one in set(laboratory_ids)}
+def laboratory_names(ledger: Ledger, laboratory_ids: Collection[UUID]) -> dict[UUID, str]:
+    return {one: onboarding.laboratory_of_id(ledger, one).name for one in set(laboratory_ids)}

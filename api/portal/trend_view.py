@@ -1,7 +1,7 @@
 """How measurements are put into words: rows of the table beside the picture, of the list, and of a comparison."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -10,22 +10,27 @@ from api.portal.report_view import range_text, unit_of, value_text
 from api.portal.trend_chart import DASHES, NARROW, SHAPES, WIDE, Chart, chart_of, shapes_of, sparkline
 from domain.report_content import Value
 from domain.trend import Measurement, Point, Step, Trend
+from projections.analytes import ListedAnalyte
+
+_FLAGGED = frozenset({"low", "high", "abnormal", "critical", "critical-low", "critical-high"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrendWords:
-    """In what language, by whose clock, and what the laboratories are called."""
+    """In what language, by whose clock, what the laboratories are called, and where who reads opens a report: the
+    patient under its id."""
 
     locale: Locale
     time_zone: str
     laboratories: Mapping[UUID, str]
+    hrefs: Mapping[UUID, str] = field(default_factory=dict)
 
 
 def measurement_row(measurement: Measurement, words: TrendWords) -> dict[str, Any]:
     """One value as it was sent, with all that must be known of it."""
     quantity = measurement.quantity
     return {
-        "report_id": str(measurement.report_id),
+        "href": words.hrefs.get(measurement.report_id, f"/reports/{measurement.report_id}"),
         "at": measurement.measured_at,
         "is_issue_time": measurement.is_issue_time,
         "laboratory": words.laboratories.get(measurement.laboratory_id, "—"),
@@ -147,4 +152,63 @@ def change_of(trend: Trend, words: TrendWords) -> dict[str, Any] | None:
         "direction": "up" if difference > 0 else "down" if difference < 0 else "same",
         "difference": decimal_text(f"{abs(difference):f}", locale=words.locale),
         "since": before.measurement.measured_at,
+    }
+
+
+# The whole of a page, for the patient and for a doctor to whom they gave their results.
+
+
+def list_shown(
+    trends: Iterable[tuple[ListedAnalyte, Trend]], words: TrendWords, *, path: str
+) -> dict[str, Any]:
+    """Each with its last value and the way to it, by name: first what is outside of its range."""
+    rows = [row for one, trend in trends if (row := _list_row(one, trend, words, path)) is not None]
+    rows.sort(key=lambda row: plain(row["name"]))
+    return {
+        "flagged": [row for row in rows if row["latest"]["flag"] in _FLAGGED],
+        "others": [row for row in rows if row["latest"]["flag"] not in _FLAGGED],
+    }
+
+
+def plain(text: str) -> str:
+    """As names are sorted and looked for."""
+    return text.casefold().replace("ё", "е")
+
+
+def _list_row(one: ListedAnalyte, trend: Trend, words: TrendWords, path: str) -> dict[str, Any] | None:
+    latest = _latest(trend, words)
+    if latest is None:
+        return None
+    return {
+        "href": f"{path}/{one.key}",
+        "name": one.name,
+        "count": one.reports,
+        "latest": latest,
+        "line": small_line(trend.points),
+    }
+
+
+def _latest(trend: Trend, words: TrendWords) -> dict[str, Any] | None:
+    """The last value of those that have a date; else any, for there may be no dates at all."""
+    placed = [
+        *((point.at, point_row(point, 0, words, trend.unit)) for point in trend.points),
+        *((step.at, measurement_row(step.measurement, words)) for step in trend.steps),
+    ]
+    if placed:
+        return max(placed, key=lambda row: row[0])[1]
+    left = [measurement for measurement, _ in trend.left_out]
+    return measurement_row(left[-1], words) if left else None
+
+
+def trend_shown(one: ListedAnalyte, trend: Trend, words: TrendWords) -> dict[str, Any]:
+    return {
+        "analyte": {"name": one.name, "loinc": one.analyte.loinc, "unit": trend.unit},
+        "latest": _latest(trend, words),
+        "change": change_of(trend, words),
+        "rows": trend_rows(trend, shapes_of(trend.points), words),
+        "runs": runs_of(trend.steps),
+        "left_out": [
+            measurement_row(measurement, words) | {"reason": reason} for measurement, reason in trend.left_out
+        ],
+        **drawn(trend, words),
     }

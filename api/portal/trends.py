@@ -11,17 +11,7 @@ from fastapi.responses import Response
 
 from api.portal.seen_measurements import laboratory_names, patient_of, record_shown, seen_analytes, sighted
 from api.portal.seen_reports import seen_report
-from api.portal.trend_chart import shapes_of
-from api.portal.trend_view import (
-    TrendWords,
-    change_of,
-    drawn,
-    measurement_row,
-    point_row,
-    runs_of,
-    small_line,
-    trend_rows,
-)
+from api.portal.trend_view import TrendWords, list_shown, plain, trend_shown
 from api.portal.web import Actor, Form, Person, Visit, told
 from api.problems import ProblemError
 from api.result_sheet import ResultSheet
@@ -35,7 +25,6 @@ router = APIRouter(include_in_schema=False)
 # So many of each are on the list, and so many are drawn.
 ON_LIST, DRAWN_MAX = 8, 500
 SEARCH_LENGTH_MAX = 100
-_FLAGGED = frozenset({"low", "high", "abnormal", "critical", "critical-low", "critical-high"})
 
 
 @router.get("/trends")
@@ -61,11 +50,9 @@ def _list(person: Visit, *, report_id: UUID | None = None, search: str = "") -> 
         title = (row[0].summary.title if row[0].summary else None) or "—"
         in_report = analytes.digests_in(person.ledger, person.patient_id, report_id)
         found = [one for one in found if in_report & set(one.digests)]
-    listed = _listed(person, of, found)
     return person.page(
         "trends.html",
-        flagged=[one for one in listed if one["latest"]["flag"] in _FLAGGED],
-        others=[one for one in listed if one["latest"]["flag"] not in _FLAGGED],
+        **_listed(person, of, found),
         total=len(known),
         search=search,
         report={"id": str(report_id), "title": title} if report_id else None,
@@ -73,27 +60,21 @@ def _list(person: Visit, *, report_id: UUID | None = None, search: str = "") -> 
 
 
 def _is_meant(one: ListedAnalyte, search: str) -> bool:
-    words = _plain(search).split()
-    return any(all(word in _plain(name) for word in words) for name in one.names)
+    words = plain(search).split()
+    return any(all(word in plain(name) for word in words) for name in one.names)
 
 
-def _plain(text: str) -> str:
-    return text.casefold().replace("ё", "е")
-
-
-def _listed(person: Visit, of: Sighted, found: Sequence[ListedAnalyte]) -> list[dict[str, Any]]:
-    """Each with its last value and the way to it, by name; the readings are recorded by now."""
+def _listed(person: Visit, of: Sighted, found: Sequence[ListedAnalyte]) -> dict[str, Any]:
+    """What the list says of them; the readings are recorded by now."""
     digests = [digest for one in found for digest in one.digests]
     reports = analytes.latest_reports(person.ledger, person.patient_id, digests, each=ON_LIST, sighted=of)
     values = by_digest(
         person.ledger, person.patient_id, opened_reports(person.ledger, person.patient_id, reports)
     )
     trends = [(one, _trend(person, one, _of(one, values))) for one in found]
-    shown = [measurement for _, trend in trends for measurement in _all_of(trend)]
+    shown = [measurement for _, trend in trends for measurement in trend.measurements]
     record_shown(person, shown, Medium.TREND)
-    words = _words(person, shown)
-    rows = [row for one, trend in trends if (row := _list_row(one, trend, words)) is not None]
-    return sorted(rows, key=lambda row: _plain(row["name"]))
+    return list_shown(trends, _words(person, shown), path="/trends")
 
 
 def _of(one: ListedAnalyte, values: Mapping[bytes, Sequence[Measurement]]) -> list[Measurement]:
@@ -104,45 +85,12 @@ def _trend(person: Visit, one: ListedAnalyte, measurements: Sequence[Measurement
     return trend_of(measurements, analyte=one.analyte.loinc, zone=ZoneInfo(person.settings.time_zone))
 
 
-def _all_of(trend: Trend) -> list[Measurement]:
-    return [
-        *(point.measurement for point in trend.points),
-        *(step.measurement for step in trend.steps),
-        *(measurement for measurement, _ in trend.left_out),
-    ]
-
-
 def _words(person: Visit, shown: Sequence[Measurement]) -> TrendWords:
     return TrendWords(
         locale=person.locale,
         time_zone=person.settings.time_zone,
-        laboratories=laboratory_names(person, [one.laboratory_id for one in shown]),
+        laboratories=laboratory_names(person.ledger, [one.laboratory_id for one in shown]),
     )
-
-
-def _list_row(one: ListedAnalyte, trend: Trend, words: TrendWords) -> dict[str, Any] | None:
-    latest = _latest(trend, words)
-    if latest is None:
-        return None
-    return {
-        "href": f"/trends/{one.key}",
-        "name": one.name,
-        "count": one.reports,
-        "latest": latest,
-        "line": small_line(trend.points),
-    }
-
-
-def _latest(trend: Trend, words: TrendWords) -> dict[str, Any] | None:
-    """The last value of those that have a date; else any, for there may be no dates at all."""
-    placed = [
-        *((point.at, point_row(point, 0, words, trend.unit)) for point in trend.points),
-        *((step.at, measurement_row(step.measurement, words)) for step in trend.steps),
-    ]
-    if placed:
-        return max(placed, key=lambda row: row[0])[1]
-    left = [measurement for measurement, _ in trend.left_out]
-    return measurement_row(left[-1], words) if left else None
 
 
 @router.get("/trends/{key}")
@@ -164,7 +112,7 @@ def trend_page(
         errors = told(error, person.locale)
     measurements = _measurements(person, one, of)
     whole = _trend(person, one, _within(measurements, period, ZoneInfo(person.settings.time_zone)))
-    shown = _all_of(whole)
+    shown = whole.measurements
     record_shown(person, shown, Medium.TREND)
     return person.page(
         "trend.html",
@@ -176,7 +124,7 @@ def trend_page(
         patient=patient_of(person),
         total=len(measurements),
         is_limited=one.reports > DRAWN_MAX,
-        **_shown(one, whole, _words(person, shown)),
+        **trend_shown(one, whole, _words(person, shown)),
     )
 
 
@@ -186,20 +134,6 @@ def _measurements(person: Visit, one: ListedAnalyte, of: Sighted) -> list[Measur
     )
     opened = opened_reports(person.ledger, person.patient_id, reports)
     return _of(one, by_digest(person.ledger, person.patient_id, opened))
-
-
-def _shown(one: ListedAnalyte, trend: Trend, words: TrendWords) -> dict[str, Any]:
-    return {
-        "analyte": {"name": one.name, "loinc": one.analyte.loinc, "unit": trend.unit},
-        "latest": _latest(trend, words),
-        "change": change_of(trend, words),
-        "rows": trend_rows(trend, shapes_of(trend.points), words),
-        "runs": runs_of(trend.steps),
-        "left_out": [
-            measurement_row(measurement, words) | {"reason": reason} for measurement, reason in trend.left_out
-        ],
-        **drawn(trend, words),
-    }
 
 
 # The period.

@@ -31,6 +31,7 @@ def attached_results(visit: StaffVisit, state: Consultation, now: datetime) -> l
                 {
                     "id": str(report_id),
                     "href": f"/staff/shared/{share_id}/reports/{report_id}",
+                    "trends": f"/staff/shared/{share_id}/trends",
                     "title": title_of_result(sheet.content),
                     "at": sheet.content.effective_at or sheet.content.issued_at or sheet.shown.received_at,
                     "flagged": sum(

@@ -66,7 +66,7 @@ Decide = Callable[[Outcome], Iterable[OutcomeEvent]]
 def list_page(visit: Doctor, day: str = "") -> Response:
     """A day of the doctor's clock, and what is next. Nothing of the patients is here."""
     member_id, now = member_of(visit), datetime.now(UTC)
-    zone = _zone(visit, member_id)
+    zone = zone_of(visit, member_id)
     chosen = _day(day) or now.astimezone(zone).date()
     begins = datetime.combine(chosen, datetime.min.time(), tzinfo=zone)
     rows = view.booked_with(visit.ledger, member_id, since=now - _BEHIND, until=now + _AHEAD, limit=1000)
@@ -95,7 +95,7 @@ def consultation_page(visit: Doctor, consultation_id: UUID) -> Response:
 
 @router.get("/consultations/{consultation_id:uuid}/scans/{scan_id:uuid}")
 def show_scan(visit: Doctor, consultation_id: UUID, scan_id: UUID) -> Response:
-    state = _own(visit, consultation_id)
+    state = own_consultation(visit, consultation_id)
     if not state.is_shared(datetime.now(UTC)):
         raise ProblemError("not-found")
     try:
@@ -128,7 +128,7 @@ def miss(visit: DoctorActs, consultation_id: UUID) -> Response:
 @router.post("/consultations/{consultation_id:uuid}/cancel")
 def cancel(visit: DoctorActs, tasks: BackgroundTasks, consultation_id: UUID, form: Form) -> Response:
     """The patient is told at once, and sees why."""
-    state = _own(visit, consultation_id)
+    state = own_consultation(visit, consultation_id)
     if form.get("reason") not in DOCTORS_REASONS:
         return _page(visit, consultation_id, ProblemError("consultation-reason-missing", "reason"), form)
     reason = CancelReason(form["reason"])
@@ -140,7 +140,7 @@ def cancel(visit: DoctorActs, tasks: BackgroundTasks, consultation_id: UUID, for
         ),
     )
     if answer.status_code == 303:
-        _tell(visit, tasks, state, consultation_id, "cancelled")
+        tell(visit, tasks, consultation_id, state, "cancelled")
     return answer
 
 
@@ -183,14 +183,14 @@ def book_next(visit: DoctorActs, tasks: BackgroundTasks, consultation_id: UUID, 
     answer = _act(visit, consultation_id, act, form)
     if made:
         booked, _ = consultations.load_consultation(visit.ledger, made[0])
-        _tell(visit, tasks, booked, made[0], "booked")
+        tell(visit, tasks, made[0], booked, "booked")
     return answer
 
 
 @router.post("/consultations/{consultation_id:uuid}/discussed/{report_id:uuid}")
 def discussed(visit: DoctorActs, consultation_id: UUID, report_id: UUID) -> Response:
     """«Обсудили результат»: what the patient wished to see after a talk is shown to them now."""
-    state = _own(visit, consultation_id)
+    state = own_consultation(visit, consultation_id)
     if report_id not in state.seen_reports(datetime.now(UTC)):
         raise ProblemError("not-found")
     return _act(
@@ -230,9 +230,9 @@ def _act(
     form: dict[str, str] | None = None,
 ) -> Response:
     """Do it to a consultation of the doctor's own, or say on its page what was wrong."""
-    _own(visit, consultation_id)
+    own_consultation(visit, consultation_id)
     try:
-        with _refusals():
+        with refusals():
             act(datetime.now(UTC))
     except ProblemError as error:
         if error.field is None:
@@ -243,22 +243,23 @@ def _act(
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     try:
         yield
     except tuple(_PROBLEMS) as error:
         raise ProblemError(*_PROBLEMS[type(error)]) from None
 
 
-def _tell(
-    visit: StaffVisit, tasks: BackgroundTasks, state: Consultation, consultation_id: UUID, what: str
+def tell(
+    visit: StaffVisit, tasks: BackgroundTasks, consultation_id: UUID, state: Consultation, what: str
 ) -> None:
+    """The patient, after the answer."""
     tasks.add_task(
         consultation_notices.tell,
         visit.ledger,
         visit.door.settings,
-        state.patient_id,
         consultation_id,
+        state,
         what,
         at=state.starts_at,
     )
@@ -267,7 +268,7 @@ def _tell(
 # What the pages say
 
 
-def _own(visit: StaffVisit, consultation_id: UUID) -> Consultation:
+def own_consultation(visit: StaffVisit, consultation_id: UUID) -> Consultation:
     """Another doctor's consultation answers as one that is not there."""
     try:
         return consultations.consultation_of_doctor(visit.ledger, member_of(visit), consultation_id)
@@ -275,7 +276,7 @@ def _own(visit: StaffVisit, consultation_id: UUID) -> Consultation:
         raise ProblemError("not-found") from None
 
 
-def _zone(visit: StaffVisit, member_id: StaffMemberId) -> ZoneInfo:
+def zone_of(visit: StaffVisit, member_id: StaffMemberId) -> ZoneInfo:
     week = doctors.load_hours(visit.ledger, member_id).week
     return ZoneInfo(week.time_zone if week else visit.door.settings.time_zone)
 
@@ -309,7 +310,7 @@ def _page(
     error: ProblemError | None = None,
     values: dict[str, str] | None = None,
 ) -> Response:
-    _own(visit, consultation_id)
+    own_consultation(visit, consultation_id)
     state, now = consultations.show(visit.ledger, consultation_id, visit.by()), datetime.now(UTC)
     outcome, is_cancelled = state.outcome, state.status is ConsultationStatus.CANCELLED
     return visit.page(
@@ -353,7 +354,7 @@ def _patient(visit: StaffVisit, state: Consultation, now: datetime) -> dict[str,
     if profile is None:
         return {"name": "—", "age": None, "sex": None, "phone": None}
     born = date.fromisoformat(profile.birth_date)
-    today = now.astimezone(_zone(visit, state.member_id)).date()
+    today = now.astimezone(zone_of(visit, state.member_id)).date()
     is_call = state.format is ConsultationFormat.PHONE and state.is_near(now)
     return {
         "name": profile.full_name,

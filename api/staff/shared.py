@@ -63,7 +63,7 @@ def list_page(visit: Doctor, page: Annotated[int, Query(ge=1, le=_PAGES_MAX)] = 
 
 @router.get("/shared/{share_id:uuid}")
 def share_page(visit: Doctor, share_id: UUID) -> Response:
-    share = _share(visit, share_id)
+    share = open_share_of(visit, share_id)
     sheets = [sheet for one in share.report_ids if (sheet := _sheet(visit, share, one)) is not None]
     _record(
         visit,
@@ -74,7 +74,7 @@ def share_page(visit: Doctor, share_id: UUID) -> Response:
     )
     return visit.page(
         "staff_share.html",
-        share=_head(visit, share_id, share),
+        share=head_of(visit, share_id, share),
         message=share.description.message if share.description else None,
         reports=[
             {
@@ -106,7 +106,7 @@ def _report_page(
     visit: StaffVisit, tasks: BackgroundTasks, share_id: UUID, report_id: UUID, version: int | None
 ) -> Response:
     """Who opens it, which version, and in what form it leaves, is recorded in one append before it does."""
-    _share(visit, share_id)
+    open_share_of(visit, share_id)
     settings = visit.door.settings
     made: list[tuple[ResultSheet, str]] = []
 
@@ -144,7 +144,7 @@ def _report_page(
             now=datetime.now(UTC),
             readings=readings,
             member_id=_member_id(visit),
-            only=report_id,
+            only=(report_id,),
             at_version=version,
         )
     except (ShareNotActiveError, DocumentUnavailableError, KeyErasedError):
@@ -155,7 +155,7 @@ def _report_page(
     ((sheet, article),) = made
     page = visit.page(
         "staff_shared_report.html",
-        share=_head(visit, share_id, opened.share),
+        share=head_of(visit, share_id, opened.share),
         title=title_of_result(sheet.content),
         article=Markup(_linked(article, share_id, report_id)),  # noqa: S704 - a template made it, which escapes
         version=sheet.version,
@@ -178,7 +178,7 @@ def _member_id(visit: StaffVisit) -> StaffMemberId:
     return member_id_of(visit.ledger, visit.signed_in().member.handle)
 
 
-def _share(visit: StaffVisit, share_id: UUID) -> Share:
+def open_share_of(visit: StaffVisit, share_id: UUID) -> Share:
     """The share, if it was given to this doctor and lasts: what is over is not there, and says so on the list."""
     try:
         return sharing.share_of_doctor(visit.ledger, _member_id(visit), share_id, now=datetime.now(UTC))
@@ -206,7 +206,7 @@ def _name(visit: StaffVisit, patient_id: PatientId) -> str:
     return profile.full_name if profile else "—"
 
 
-def _head(visit: StaffVisit, share_id: UUID, share: Share) -> dict[str, Any]:
+def head_of(visit: StaffVisit, share_id: UUID, share: Share) -> dict[str, Any]:
     return {
         "href": f"{LIST}/{share_id}",
         "name": _name(visit, share.patient_id),

@@ -52,6 +52,7 @@ GIVEN: dict[str, Any] = {
 VISIT: dict[str, Any] = {
     "id": "5", "when": "23.11.2026, 08:15 МСК", "minutes": 30, "format": "video", "status": "booked", "reason": None,
     "is_booked": True, "can_move": True, "can_cancel": True, "link": None, "until": AT,
+    "before": None,
 }  # fmt: skip
 PAGE: dict[str, Any] = {
     "errors": {}, "values": VALUES, "visit": VISIT, "doctor": DOCTOR,
@@ -75,7 +76,7 @@ STAFF_VISIT: dict[str, Any] = {
 STAFF_PAGE: dict[str, Any] = STAFF | {
     "errors": {}, "values": {}, "visit": STAFF_VISIT,
     "patient": {"name": "Соколова Анна Петровна", "age": 42, "sex": "female", "phone": "+79990001122"},
-    "attached": [{"id": "1", "href": "/staff/shared/1/reports/1", "title": "Общий анализ крови", "at": AT, "flagged": 2, "may_release": True}], "scans": ["6"],
+    "attached": [{"id": "1", "href": "/staff/shared/1/reports/1", "trends": "/staff/shared/1/trends", "title": "Общий анализ крови", "at": AT, "flagged": 2, "may_release": True}], "scans": ["6"],
     "outcome": NOTHING, "reasons": ["doctor-unavailable", "other-speciality", "technical"], "formats": FORMATS,
     "studies": [{"code": "3016-3", "name": "Тиреотропный гормон (ТТГ)"}],
     "slots": [{"value": "video|x", "at": AT, "format": "video"}],
@@ -109,6 +110,8 @@ CONSULTATION_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "consultation": ("consultation.html", PAGE),
     "consultation-near": ("consultation.html", PAGE | {"visit": VISIT | {"status": "now", "link": "https://meet.example.org/room",
         "can_move": False}, "attached": [], "scans": [], "errors": {"scan": WRONG, "questions": WRONG}}),
+    "consultation-moved-by-doctor": ("consultation.html", PAGE | {"visit": VISIT | {"before": {
+        "when": "20.11.2026, 18:30 МСК", "format": "phone"}}}),
     "consultation-held": ("consultation.html", PAGE | {"visit": VISIT | OVER | {"status": "held"}, "outcome": GIVEN,
         "organisations": [{"id": "1", "name": "Поликлиника № 12"}, {"id": "2", "name": "Лаборатория"}]}),
     "consultation-held-unlinked": ("consultation.html", PAGE | {"visit": VISIT | OVER | {"status": "held"},
@@ -131,6 +134,10 @@ CONSULTATION_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "staff-consultation-early": ("staff_consultation.html", STAFF_PAGE | {"errors": {"reason": WRONG}, "attached": [],
         "scans": [], "slots": [], "visit": STAFF_VISIT | {"status": "booked", "can_write": False, "can_miss": False,
         "link": None, "study": None, "questions": (), "follows": None}}),
+    "staff-consultation-move": ("staff_consultation_move.html", STAFF | {"errors": {"slot": WRONG}, "formats": FORMATS,
+        "values": {"format": "phone"}, "visit": {"id": "5", "at": AT, "format": "video"}, "days": DAYS, "zone": "Europe/Moscow"}),
+    "staff-consultation-move-full": ("staff_consultation_move.html", STAFF | {"errors": {}, "formats": FORMATS, "values": {},
+        "visit": {"id": "5", "at": AT, "format": "phone"}, "days": [], "zone": "Asia/Omsk"}),
     "staff-doctor": ("staff_doctor.html", ABOUT),
     "staff-doctor-wrong": ("staff_doctor.html", ABOUT | {"is_introduced": True, "has_room": True,
         "errors": {"speciality": WRONG, "formats": WRONG, "hours": WRONG, "time_zone": WRONG, "day_hours": WRONG},

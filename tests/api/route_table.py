@@ -269,6 +269,8 @@ doctor    GET  /staff/shared
 doctor    GET  /staff/shared/{share_id:uuid}
 doctor    GET  /staff/shared/{share_id:uuid}/reports/{report_id:uuid}
 doctor    GET  /staff/shared/{share_id:uuid}/reports/{report_id:uuid}/versions/{version}
+doctor    GET  /staff/shared/{share_id:uuid}/trends
+doctor    GET  /staff/shared/{share_id:uuid}/trends/{key}
 laboratory GET /staff/submissions
 auditor   GET  /staff/history
 auditor   GET  /staff/replay
@@ -295,6 +297,8 @@ doctor    POST /staff/consultations/{consultation_id:uuid}/cancel
 doctor    POST /staff/consultations/{consultation_id:uuid}/discussed/{report_id:uuid}
 doctor    POST /staff/consultations/{consultation_id:uuid}/held
 doctor    POST /staff/consultations/{consultation_id:uuid}/missed
+doctor    GET  /staff/consultations/{consultation_id:uuid}/move
+doctor    POST /staff/consultations/{consultation_id:uuid}/move
 doctor    POST /staff/consultations/{consultation_id:uuid}/next
 doctor    POST /staff/consultations/{consultation_id:uuid}/record
 doctor    GET  /staff/consultations/{consultation_id:uuid}/scans/{scan_id:uuid}

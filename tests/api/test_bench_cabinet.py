@@ -1,9 +1,10 @@
 """The benchmark of the list at its smallest: every question is asked, finds rows, and leaves the indexes as they were."""
 
 import psycopg
+import pytest
 
 from api import bench_cabinet
-from api.bench_cabinet import Effort
+from api.bench_cabinet import Effort, OtherRowsError
 from ledger.store import Ledger
 from tests.scenario import rows
 
@@ -14,7 +15,11 @@ def test_every_question_is_measured_with_its_parts(
     ledger: Ledger, database: str, sql: psycopg.Connection
 ) -> None:
     before = sql.execute(_INDEXES).fetchall()
-    bench_cabinet.fill(ledger, database, Effort(rows=900, own=150))
+    # A folder that is kept is filled once, and holds one size.
+    for _ in range(2):
+        bench_cabinet.fill_once(ledger, database, Effort(rows=900, own=150))
+    with pytest.raises(OtherRowsError):
+        bench_cabinet.fill_once(ledger, database, Effort(rows=1000, own=150))
     assert sql.execute(_INDEXES).fetchall() == before
     assert rows(ledger, "SELECT count(*) FROM cabinet.reports") == [(900,)]
     found = bench_cabinet.measure(ledger, Effort(rounds=2))

@@ -15,6 +15,7 @@ from domain.consultation import (
     ConsultationBooked,
     ConsultationCancelled,
     ConsultationHeld,
+    ConsultationMoved,
     ConsultationReminded,
 )
 from domain.consultation_outcome import ConclusionGiven, ReferralTaken
@@ -129,11 +130,10 @@ def test_nobody_else_sees_a_consultation(
         assert [(one.status_code, code_of(one)) for one in answers] == [(404, "not-found")] * 2
     for act in ("questions", "results", "move", "cancel", "referrals/1"):
         assert boris.post(f"{path}/{act}").status_code == 404, act
-    for act in ("", "/held", "/missed", "/cancel", "/record", "/next"):
-        answer = (
-            oleg.post(f"/staff{path}{act}", act="conclusion", text="?") if act else oleg.get(f"/staff{path}")
-        )
-        assert answer.status_code == 404, act
+    for act in ("", "/move"):
+        assert oleg.get(f"/staff{path}{act}").status_code == 404, act
+    for act in ("/held", "/missed", "/cancel", "/record", "/next", "/move"):
+        assert oleg.post(f"/staff{path}{act}", act="conclusion", text="?").status_code == 404, act
     assert not portal.events(ConsultationRead)
 
 
@@ -162,6 +162,41 @@ def test_moving_and_cancelling_and_a_calendar_that_tells_nothing(
     assert code_of(anna.post(f"{path}/cancel")) == "consultation-over"
     soon = book(anna, vera, slot(portal, vera))
     assert code_of(anna.get(f"{soon}/move")) == "consultation-too-late"
+
+
+def test_a_doctor_moves_a_consultation_and_the_patient_is_told(
+    portal: Portal, anna: Person, vera: Member
+) -> None:
+    at, other = slot(portal, vera, after=timedelta(hours=5)), slot(portal, vera, after=timedelta(hours=6))
+    path = book(anna, vera, at, questions="О щитовидной железе")
+    page = vera.get(f"/staff{path}/move").text
+    assert f'value="{other.starts_at.isoformat()}"' in page and "Соколова" not in page
+    assert not portal.events(ConsultationRead), "nothing of the patient is shown"
+    assert f"/staff{path}/move" in vera.get(f"/staff{path}").text
+    form = {"slot": other.starts_at.isoformat(), "format": "phone"}
+    assert code_of(vera.post(f"/staff{path}/move", **form | {"slot": ""})) == "consultation-slot-missing"
+    assert code_of(vera.post(f"/staff{path}/move", **form | {"format": "letter"})) == (
+        "consultation-format-missing"
+    )
+    before = len(portal.sms.accepted)
+    moved = vera.post(f"/staff{path}/move", **form)
+    assert moved.headers["location"] == f"/staff{path}?notice=consultation-moved"
+    (event,) = portal.events(ConsultationMoved)
+    assert event.circumstances.actor == "staff:vera" and event.event.starts_at == other.starts_at
+    comes_true(lambda: len(portal.sms.accepted) > before, "the patient is told after the answer")
+    (told,) = [message.text for message in portal.sms.accepted[before:]]
+    assert "запись изменена" in told
+    for word in ("рач", "онсультац", NAME.split()[0], str(consultation_id_of(path))):
+        assert word not in told
+    (entry,) = Calendar.from_ical(anna.get(f"{path}/calendar.ics").content).walk("VEVENT")
+    assert entry["SEQUENCE"] == 1 and entry.decoded("DTSTART") == other.starts_at
+    assert "Врач перенёс консультацию" in anna.get(path).text
+    # A time that suits the patient better is theirs again, and says nothing of the doctor.
+    assert anna.post(f"{path}/move", slot=at.starts_at.isoformat(), format="video").status_code == 303
+    assert "Врач перенёс консультацию" not in anna.get(path).text
+    assert anna.post(f"{path}/cancel").status_code == 303
+    assert code_of(vera.get(f"/staff{path}/move")) == "consultation-over"
+    assert code_of(vera.post(f"/staff{path}/move", **form)) == "consultation-over"
 
 
 def test_what_is_wrong_is_said_beside_its_field(
@@ -263,7 +298,7 @@ def test_who_was_dismissed_and_comes_back_finds_no_consultation_of_before(
     for path in (held, booked):
         assert f"/staff{path}" not in listed
         assert again.get(f"/staff{path}").status_code == 404
-        for act in ("held", "missed", "cancel", "record", "next", f"discussed/{report}"):
+        for act in ("held", "missed", "cancel", "record", "next", "move", f"discussed/{report}"):
             assert again.post(f"/staff{path}/{act}", act="conclusion", text="?").status_code == 404, act
     # Nobody keeps the appointment, though the doctor receives again: the patient is told.
     assert consultation_notices.cancel_left_alone(ledger, datetime.now(UTC), settings=settings) == 1

@@ -7,6 +7,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -19,6 +20,7 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from api.archives import archive_of, asked_now
 from api.pdf_signing import FILE_NAME, install, signatory_of
+from api.portal import my_data
 from api.portal.my_data import RESULTS_MAX
 from api.problems import explain
 from api.report_as_of import Verdict, verdict_of
@@ -184,6 +186,7 @@ def test_an_archive_holds_every_result_for_people_and_programs_with_what_proves_
             assert archive.read(f"{folder}/rezultat.pdf").startswith(b"%PDF-")
             assert f'href="{folder}/rezultat.pdf"' in archive.read("index.html").decode()
         assert "receipt.json" in archive.read("README.txt").decode("utf-8-sig")
+        assert_summed(archive)
         assert not [name for name in names if "Соколова" in name]
     read = [one.event for one in anna.portal.events(ReportRead)]
     assert {one.report_id: one.report_version for one in read} == chosen
@@ -248,6 +251,7 @@ def test_all_of_ones_data_leaves_as_one_file_for_who_proved_who_they_are(anna: P
     answer = anna.post("/my-data")
     with zipfile.ZipFile(io.BytesIO(file_of(answer, "application/zip"))) as archive:
         assert archive.testzip() is None
+        assert_summed(archive)
         sections = {
             name.removeprefix("data/"): orjson.loads(archive.read(name))
             for name in archive.namelist()
@@ -263,6 +267,25 @@ def test_all_of_ones_data_leaves_as_one_file_for_who_proved_who_they_are(anna: P
     assert sections["notices.json"]
     assert anna.portal.events(PersonalDataTaken)[0].event.patient_id == anna.patient_id
     assert len(anna.portal.events(ReportRead)) == 4
+
+
+def assert_summed(archive: zipfile.ZipFile) -> None:
+    """Each file but their list stands in it, with its SHA-256."""
+    *names, last = archive.namelist()
+    assert last == "SHA256SUMS"
+    said = [line.split("  ") for line in archive.read(last).decode().splitlines()]
+    assert said == [[sha256(archive.read(name)).hexdigest(), name] for name in names]
+
+
+def test_who_takes_much_is_told_how_large_and_how_long_it_will_be(
+    anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Архив большой" not in anna.get("/my-data").text
+    monkeypatch.setattr(my_data, "_SECONDS_EACH", 40.0)
+    monkeypatch.setattr(my_data, "_BYTES_EACH", 5_000_000)
+    page = anna.get("/my-data").text
+    # Three results, one in two versions.
+    assert "примерно 20 МБ" in page and "около 3 минут," in page
 
 
 def test_what_waits_for_a_talk_is_left_out_of_ones_data_and_said_to_be(anna: Person) -> None:

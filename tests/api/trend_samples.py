@@ -148,7 +148,14 @@ COMPARISON: dict[str, Any] = {
     "alone": [_PLAIN | {"name": "Калий", "earlier": None, "direction": None, "difference": None, "turn": None}],
     "turned": [_PLAIN],
 }  # fmt: skip
+STAFF: dict[str, Any] = {
+    "is_staff": True, "home": "/staff", "share": {"href": "/staff/shared/7", "name": PATIENT["name"], "until": None},
+}  # fmt: skip
 TREND_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "staff-trends": ("staff_trends.html", STAFF | {"flagged": [listed("Глюкоза в плазме", MIXED[:4])],
+        "others": [listed("Калий", ONE)]}),
+    "staff-trends-none": ("staff_trends.html", STAFF | {"flagged": [], "others": []}),
+    "staff-trend": ("staff_trend.html", page_of(MIXED)[1] | STAFF | {"path": "/staff/shared/7/trends"}),
     "trends": ("trends.html", LIST | {
         "flagged": [listed("Глюкоза в плазме", MIXED[:4])],
         "others": [listed("Антитела к ВИЧ", WORDS_ONLY), listed("Калий", ONE)]}),

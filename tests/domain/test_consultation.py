@@ -150,6 +150,13 @@ def test_a_consultation_moves_until_an_hour_before() -> None:
     assert (known.starts_at, known.format, known.moves) == (MOVED.starts_at, MOVED.format, 1)
 
 
+def test_its_doctor_moves_it_as_long_as_nothing_came_of_it() -> None:
+    for now in (NOON, START - timedelta(minutes=1), START + HOUR):
+        given(BOOKED).when(move, MOVED, now=now, at_least=None).then(MOVED)
+    given(BOOKED, HELD).when(move, MOVED, now=START, at_least=None).then_refused(ConsultationOverError)
+    given(BOOKED, MISSED).when(move, MOVED, now=START, at_least=None).then_refused(ConsultationOverError)
+
+
 def test_what_was_attached_is_seen_longer_when_it_moves() -> None:
     attached = ResultsAttached(report_ids=(REPORT,), until=UNTIL)
     later = ResultsAttached(report_ids=(REPORT,), until=UNTIL + HOUR)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier, Thread
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -81,24 +82,80 @@ def test_of_eight_who_race_for_a_time_one_gets_it(ledger: Ledger) -> None:
     member_id = doctor(ledger)
     patients = [patient(ledger, number) for number in range(8)]
     slot = free(ledger, member_id)[3]
-    won: list[UUID] = []
-    lost: list[str] = []
-    together = Barrier(len(patients))
+    outcomes = raced(*(partial(book, ledger, one, member_id, slot) for one in patients))
+    assert outcomes.count(None) == 1 and outcomes.count(DOCTOR_TIME) == 7
+    assert slot not in free(ledger, member_id)
 
-    def race(patient_id: PatientId) -> None:
+
+def test_a_time_to_which_a_doctor_moves_one_is_had_once(ledger: Ledger) -> None:
+    """The doctor moves two consultations to it while two patients book it, and one of these moves their own there."""
+    member_id = doctor(ledger)
+    patients = [patient(ledger, number) for number in range(5)]
+    first, second, third, target = free(ledger, member_id)[40:44]
+    moved = [
+        book(ledger, one, member_id, at) for one, at in zip(patients, (first, second, third), strict=False)
+    ]
+
+    def move(made: UUID, at_least: timedelta | None) -> None:
+        consultations.move(
+            ledger, made, starts_at=target.starts_at, visit=VIDEO, now=now(), at_least=at_least, by=TESTER
+        )
+
+    outcomes = raced(
+        partial(move, moved[0], None),
+        partial(move, moved[1], None),
+        partial(move, moved[2], timedelta(hours=1)),
+        partial(book, ledger, patients[3], member_id, target),
+        partial(book, ledger, patients[4], member_id, target),
+    )
+    assert outcomes.count(None) == 1 and outcomes.count(DOCTOR_TIME) == 4
+    # Who won left their time to others; everybody else has their own.
+    assert len(set(free(ledger, member_id)) & {first, second, third}) == (1 if None in outcomes[:3] else 0)
+
+
+def test_what_both_move_at_once_has_one_time(ledger: Ledger) -> None:
+    member_id, patient_id = doctor(ledger), patient(ledger)
+    before, *targets = free(ledger, member_id)[40:43]
+    made = book(ledger, patient_id, member_id, before)
+    raced(
+        *(
+            partial(
+                consultations.move,
+                ledger,
+                made,
+                starts_at=at.starts_at,
+                visit=VIDEO,
+                now=now(),
+                at_least=at_least,
+                by=TESTER,
+            )
+            for at, at_least in zip(targets, (None, timedelta(hours=1)), strict=True)
+        )
+    )
+    state, _ = consultations.load_consultation(ledger, made)
+    assert {before, *targets} - set(free(ledger, member_id)) == {Slot(state.starts_at, state.minutes)}
+    marks = rows(ledger, "SELECT count(*) FROM ledger.blind_index WHERE kind = %s", (PATIENT_TIME,))
+    assert marks == [(state.minutes // 5,)]
+
+
+def raced(*acts: Callable[[], object]) -> list[str | None]:
+    """All at once: of each, the kind of the mark that another had, or None."""
+    together, outcomes = Barrier(len(acts)), cast("list[str | None]", ["died"] * len(acts))
+
+    def run(place: int) -> None:
         together.wait()
         try:
-            won.append(book(ledger, patient_id, member_id, slot))
+            acts[place]()
+            outcomes[place] = None
         except MarkTakenError as error:
-            lost.append(error.kind)
+            outcomes[place] = error.kind
 
-    threads = [Thread(target=race, args=(one,)) for one in patients]
+    threads = [Thread(target=run, args=(place,)) for place in range(len(acts))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(won) == 1 and lost == [DOCTOR_TIME] * 7
-    assert slot not in free(ledger, member_id)
+    return outcomes
 
 
 def test_a_patient_is_in_one_place_at_a_time(ledger: Ledger) -> None:
