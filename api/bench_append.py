@@ -22,7 +22,7 @@ from psycopg.types.numeric import Int8
 from api.bench_events import Day
 from api.bench_machine import Spread, spread
 from ledger.codec import Circumstances, RecordedEvent
-from ledger.insertion import Append
+from ledger.insertion import Append, Prepared
 from ledger.store import Ledger, Write
 
 CALLERS = (1, 4, 16)
@@ -139,7 +139,7 @@ def _ready(ledger: Ledger, writes: Sequence[Write]) -> Append:
         for write in writes
         for event in write.events
     ]
-    return Append(lambda: (events, keys.rows))
+    return Append(lambda: Prepared(events, keys.rows))
 
 
 def _bare_copy(connection: psycopg.Connection[Any], rows: Sequence[Row]) -> None:

@@ -103,6 +103,8 @@ def unseal(envelope: bytes, *, recipient_keys: Mapping[str, OKPKey], size_limit:
         opened = jwe.decrypt_compact(envelope, key, registry=_sealed_registry(len(envelope)))
     except (JoseError, ValueError) as error:  # ValueError: an ephemeral key of low order (RFC 7748 6.1)
         raise EnvelopeError("envelope-not-decryptable", "jwe") from error
+    # It and the library's object hold each other: the whole content would stay until the interpreter looks for circles.
+    opened.recipient = None
     return _claims(opened.plaintext or b"", size_limit)
 
 

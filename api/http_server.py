@@ -17,6 +17,9 @@ class HttpServer(uvicorn.Server):
                 app,
                 server_header=False,
                 proxy_headers=False,  # whom to believe about the peer, api/arrivals.py says
+                # Not what happens to be installed: uvloop asks the kernel and not a Desk, and httptools bounds no headers.
+                loop="asyncio",
+                http="h11",
                 **({"log_level": "warning"} | settings),
             )
         )

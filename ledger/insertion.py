@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -182,13 +182,21 @@ class Erasure:
     subject: UUID
 
 
+class Prepared(NamedTuple):
+    """What is to be stored, and what seals it: keys that are new, and those that were there before."""
+
+    events: Sequence[StoredEvent]
+    keys: Sequence[NewKey] = ()
+    used_keys: Sequence[UUID] = ()
+
+
 @dataclass(slots=True)
 class Append:
-    """What one caller asks for: all of it is stored, or nothing. `prepare` makes the events and the new
-    keys that seal them; it is called once, by whoever stores the batch. `wake` is held until the
-    caller's fate is known."""
+    """What one caller asks for: all of it is stored, or nothing. `prepare` makes what is stored; it is called once, by
+    whoever stores the batch. It must not hold the append: such circles stay, with all events in them, until the
+    interpreter looks for them. `wake` is held until the caller's fate is known."""
 
-    prepare: Callable[[], tuple[Sequence[StoredEvent], Sequence[NewKey]]]
+    prepare: Callable[[], Prepared]
     marks: Sequence[Mark] = ()
     released: Sequence[Mark] = ()
     moved: Sequence[MovedMark] = ()
@@ -199,10 +207,9 @@ class Append:
     wiped: Wipe | None = None
     # Streams of erasures of the patients whom the events bring personal data of.
     erasures: Sequence[UUID] = ()
-    # Data keys that were there before, and seal some of the events.
-    used_keys: Sequence[UUID] = ()
     events: Sequence[StoredEvent] = ()
     keys: Sequence[NewKey] = ()
+    used_keys: Sequence[UUID] = ()
     positions: Sequence[int] | None = None
     error: Exception | None = None
     wake: Any = field(default_factory=Lock)

@@ -23,6 +23,7 @@ from ledger.insertion import (
     Document,
     Guard,
     Mark,
+    Prepared,
     StreamConflictError,
     apart,
     fitting,
@@ -93,7 +94,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
         """The library's way in: events that are encoded already."""
-        return self.store(Append(lambda: (stored_events, ()))) if stored_events else ()
+        return self.store(Append(lambda: Prepared(stored_events))) if stored_events else ()
 
     def store(self, request: Append) -> Sequence[int]:
         """Store one caller's append, all or nothing, and return the positions of its events.
@@ -261,7 +262,7 @@ def _prepared(batch: Sequence[Append]) -> Iterator[Append]:
     """Those of the batch whose events could be made; the others are told why not."""
     for request in batch:
         try:
-            request.events, request.keys = request.prepare()
+            request.events, request.keys, request.used_keys = request.prepare()
         except Exception as error:  # noqa: BLE001 - it is the caller's own, and is raised to the caller
             request.error = error
         else:

@@ -21,8 +21,8 @@ from ledger.arrays import BIGINTS, BYTES, TEXTS, UUIDS, column
 from ledger.codec import Circumstances, EventMapper, RecordedEvent
 from ledger.custody import Custody
 from ledger.folding import StreamErasedError, fold
-from ledger.insertion import Append, Erasure, MovedMark, numbered
-from ledger.keys import DataKeys, KeyErasedError, MintedKeys, NewKey
+from ledger.insertion import Append, Erasure, MovedMark, Prepared, numbered
+from ledger.keys import DataKeys, KeyErasedError, MintedKeys
 from ledger.naming import brings_data, patients_in
 from ledger.recorder import Document, Guard, LedgerRecorder, Mark, StreamConflictError
 from ledger.states import Evolve, Folded, States
@@ -163,15 +163,12 @@ class Ledger:
         if not events:
             return Position(0, ())
 
-        stored: list[StoredEvent] = []
-
-        def prepare() -> tuple[list[StoredEvent], tuple[NewKey, ...]]:
+        def prepare() -> Prepared:
             try:
-                stored[:] = [self.mapper.to_stored_event(event, minted) for event in events]
+                stored = [self.mapper.to_stored_event(event, minted) for event in events]
             except KeyErasedError:
                 raise StreamConflictError(codec.name_of(events[0].event)) from None
-            request.used_keys = used_keys(stored, documents, minted)
-            return stored, minted.rows
+            return Prepared(stored, minted.rows, used_keys(stored, documents, minted))
 
         request = Append(
             prepare,
@@ -191,7 +188,7 @@ class Ledger:
         if erased:
             self.keys.forget()
             self.states.forget()
-        leaves = tuple(leaf.split(event.state)[0] for event in stored)
+        leaves = tuple(leaf.split(event.state)[0] for event in request.events)
         return Position(positions[-1], tuple(event.event_id for event in events), leaves)
 
     def _erasures_of(self, events: Sequence[RecordedEvent], *, brings_more: bool) -> list[UUID]:

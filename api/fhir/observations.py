@@ -13,10 +13,11 @@ from domain.values import Concept
 @dataclass(slots=True)
 class Draft:
     """A report being put together. `taken` is shared by all drafts of a submission: an observation
-    belongs to the first report that names it."""
+    belongs to the first report that names it. It holds no drafts, which hold it: in such a circle all that was read
+    would stay until the interpreter looks for circles, and that takes half a second."""
 
     resources: Resources
-    taken: dict[Located, "Draft"]
+    taken: set[Located]
     roots: list[Located] = field(default_factory=list)
     order: list[Located] = field(default_factory=list)
     members: dict[Located, dict[Located, None]] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Draft:
                     continue
                 if self._take(member, following):
                     opened[member] = iter(_members_of(member))
-                if self.taken[member] is self:
+                if member in self.members:
                     self.members[panel][member] = None
 
     def follow(self, reference: fhir.Reference, source: Located, kind: type[fhir.Resource]) -> Located | None:
@@ -72,11 +73,11 @@ class Draft:
         self.notes[text] = None
 
     def _take(self, observation: Located, reference: fhir.Reference | None) -> bool:
-        owner = self.taken.setdefault(observation, self)
-        if owner is not self and reference:
-            self._note("observation of another report", reference)
-        if owner is not self or observation in self.members:
+        if observation in self.taken:
+            if reference and observation not in self.members:
+                self._note("observation of another report", reference)
             return False
+        self.taken.add(observation)
         self.order.append(observation)
         self.members[observation] = {}
         return True

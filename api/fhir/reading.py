@@ -70,7 +70,7 @@ def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportCon
 
 
 def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
-    taken: dict[Located, Draft] = {}
+    taken: set[Located] = set()
     drafts = {report: Draft(resources, taken) for report in resources.of(fhir.DiagnosticReport)}
     for report, draft in drafts.items():
         if isinstance(report.resource, fhir.DiagnosticReport):
@@ -92,7 +92,7 @@ def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
 def _place_orphans(
     observations: Sequence[Located],
     drafts: dict[Located, Draft],
-    taken: dict[Located, Draft],
+    taken: set[Located],
     resources: Resources,
 ) -> list[Draft]:
     """Observations that no report names go to the only report if they are of its patient, else to a

@@ -20,7 +20,7 @@ from domain.values import PatientId, Purpose
 from ledger import commands, recorder
 from ledger.codec import Circumstances, RecordedEvent
 from ledger.custody import Custody
-from ledger.insertion import COPY_FROM, Append
+from ledger.insertion import COPY_FROM, Append, Prepared
 from ledger.keys import MintedKeys
 from ledger.recorder import Document, Guard, Mark, MarkTakenError, StreamConflictError
 from ledger.sealing import NotUnsealedError
@@ -351,7 +351,7 @@ class InterruptedWake:
 
 def test_a_successor_that_is_interrupted_leaves_nobody_asleep(ledger: Ledger, database: str) -> None:
     store, queue, gate = ledger.recorder.store, ledger.recorder._queue, Signal()
-    slow = Append(lambda: ((), ()) if gate.wait() else None)  # type: ignore[arg-type, return-value]
+    slow = Append(lambda: Prepared(()) if gate.wait() else None)  # type: ignore[arg-type, return-value]
     with psycopg.connect(database, autocommit=True) as holder, ThreadPoolExecutor(4) as threads:
         with append_lock_held(holder):
             threads.submit(append, ledger, ONE, 0, SMALL)
@@ -361,7 +361,7 @@ def test_a_successor_that_is_interrupted_leaves_nobody_asleep(ledger: Ledger, da
             served = threads.submit(append, ledger, TWO, 0, SMALL)
             wait_until(lambda: len(queue) == 2)
         wait_until(lambda: not queue)
-        interrupted = threads.submit(store, Append(lambda: ((), ()), wake=InterruptedWake()))
+        interrupted = threads.submit(store, Append(lambda: Prepared(()), wake=InterruptedWake()))
         wait_until(lambda: len(queue) == 1)
         gate.set()
         with pytest.raises(KeyboardInterrupt):

@@ -11,7 +11,7 @@ import pytest
 from ledger import erasure
 from ledger.belongings import Belongings, belongings_of
 from ledger.codec import Erased, RecordedEvent, Unreadable, to_data
-from ledger.insertion import Append
+from ledger.insertion import Append, Prepared
 from ledger.naming import NAMING
 from ledger.store import Ledger
 from ledger.stored_rows import DESTROYING
@@ -149,7 +149,7 @@ def test_verify_names_an_event_that_is_sealed_by_a_key_that_was_gone(
     erasure_ordered(ledger, anna, TODAY)
     erasure.erase(ledger, anna, TESTER, today=TODAY)
     # Whoever writes past the check of keys.
-    (position,) = ledger.recorder.store(Append(lambda: ([stored], ())))
+    (position,) = ledger.recorder.store(Append(lambda: Prepared([stored])))
     follower.catch_up()
     found = verify(database, log=log_verifier(ledger)).finding
     assert found is not None and "destroyed before" in found.what
