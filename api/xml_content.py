@@ -56,8 +56,10 @@ class _BoundedTree:
         pass
 
     def close(self) -> etree._Element | None:
-        """Called after a refusal too, and what it raises would stand in the refusal's place."""
-        return None if self.refusal else self._builder.close()
+        """Called after a refusal too, and what it raises would stand in the refusal's place. The parser and its target
+        hold each other: the tree would stay with them until the interpreter looks for circles."""
+        builder, self._builder = self._builder, etree.TreeBuilder()
+        return None if self.refusal else builder.close()
 
     def _refuse(self, code: str) -> NoReturn:
         self.refusal = code
