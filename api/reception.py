@@ -5,12 +5,14 @@ first to wake takes nearly all, and over several the kernel spreads by chance. F
 process while the other has nothing to do.
 """
 
+import os
 import socket
 from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
 from threading import Event as Signal
+from time import sleep
 from typing import Any
 
 BACKLOG = 2048
@@ -28,10 +30,13 @@ class Desk(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         """ConnectionAbortedError for one who is gone already, or when nobody hands over any more."""
+        # A process that is full is told so here; the kernel would throw the connection away without a word.
+        os.close(os.dup(self.fileno()))
         _, handed, _, _ = socket.recv_fds(self, len(_ONE), 1)
         if not handed:
             raise ConnectionAbortedError
         connection = socket.socket(fileno=handed[0])
+        connection.set_inheritable(False)
         try:
             return connection, connection.getpeername()
         except OSError:
@@ -49,6 +54,9 @@ class Reception:
         self._selector = DefaultSelector()
         self._new: SimpleQueue[socket.socket] = SimpleQueue()
         self._ready: deque[socket.socket] = deque()
+        # Who was accepted, and whom nobody could take yet.
+        self._held: socket.socket | None = None
+        self._is_open = False
 
     def desk(self) -> socket.socket:
         """For one more process that answers, to be made a `Desk` there. Whoever starts it closes this after that, or
@@ -67,6 +75,16 @@ class Reception:
                     self._hear(key.fileobj)
             while not self._new.empty():
                 self._selector.register(self._new.get(), EVENT_READ)
+            if self._held is not None:
+                self._hand_over()
+            self._open(bool(self._ready) and self._held is None)
+
+    def _open(self, wanted: bool) -> None:
+        if wanted and not self._is_open:
+            self._selector.register(self._listening, EVENT_READ)
+        elif self._is_open and not wanted:
+            self._selector.unregister(self._listening)
+        self._is_open = wanted
 
     def _hear(self, desk: socket.socket) -> None:
         """That it is ready, or has ended."""
@@ -77,27 +95,33 @@ class Reception:
             self._close(desk)
             return
         self._ready.append(desk)
-        if len(self._ready) == 1:
-            self._selector.register(self._listening, EVENT_READ)
 
     def _close(self, desk: socket.socket) -> None:
         self._selector.unregister(desk)
         desk.close()
         if desk in self._ready:
             self._ready.remove(desk)
-            if not self._ready:
-                self._selector.unregister(self._listening)
 
     def _receive(self) -> None:
         try:
-            connection, _ = self._listening.accept()
-        except OSError:  # gone again, or too many are open: then it waits
+            self._held, _ = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
             return
-        with connection:
-            for _ in range(len(self._ready)):
-                desk = self._ready[0]
-                self._ready.rotate(-1)
-                # One whose own queue is full, or who has just ended, is passed by.
-                with suppress(OSError):
-                    socket.send_fds(desk, [_ONE], [connection.fileno()])
-                    return
+        except OSError:  # too many are open in this process
+            sleep(LOOK_SECONDS)
+            return
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """To the next that can take it: one whose own queue is full, or who has just ended, is passed by."""
+        held = self._held
+        assert held is not None
+        for _ in range(len(self._ready)):
+            desk = self._ready[0]
+            self._ready.rotate(-1)
+            with suppress(OSError):
+                socket.send_fds(desk, [_ONE], [held.fileno()])
+                held.close()
+                self._held = None
+                return
+        self._open(False)

@@ -99,18 +99,22 @@ def serve_together(settings: Settings, processes: int, *, ready: Callable[[], No
         os.environ[SHARED_FOLDER] = folder
         ready()
         reception, stop = Reception(listening), Signal()
-        Thread(target=reception.run, args=(stop,), name="reception", daemon=True).start()
+        receiving = Thread(target=reception.run, args=(stop,), name="reception", daemon=True)
+        receiving.start()
+
+        def close() -> None:
+            """Who comes now is refused at once, and can go elsewhere."""
+            stop.set()
+            receiving.join()
+            listening.close()
 
         def answering() -> BaseProcess:
             with reception.desk() as desk:
                 return _begun("requests", _answer, settings, desk)
 
         tasks = [*_signer(settings), lambda: _begun("workers", _work, settings), *[answering] * processes]
-        try:
-            with suppress(KeyboardInterrupt):
-                _supervise(tasks, Signal())
-        finally:
-            stop.set()
+        with suppress(KeyboardInterrupt):
+            _supervise(tasks, Signal(), close)
 
 
 def _listening(settings: Settings) -> socket.socket:
@@ -129,9 +133,11 @@ def _begun(name: str, target: Callable[..., None], *arguments: Any) -> BaseProce
     return process
 
 
-def _supervise(tasks: list[Callable[[], BaseProcess]], stop: Signal) -> None:
+def _supervise(
+    tasks: list[Callable[[], BaseProcess]], stop: Signal, close: Callable[[], None] = lambda: None
+) -> None:
     """Keep alive the process that each task starts, until told to stop: in the main thread by an exception, which
-    SIGTERM and Ctrl-C raise."""
+    SIGTERM and Ctrl-C raise. `close` is called before they end."""
     running: dict[int, tuple[BaseProcess, Callable[[], BaseProcess]]] = {}
 
     def start(task: Callable[[], BaseProcess]) -> None:
@@ -150,6 +156,7 @@ def _supervise(tasks: list[Callable[[], BaseProcess]], stop: Signal) -> None:
                 if not stop.wait(RESTART_SECONDS):
                     start(task)
     finally:
+        close()
         _end([process for process, _ in running.values()])
 
 

@@ -125,9 +125,9 @@ class Follower:
             return False
         try:
             take_together(connection, self.ledger, wanted, after=portion.after, until=portion.until)
-        except psycopg.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge of all projections: each has its own beside
+        except Exception as error:
+            if connection.broken:
+                raise  # with the connection the lock is lost: another may lead by now
             log.warning("projections.apart", error=type(error).__name__)
             return False
         return True
@@ -135,11 +135,17 @@ class Follower:
     def _take(self, view: Projection, events: Sequence[RecordedEvent], until: int) -> None:
         try:
             take(self.ledger, view, events, until=until)
-        except psycopg.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a view that can't park stops; the others go on
+        except Exception as error:
+            if isinstance(error, psycopg.OperationalError) and _is_away(error):
+                raise
             log.critical("projection.stalled", projection=view.name, error=type(error).__name__)
             self.stalled[view.name] = monotonic() + STALLED_SECONDS
+
+
+def _is_away(error: psycopg.OperationalError) -> bool:
+    """Whether it is the database's and not a view's: the connection is lost, or the server starts, ends or is full
+    (PostgreSQL, appendix A). A lock that came too late and a row too large for an index have this class too."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "53", "57P"))
 
 
 def take(

@@ -16,7 +16,7 @@ from projections.projection import Projection
 
 
 class ApartError(Exception):
-    """Some view is not where it was a moment ago: each has to be taken by itself."""
+    """Some view is not where it was a moment ago, or has set something aside: each has to be taken by itself."""
 
 
 def take_together(
@@ -35,6 +35,10 @@ def take_together(
         row = connection.execute(query, {"after": after, "until": until}).fetchone()
         if row is None or row[0] != len(wanted):
             raise ApartError
+        # Under their locks: a view that was made anew a moment ago may have set something aside.
+        row = connection.execute(_has_parked(tuple(view.name for view, _ in wanted))).fetchone()
+        if row is None or row[0]:
+            raise ApartError
         for view, events in wanted:
             if events:
                 connection.execute(_search_path(view.name))
@@ -45,6 +49,12 @@ def take_together(
 def _search_path(schema: str) -> bytes:
     """The view's schema is the only place of bare names."""
     return SQL("SET LOCAL search_path TO {}").format(Identifier(schema)).as_bytes(None)
+
+
+@cache
+def _has_parked(schemas: Sequence[str]) -> bytes:
+    each = (SQL("EXISTS (SELECT FROM {})").format(Identifier(schema, "parked")) for schema in schemas)
+    return SQL("SELECT {}").format(SQL(" OR ").join(each)).as_bytes(None)
 
 
 @cache

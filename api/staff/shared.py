@@ -50,7 +50,7 @@ def list_page(visit: Doctor, page: Annotated[int, Query(ge=1, le=_PAGES_MAX)] = 
     rows = found[:PAGE_ROWS]
     active = [row for row in rows if row.end_at(now) is None]
     whose = list(dict.fromkeys(PatientId(row.patient_id) for row in active))
-    _record(visit, [IdentityRead(patient_id=one, purpose=_TREATMENT) for one in whose])
+    record(visit, [IdentityRead(patient_id=one, purpose=_TREATMENT) for one in whose])
     names = {one: _name(visit, one) for one in whose}
     return visit.page(
         "staff_shared.html",
@@ -65,7 +65,7 @@ def list_page(visit: Doctor, page: Annotated[int, Query(ge=1, le=_PAGES_MAX)] = 
 def share_page(visit: Doctor, share_id: UUID) -> Response:
     share = open_share_of(visit, share_id)
     sheets = [sheet for one in share.report_ids if (sheet := _sheet(visit, share, one)) is not None]
-    _record(
+    record(
         visit,
         [
             IdentityRead(patient_id=share.patient_id, purpose=_TREATMENT),
@@ -195,7 +195,7 @@ def _sheet(visit: StaffVisit, share: Share, report_id: UUID) -> ResultSheet | No
         return None
 
 
-def _record(visit: StaffVisit, seen: Sequence[IdentityRead | ReportsListed]) -> None:
+def record(visit: StaffVisit, seen: Sequence[IdentityRead | ReportsListed]) -> None:
     if seen:
         visit.ledger.append(*(Write(uuid4(), 0, (one,)) for one in seen), circumstances=visit.by())
 

@@ -20,9 +20,9 @@ from api.portal.trend_view import TrendWords, list_shown, trend_shown
 from api.problems import ProblemError
 from api.share_telling import tell_opened
 from api.staff.doctor import member_of
-from api.staff.shared import LIST, Doctor, head_of, open_share_of
+from api.staff.shared import LIST, Doctor, head_of, open_share_of, record
 from api.staff.web import StaffVisit
-from domain.reading import Medium, ReadingPurpose, ReportRead
+from domain.reading import IdentityRead, Medium, ReadingPurpose, ReportRead
 from domain.sharing import OpenedVersion, Share, ShareNotActiveError
 from domain.trend import Measurement, Trend, trend_of
 from ledger import sharing
@@ -54,7 +54,7 @@ class _Given:
         self, found: Sequence[ListedAnalyte], tasks: BackgroundTasks, *, each: int
     ) -> list[tuple[ListedAnalyte, Trend]]:
         """Of the latest measurements, so many of each; who is given them is recorded by now. A version that came
-        meanwhile is left to the next look."""
+        meanwhile is left to the next look, and so is what was measured only in a report that was taken back."""
         ledger, patient_id = self.visit.ledger, self.share.patient_id
         digests = [digest for one in found for digest in one.digests]
         latest = analytes.latest_reports(
@@ -63,15 +63,10 @@ class _Given:
         values = by_digest(ledger, patient_id, opened_reports(ledger, patient_id, latest))
         measured = [[value for digest in one.digests for value in values.get(digest, ())] for one in found]
         given = self._open({value.report_id for row in measured for value in row}, tasks)
-        return [
-            (
-                one,
-                self._trend(
-                    one, [value for value in row if given.get(value.report_id) == value.report_version]
-                ),
-            )
-            for one, row in zip(found, measured, strict=True)
+        kept = [
+            [value for value in row if given.get(value.report_id) == value.report_version] for row in measured
         ]
+        return [(one, self._trend(one, row)) for one, row in zip(found, kept, strict=True) if row]
 
     def _trend(self, one: ListedAnalyte, measurements: Sequence[Measurement]) -> Trend:
         zone = ZoneInfo(self.visit.door.settings.time_zone)
@@ -138,6 +133,8 @@ def _given(visit: StaffVisit, share_id: UUID) -> _Given:
 def trends_page(visit: Doctor, tasks: BackgroundTasks, share_id: UUID) -> Response:
     given = _given(visit, share_id)
     trends = given.trends(given.analytes(), tasks, each=_ON_LIST)
+    if not trends:  # nothing was opened, and the page says whose share it is
+        record(visit, [IdentityRead(patient_id=given.share.patient_id, purpose=ReadingPurpose.TREATMENT)])
     path = f"{LIST}/{share_id}/trends"
     page = visit.page(
         "staff_trends.html",

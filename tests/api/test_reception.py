@@ -1,5 +1,6 @@
 """Connections are handed in turn to those who are ready, and to nobody else."""
 
+import resource
 import socket
 from collections.abc import Iterator
 from threading import Event as Signal
@@ -114,3 +115,43 @@ def test_when_nobody_hands_over_any_more_it_is_not_taken_for_a_connection(recept
     ours.close()
     with Desk(fileno=theirs.detach()) as desk, pytest.raises(ConnectionAbortedError):
         desk.accept()
+
+
+def test_who_comes_while_all_queues_are_full_waits(listening: socket.socket, reception: Reception) -> None:
+    number = 500  # a queue takes some 280
+    with ready(reception) as desk:
+        came = visitors(listening, number)
+        assert sorted(come_to(desk, number)) == sorted(one.getsockname()[1] for one in came)
+    for one in came:
+        one.close()
+
+
+def test_who_was_accepted_when_the_last_desk_had_ended_waits_for_the_next(
+    listening: socket.socket, reception: Reception
+) -> None:
+    gone = ready(reception)
+    wait_for(reception, 1)
+    gone.close()
+    came = visitors(listening, 5)
+    with ready(reception) as desk:
+        assert sorted(come_to(desk, 5)) == sorted(one.getsockname()[1] for one in came)
+    for one in came:
+        one.close()
+
+
+def test_a_process_that_is_full_takes_nothing_and_loses_nothing(
+    listening: socket.socket, reception: Reception
+) -> None:
+    with ready(reception) as desk:
+        (early,) = visitors(listening, 1)
+        while not has_one(desk):
+            pass
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                desk.accept()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert come_to(desk, 1) == [early.getsockname()[1]]
+    early.close()
