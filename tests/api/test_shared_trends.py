@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 
 from domain.correction import PartyKind
-from domain.reading import Medium, ReadingPurpose, ReportRead
+from domain.reading import IdentityRead, Medium, ReadingPurpose, ReportRead
 from domain.sharing import ReportsShared, ShareOpened
 from ledger import sharing
 from ledger.commands import by_patient
-from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, code_of, settle
+from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, bundle, code_of, settle
 from tests.api.consultation_cast import book, id_of, patient, receiving, slot
 from tests.api.staff_cast import Clock, Member
 from tests.api.test_share_pages import sent as sent_to
@@ -118,3 +118,34 @@ def test_who_saw_a_wrong_value_in_a_trend_is_owed_its_correction(
     assert ("staff:vera", PartyKind.DOCTOR) in had
     page = vera.get(f"{path}/trends/{key_on(vera.get(f'{path}/trends').text)}").text
     assert values(page) == ["27,50"]
+
+
+def test_what_was_measured_only_in_what_was_taken_back_is_not_even_named(
+    portal: Portal, laboratory: Laboratory, anna: Person, vera: Member
+) -> None:
+    """The view has not heard of it yet."""
+    path = shares(anna, sent(portal, laboratory, "1", "2025-01-10", "72.50"), vera)
+    content = bundle("2", value="1.5").replace(b"14682-9", b"20447-9")
+    answer = portal.submit(
+        laboratory.seal(content.replace("Креатинин".encode(), "Вирусная нагрузка".encode()))
+    )
+    portal.catch_up()
+    other = shares(anna, answer.json()["reports"][0]["id"], vera)
+    ways = set(re.findall(rf'href="({path}/trends/[0-9a-f]{{32}})"', vera.get(f"{path}/trends").text))
+    assert len(ways) == 2
+    share_id = UUID(other.rpartition("/")[2])
+    sharing.revoke(portal.opened.ledger, share_id, by_patient(anna.patient_id))
+    pages = [vera.get(way) for way in ways]
+    assert sorted(page.status_code for page in pages) == [200, 404]
+    assert not any("Вирусная" in page.text for page in (*pages, vera.get(f"{path}/trends")))
+
+
+def test_whose_it_is_is_recorded_also_where_nothing_was_measured(
+    portal: Portal, laboratory: Laboratory, anna: Person, vera: Member
+) -> None:
+    content = bundle("1", value="72.50").replace(b'"valueQuantity"', b'"_none"')
+    answer = portal.submit(laboratory.seal(content))
+    portal.catch_up()
+    path = shares(anna, answer.json()["reports"][0]["id"], vera)
+    assert ANNA.family in vera.get(f"{path}/trends").text
+    assert [one.circumstances.actor for one in portal.events(IdentityRead)] == ["staff:vera"]
