@@ -15,7 +15,7 @@ from domain.consultation_outcome import (
 )
 from domain.study_catalogue import STUDIES
 from ledger import consultations
-from ledger.staff import is_by_member
+from ledger.staff import handle_in
 from ledger.store import Ledger
 
 
@@ -28,7 +28,7 @@ def time_before_doctor(
         for recorded in consultations.happened(ledger, consultation_id)
         if isinstance(recorded.event, ConsultationBooked | ConsultationMoved)
     ]
-    if len(times) < 2 or not is_by_member(times[-1][1]):
+    if len(times) < 2 or handle_in(times[-1][1].actor) is None:
         return None
     return times[-2][0]
 

@@ -124,4 +124,3 @@ class Reception:
                 held.close()
                 self._held = None
                 return
-        self._open(False)

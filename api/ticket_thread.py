@@ -21,6 +21,7 @@ from domain.ticket_events import (
 )
 from domain.values import PatientId
 from ledger.codec import Erased, RecordedEvent
+from ledger.staff import handle_in
 from ledger.store import Ledger
 from ledger.tickets import load_ticket
 from projections import tickets as view
@@ -77,7 +78,7 @@ def thread(events: Iterable[RecordedEvent], *, side: Side) -> list[Entry]:
 
 def _entry(recorded: RecordedEvent) -> list[Entry]:
     event, actor = recorded.event, recorded.circumstances.actor
-    handle = actor.removeprefix("staff:") if actor.startswith("staff:") else None
+    handle = handle_in(actor)
     if isinstance(event, tuple(_MESSAGES)):
         what = _MESSAGES[type(event)]
         side = Side.PATIENT if what == "message" else Side.SUPPORT

@@ -56,8 +56,9 @@ def by_member(handle: str, *, session_id: UUID | None = None) -> Circumstances:
     return Circumstances(actor=f"{_BY_MEMBER}{handle}", correlation_id=session_id)
 
 
-def is_by_member(circumstances: Circumstances) -> bool:
-    return circumstances.actor.startswith(_BY_MEMBER)
+def handle_in(actor: str) -> str | None:
+    """The working name of the member of staff who acted; None if it was somebody else."""
+    return actor.removeprefix(_BY_MEMBER) if actor.startswith(_BY_MEMBER) else None
 
 
 # Members

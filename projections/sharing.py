@@ -3,9 +3,10 @@
 By pseudonyms only: what the patient called a share, wrote with it, and who opened it stays sealed in its stream.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from domain.sharing import (
@@ -105,13 +106,8 @@ def shared_with(
     """What a doctor was given since they work here: what is open first, then what is over and opens nothing, each the
     latest first."""
     asked = {"member": member_id, "now": now, "limit": limit, "offset": offset}
-    with ledger.pool.connection() as connection:
-        found = connection.execute(
-            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND {_SINCE_ADMITTED}"
-            f" ORDER BY {_IS_OPEN} DESC, shared_at DESC, share_id LIMIT %(limit)s OFFSET %(offset)s",
-            asked,
-        ).fetchall()
-    return [_row(row) for row in found]
+    order = f"{_IS_OPEN} DESC, shared_at DESC, share_id LIMIT %(limit)s OFFSET %(offset)s"
+    return _with_member(ledger, "true", asked, order=order)
 
 
 def open_with(
@@ -119,13 +115,7 @@ def open_with(
 ) -> list[ShareRow]:
     """By which shares a doctor may open some of these reports."""
     asked = {"member": member_id, "now": now, "reports": list(report_ids)}
-    with ledger.pool.connection() as connection:
-        found = connection.execute(
-            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND {_SINCE_ADMITTED}"
-            f" AND {_IS_OPEN} AND report_ids && %(reports)s::uuid[] ORDER BY shared_at DESC, share_id",
-            asked,
-        ).fetchall()
-    return [_row(row) for row in found]
+    return _with_member(ledger, f"{_IS_OPEN} AND report_ids && %(reports)s::uuid[]", asked)
 
 
 def open_of_patient(
@@ -133,10 +123,17 @@ def open_of_patient(
 ) -> list[ShareRow]:
     """What a doctor may open of one patient, the latest first."""
     asked = {"member": member_id, "patient": patient_id, "now": now}
+    return _with_member(ledger, f"{_IS_OPEN} AND patient_id = %(patient)s", asked)
+
+
+def _with_member(
+    ledger: Ledger, which: str, asked: Mapping[str, Any], *, order: str = "shared_at DESC, share_id"
+) -> list[ShareRow]:
+    """Of what `member` was given since they work here."""
     with ledger.pool.connection() as connection:
         found = connection.execute(
-            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND patient_id = %(patient)s"
-            f" AND {_SINCE_ADMITTED} AND {_IS_OPEN} ORDER BY shared_at DESC, share_id",
+            f"SELECT {_COLUMNS} FROM sharing.shares s WHERE member_id = %(member)s AND {_SINCE_ADMITTED}"
+            f" AND {which} ORDER BY {order}".encode(),
             asked,
         ).fetchall()
     return [_row(row) for row in found]

@@ -69,11 +69,7 @@ _SEALED_CELLS = _CELLS + b"%b,%b,%b,,%b,\r\n"
 
 def event_line(index: int, position: int, leaf: bytes, rest: bytes) -> bytes:
     """The line of NDJSON."""
-    _, _, event_id, stream_id, version, name, recorded_at, key_id, digest, commitment = leaf.split(b"\n")
-    _require_digest(digest, rest, position)
-    name, _, schema = name.partition(b"@")
-    salt, circumstances, body = rest.split(b"\n", 2)
-    head = (index, position, event_id, stream_id, version, name, schema, recorded_at)
+    head, (key_id, digest, commitment), (salt, circumstances, body) = _parts(index, position, leaf, rest)
     if key_id == b"-":
         return _CLEAR % (*head, digest, salt, circumstances, body)
     return _SEALED % (*head, key_id, digest, commitment, circumstances)
@@ -81,11 +77,7 @@ def event_line(index: int, position: int, leaf: bytes, rest: bytes) -> bytes:
 
 def event_cells(index: int, position: int, leaf: bytes, rest: bytes) -> bytes:
     """The line of CSV."""
-    _, _, event_id, stream_id, version, name, recorded_at, key_id, digest, commitment = leaf.split(b"\n")
-    _require_digest(digest, rest, position)
-    name, _, schema = name.partition(b"@")
-    salt, circumstances, body = rest.split(b"\n", 2)
-    head = (index, position, event_id, stream_id, version, name, schema, recorded_at)
+    head, (key_id, digest, commitment), (salt, circumstances, body) = _parts(index, position, leaf, rest)
     digest, circumstances = base64_cell(digest), json_cell(circumstances)
     if key_id == b"-":
         return _CLEAR_CELLS % (*head, digest, base64_cell(salt), circumstances, json_cell(body))
@@ -96,6 +88,17 @@ _MADE: dict[ExportForm, Callable[[int, int, bytes, bytes], bytes]] = {
     ExportForm.NDJSON: event_line,
     ExportForm.CSV: event_cells,
 }
+
+
+def _parts(
+    index: int, position: int, leaf: bytes, rest: bytes
+) -> tuple[tuple[Any, ...], tuple[bytes, bytes, bytes], list[bytes]]:
+    """What both lines begin with; key, digest and commitment; salt, circumstances and body."""
+    _, _, event_id, stream_id, version, name, recorded_at, key_id, digest, commitment = leaf.split(b"\n")
+    _require_digest(digest, rest, position)
+    name, _, schema = name.partition(b"@")
+    head = (index, position, event_id, stream_id, version, name, schema, recorded_at)
+    return head, (key_id, digest, commitment), rest.split(b"\n", 2)
 
 
 def _require_digest(digest: bytes, rest: bytes, position: int) -> None:

@@ -10,12 +10,11 @@ from fastapi.responses import Response
 
 from api.portal.web import go
 from api.problems import ProblemError
+from api.staff.doctor import member_of
 from api.staff.web import Member, StaffVisit, acts
 from domain.correction import Acknowledgement, CorrectionNotOwedError
 from domain.staff import Role
-from domain.values import StaffMemberId
 from ledger import corrections as commands
-from ledger.staff import member_id_of
 from projections import corrections_overview as corrections
 from projections import sharing as shares
 from projections.corrections import CORRECTIONS
@@ -44,7 +43,7 @@ def corrections_page(visit: Member) -> Response:
 
 def _own(visit: StaffVisit) -> list[dict[str, Any]]:
     """What the doctor is owed, with the way to the result while it is still given to them."""
-    member_id = _member_id(visit)
+    member_id = member_of(visit)
     owed = corrections.corrections_of_doctor(visit.ledger, member_id)
     open_now = shares.open_with(
         visit.ledger, member_id, [row.report_id for row in owed], now=datetime.now(UTC)
@@ -90,7 +89,7 @@ def _waiting(row: OwedRow) -> dict[str, Any]:
 def acknowledge(visit: DoctorActs, correction_id: UUID) -> Response:
     """«Ознакомлен»."""
     found = corrections.correction(visit.ledger, correction_id)
-    if found is None or found.party_id != _member_id(visit):
+    if found is None or found.party_id != member_of(visit):
         raise ProblemError("not-found")
     try:
         commands.acknowledge(visit.ledger, correction_id, how=Acknowledgement.DECLARED, by=visit.by())
@@ -98,7 +97,3 @@ def acknowledge(visit: DoctorActs, correction_id: UUID) -> Response:
         raise ProblemError("not-found") from None
     visit.follow(CORRECTIONS)
     return go(LIST, notice="correction-acknowledged")
-
-
-def _member_id(visit: StaffVisit) -> StaffMemberId:
-    return member_id_of(visit.ledger, visit.signed_in().member.handle)

@@ -18,16 +18,16 @@ from api.release import RELEASE
 from api.result_article import result_article, title_of_result
 from api.result_sheet import DocumentUnavailableError, ResultSheet, sheet_of
 from api.share_telling import tell_opened
+from api.staff.doctor import member_of
 from api.staff.web import StaffVisit, reads
 from domain import patient as patients
 from domain.reading import IdentityRead, Medium, ReadingPurpose, ReportRead, ReportsListed
 from domain.sharing import OpenedVersion, Share, ShareNotActiveError
 from domain.staff import Role
-from domain.values import PatientId, StaffMemberId
+from domain.values import PatientId
 from ledger import sharing
 from ledger.keys import KeyErasedError
 from ledger.rendering import rendering_of
-from ledger.staff import member_id_of
 from ledger.store import Write
 from projections import sharing as view
 from projections.sharing import SHARING, ShareRow
@@ -45,7 +45,7 @@ def list_page(visit: Doctor, page: Annotated[int, Query(ge=1, le=_PAGES_MAX)] = 
     """By whom, as their profile says: that the names were shown is recorded before. What is open comes first."""
     now = datetime.now(UTC)
     found = view.shared_with(
-        visit.ledger, _member_id(visit), now=now, limit=PAGE_ROWS + 1, offset=(page - 1) * PAGE_ROWS
+        visit.ledger, member_of(visit), now=now, limit=PAGE_ROWS + 1, offset=(page - 1) * PAGE_ROWS
     )
     rows = found[:PAGE_ROWS]
     active = [row for row in rows if row.end_at(now) is None]
@@ -143,7 +143,7 @@ def _report_page(
             visit.by(),
             now=datetime.now(UTC),
             readings=readings,
-            member_id=_member_id(visit),
+            member_id=member_of(visit),
             only=(report_id,),
             at_version=version,
         )
@@ -174,14 +174,10 @@ def _linked(article: str, share_id: UUID, report_id: UUID) -> str:
     return article.replace(f'href="/reports/{report_id}', f'href="{LIST}/{share_id}/reports/{report_id}')
 
 
-def _member_id(visit: StaffVisit) -> StaffMemberId:
-    return member_id_of(visit.ledger, visit.signed_in().member.handle)
-
-
 def open_share_of(visit: StaffVisit, share_id: UUID) -> Share:
     """The share, if it was given to this doctor and lasts: what is over is not there, and says so on the list."""
     try:
-        return sharing.share_of_doctor(visit.ledger, _member_id(visit), share_id, now=datetime.now(UTC))
+        return sharing.share_of_doctor(visit.ledger, member_of(visit), share_id, now=datetime.now(UTC))
     except ShareNotActiveError:
         raise ProblemError("not-found") from None
 
