@@ -8,14 +8,15 @@ goes with it (reliability.md, 5.2).
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 NONCE_BYTES = 12
-_BLOCK_BYTES = hashlib.sha256().block_size
+MARK_BYTES = 16
 
 
 class NotUnsealedError(Exception):
@@ -71,17 +72,17 @@ def mark(index_key: bytes, kind: str, text: str | bytes) -> bytes:
     return hmac.digest(index_key, kind.encode() + b"\x00" + raw, hashlib.sha256)
 
 
-def marks(index_key: bytes, kind: str, texts: Iterable[str]) -> Iterator[bytes]:
-    """As `mark` of each of many texts. What all of these HMACs (RFC 2104) begin with is hashed once: of short texts that
-    is half of the work."""
-    block = index_key.ljust(_BLOCK_BYTES, b"\x00")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + kind.encode() + b"\x00")
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-    for text in texts:
-        within, around = inner.copy(), outer.copy()
-        within.update(text.encode())
-        around.update(within.digest())
-        yield around.digest()
+def marks(key: bytes, blocks: Iterable[bytes]) -> bytes:
+    """Blind marks of many texts in one go, MARK_BYTES each, one behind the other: of texts as `mark_block` gives them.
+    AES-256 of a block, each by itself (FIPS 197): equal blocks have equal marks, and only the key can make them. An HMAC
+    of each would take ten times as long."""
+    encryptor = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()  # noqa: S305 - equal is to stay equal
+    return encryptor.update(b"".join(blocks))
+
+
+def mark_block(text: str) -> bytes:
+    """What stands for a text where `marks` are made: the same for every key, so that it can be made once."""
+    return hashlib.sha256(text.encode()).digest()[:MARK_BYTES]
 
 
 def stream_id(stream_key: bytes, kind: str, *parts: str) -> UUID:

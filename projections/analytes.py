@@ -1,8 +1,8 @@
 """Analytes: which of a patient's reports measured the same.
 
-A row for each thing that a report measured, under a digest that is keyed by the patient too: equal digests are of one
-patient only, so no row tells what was measured. What the digests stand for is sealed in one row a report. Which codes
-mean the same is decided when it is asked: a code that is mapped later joins, without a rebuild.
+A row for each report, with a digest of each thing that it measured. Digests are keyed by the patient: equal ones are of
+one patient only, so no row tells what was measured. What they stand for is sealed beside them. Which codes mean the same
+is decided when it is asked: a code that is mapped later joins, without a rebuild.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,7 +33,6 @@ from projections.packed_rows import packed
 from projections.projection import Projection, Rows
 from projections.summary import title_of
 
-DIGEST_BYTES = 16
 _OF_REPORTS = (
     ReportReceived
     | ReportRevised
@@ -52,17 +51,12 @@ _AS_SENT = "="
 # How events change the rows.
 
 _INSERT = "INSERT INTO reports SELECT * FROM json_populate_recordset(NULL::reports, %s)"
-# The digests of a report lie one behind the other.
-_INSERT_MEASURED = f"""
-INSERT INTO measured SELECT one.patient_id, substring(one.digest FROM place FOR {DIGEST_BYTES}), one.received, one.report_id
-FROM json_populate_recordset(NULL::measured, %s) AS one,
-    generate_series(1, length(one.digest), {DIGEST_BYTES}) AS place
-"""
 
 
 @dataclass(slots=True)
 class _Row:
-    """A report's row while the events of a batch change it."""
+    """A report's row while the events of a batch change it. `digests`, of what the patient has, are made when it is
+    written."""
 
     report_id: UUID
     patient_id: PatientId | None
@@ -72,6 +66,7 @@ class _Row:
     codes: bytes
     is_held: bool = False
     held_codes: bytes | None = None
+    digests: Sequence[str] = field(default=(), compare=False)
 
     def revise(self, codes: bytes) -> None:
         if self.is_held:
@@ -126,8 +121,7 @@ def apply(rows: Rows, events: Sequence[RecordedEvent], ledger: Ledger) -> None:
     for recorded in changed:
         _change(found, recorded, codes)
     if gone := [report_id for report_id, row in known.items() if found.get(report_id) != row]:
-        for table in ("measured", "reports"):
-            rows.execute(f"DELETE FROM {table} WHERE report_id = ANY(%b::uuid[])".encode(), (gone,))
+        rows.execute("DELETE FROM reports WHERE report_id = ANY(%b::uuid[])", (gone,))
     if made := [row for report_id, row in found.items() if known.get(report_id) != row]:
         _write(rows, ledger, made, codes)
 
@@ -169,20 +163,10 @@ def _change(found: dict[UUID, _Row], recorded: RecordedEvent, codes: _Codes) -> 
 
 
 def _write(rows: Rows, ledger: Ledger, kept: list[_Row], codes: _Codes) -> None:
+    for row in kept:
+        if row.patient_id is not None:
+            row.digests = _digests(ledger, row.patient_id, row.laboratory_id, codes.opened(row))
     rows.execute(_INSERT, (packed(kept),))
-    measured = [
-        {
-            "patient_id": row.patient_id,
-            "received": row.received,
-            "report_id": row.report_id,
-            "digest": b"".join(digests),
-        }
-        for row in kept
-        if row.patient_id is not None
-        and (digests := _digests(ledger, row.patient_id, row.laboratory_id, codes.opened(row)))
-    ]
-    if measured:
-        rows.execute(_INSERT_MEASURED, (packed(measured),))
 
 
 def _plain(codes: Sequence[SentCode]) -> bytes:
@@ -217,32 +201,33 @@ def _about(report_id: UUID) -> bytes:
 
 def _digests(
     ledger: Ledger, patient_id: PatientId, laboratory_id: UUID, codes: Sequence[SentCode]
-) -> list[bytes]:
+) -> list[str]:
     """Distinct, for names that differ in their spelling only are one."""
-    whose = _written(str(patient_id))
-    texts = (f"{whose}\x00{_written_of(laboratory_id, code)}" for code in codes)
-    marks = sealing.marks(ledger.custody.index_key, "analyte", texts)
-    return list(dict.fromkeys(mark[:DIGEST_BYTES] for mark in marks))
+    blocks = (_block_of(laboratory_id, code) for code in codes)
+    marks = sealing.marks(_key(ledger, patient_id), blocks).hex()
+    width = 2 * sealing.MARK_BYTES
+    return list(dict.fromkeys(marks[place : place + width] for place in range(0, len(marks), width)))
 
 
-def digest_of(ledger: Ledger, patient_id: PatientId, laboratory_id: UUID, code: SentCode) -> bytes:
+def digest_of(ledger: Ledger, patient_id: PatientId, laboratory_id: UUID, code: SentCode) -> UUID:
     """What a row has in the place of a code. The laboratory is in it, for codes of its own mean something to it only."""
-    return _mark(ledger, _written(str(patient_id)), _written_of(laboratory_id, code))
+    return UUID(bytes=sealing.marks(_key(ledger, patient_id), [_block_of(laboratory_id, code)]))
 
 
 def key_of(ledger: Ledger, patient_id: PatientId, analyte: Analyte) -> str:
     """The analyte's name in an address: it says nothing, and to nobody else it leads anywhere."""
-    return _mark(ledger, _written(str(patient_id)), _written("analyte", *analyte.parts)).hex()
+    block = sealing.mark_block(_written("analyte", *analyte.parts))
+    return sealing.marks(_key(ledger, patient_id), [block]).hex()
 
 
-def _mark(ledger: Ledger, whose: str, what: str) -> bytes:
-    return sealing.mark(ledger.custody.index_key, "analyte", f"{whose}\x00{what}")[:DIGEST_BYTES]
+def _key(ledger: Ledger, patient_id: PatientId) -> bytes:
+    return sealing.derive(ledger.custody.index_key, b"analytes", patient_id.bytes)
 
 
 @lru_cache(maxsize=10_000)
-def _written_of(laboratory_id: UUID, code: SentCode) -> str:
+def _block_of(laboratory_id: UUID, code: SentCode) -> bytes:
     """The same for all patients, and in most of a laboratory's reports."""
-    return _written(str(laboratory_id), *code.parts)
+    return sealing.mark_block(_written(str(laboratory_id), *code.parts))
 
 
 def _written(*parts: str) -> str:
@@ -262,7 +247,7 @@ class ListedAnalyte:
     name: str
     names: tuple[str, ...]
     reports: int
-    digests: tuple[bytes, ...]
+    digests: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,21 +273,21 @@ def analytes_of(ledger: Ledger, patient_id: PatientId, sighted: Sighted = ALL) -
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
             "WITH counted AS (SELECT digest, count(*) AS reports, max(received) AS received"
-            f" FROM analytes.measured WHERE patient_id = %s AND {_SIGHTED} GROUP BY digest)"
+            f" FROM analytes.reports, unnest(digests) AS digest WHERE patient_id = %s AND {_SIGHTED} GROUP BY digest)"
             " SELECT r.report_id, r.laboratory_id, r.key_id, r.codes, array_agg(c.digest), array_agg(c.reports)"
             " FROM counted c JOIN analytes.reports r ON r.patient_id = %s AND r.received = c.received"
             " GROUP BY r.report_id ORDER BY r.received DESC".encode(),
             (patient_id, *sighted.parameters, patient_id),
         ).fetchall()
     secrets = ledger.keys.find_all([row[2] for row in found])
-    sent: dict[bytes, Sent] = {}
-    counts: dict[bytes, int] = {}
+    sent: dict[UUID, Sent] = {}
+    counts: dict[UUID, int] = {}
     for report_id, laboratory_id, key_id, sealed, digests, reports in found:
         if (secret := secrets[key_id]) is None:
             continue
         codes = _opened(report_id, bytes(sealed), secret)
         by_digest = {digest_of(ledger, patient_id, laboratory_id, code): code for code in codes}
-        for digest, count in zip(map(bytes, digests), reports, strict=True):
+        for digest, count in zip(digests, reports, strict=True):
             if digest in by_digest:
                 sent[digest] = Sent(by_digest[digest], laboratory_id, codes)
                 counts[digest] = count
@@ -330,38 +315,39 @@ def _name(sent: Sent, code_map: CodeMap) -> str:
 
 
 def latest_reports(
-    ledger: Ledger, patient_id: PatientId, digests: Collection[bytes], *, each: int, sighted: Sighted = ALL
+    ledger: Ledger, patient_id: PatientId, digests: Collection[UUID], *, each: int, sighted: Sighted = ALL
 ) -> list[UUID]:
     """The reports that have the latest measurements, so many of each digest."""
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
-            "SELECT DISTINCT m.report_id FROM unnest(%s::bytea[]) AS asked (digest) CROSS JOIN LATERAL"
-            " (SELECT report_id FROM analytes.measured WHERE patient_id = %s AND digest = asked.digest"
+            "SELECT DISTINCT m.report_id FROM unnest(%s::uuid[]) AS asked (digest) CROSS JOIN LATERAL"
+            " (SELECT report_id FROM analytes.reports WHERE patient_id = %s AND asked.digest = ANY (digests)"
             f" AND {_SIGHTED} ORDER BY received DESC LIMIT %s) m".encode(),
             (list(digests), patient_id, *sighted.parameters, each),
         ).fetchall()
     return [row[0] for row in found]
 
 
-def digests_in(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> set[bytes]:
+def digests_in(ledger: Ledger, patient_id: PatientId, report_id: UUID) -> set[UUID]:
     """What one of the patient's reports measured."""
     with ledger.of_patient(patient_id) as connection:
-        found = connection.execute(
-            "SELECT digest FROM analytes.measured WHERE patient_id = %s AND report_id = %s",
+        row = connection.execute(
+            "SELECT digests FROM analytes.reports WHERE patient_id = %s AND report_id = %s",
             (patient_id, report_id),
-        ).fetchall()
-    return {bytes(row[0]) for row in found}
+        ).fetchone()
+    return set(row[0]) if row else set()
 
 
 def alike_before(
-    ledger: Ledger, patient_id: PatientId, report_id: UUID, digests: Collection[bytes], sighted: Sighted = ALL
+    ledger: Ledger, patient_id: PatientId, report_id: UUID, digests: Collection[UUID], sighted: Sighted = ALL
 ) -> UUID | None:
     """The report before this one that has most of the same: of two that have as much, the later."""
     with ledger.of_patient(patient_id) as connection:
         row = connection.execute(
-            "SELECT report_id FROM analytes.measured WHERE patient_id = %s AND digest = ANY(%s) AND received <"
+            "SELECT report_id FROM analytes.reports, unnest(digests) AS digest"
+            " WHERE patient_id = %s AND digest = ANY(%s) AND received <"
             " (SELECT received FROM analytes.reports WHERE report_id = %s)"
-            f" AND {_SIGHTED} GROUP BY report_id, received ORDER BY count(*) DESC, received DESC LIMIT 1".encode(),
+            f" AND {_SIGHTED} GROUP BY report_id ORDER BY count(*) DESC, received DESC LIMIT 1".encode(),
             (patient_id, list(digests), report_id, *sighted.parameters),
         ).fetchone()
     return row[0] if row else None
@@ -369,7 +355,7 @@ def alike_before(
 
 ANALYTES = Projection(
     name="analytes",
-    tables={"reports": "report_id", "measured": "patient_id, digest, received"},
+    tables={"reports": "report_id"},
     apply=apply,
     names=frozenset(
         {

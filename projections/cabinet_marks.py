@@ -5,8 +5,10 @@ different marks, and who has the database but not the secrets learns only how ma
 thousand million is a coincidence; what a page shows is never decided by a mark alone where that would matter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from struct import Struct
 from uuid import UUID
 
 from domain.admission import filing_of
@@ -23,17 +25,24 @@ from projections.search_terms import report_terms
 from projections.summary import studied_at
 
 TERMS_MAX = 3000
-_MARK_BYTES = 4
+# Of each mark the first 32 bits.
+_NUMBERS = Struct(">i12x")
 
 
 def search_key(custody: Custody, patient_id: UUID) -> bytes:
-    return sealing.derive(custody.index_key, b"cabinet-marks", patient_id.bytes)
+    return sealing.derive(custody.index_key, b"cabinet-terms", patient_id.bytes)
 
 
 def marks(key: bytes, terms: Iterable[str]) -> list[int]:
     """As an `integer` column can hold them, in one order, so that a rebuild gives the same bytes."""
-    found = {mark[:_MARK_BYTES] for mark in sealing.marks(key, "term", set(terms))}
-    return sorted(int.from_bytes(one, "big", signed=True) for one in found)
+    made = sealing.marks(key, map(_block_of, set(terms)))
+    return sorted({number for (number,) in _NUMBERS.iter_unpack(made)})
+
+
+@lru_cache(maxsize=50_000)
+def _block_of(term: str) -> bytes:
+    """Terms are of words, which come again in other patients' reports."""
+    return sealing.mark_block(term)
 
 
 def type_term(study_type: StudyType | None) -> str:
@@ -67,7 +76,9 @@ def month_of(content: ReportContent, received_at: datetime) -> date:
 def terms_of(content: ReportContent, laboratory_id: UUID, received_at: datetime) -> list[str]:
     filing = filing_of(content)
     types: Sequence[StudyType | None] = filing.study_types or (None,)
-    words = sorted(report_terms(content))[:TERMS_MAX]
+    words: Collection[str] = report_terms(content)
+    if len(words) > TERMS_MAX:
+        words = sorted(words)[:TERMS_MAX]
     return [
         day_term(studied_on(content, received_at)),
         *map(type_term, types),

@@ -61,10 +61,10 @@ def opened_reports(ledger: Ledger, patient_id: PatientId, report_ids: Collection
 
 def by_digest(
     ledger: Ledger, patient_id: PatientId, opened: Sequence[Opened]
-) -> Mapping[bytes, list[Measurement]]:
+) -> Mapping[UUID, list[Measurement]]:
     """The measurements under the digests that the view has of them, each report's in its order."""
-    found: dict[bytes, list[Measurement]] = {}
-    known: dict[tuple[UUID, SentCode], bytes] = {}
+    found: dict[UUID, list[Measurement]] = {}
+    known: dict[tuple[UUID, SentCode], UUID] = {}
     for one in opened:
         for code, measurement in one.measured:
             place = (measurement.laboratory_id, code)

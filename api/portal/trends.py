@@ -77,7 +77,7 @@ def _listed(person: Visit, of: Sighted, found: Sequence[ListedAnalyte]) -> dict[
     return list_shown(trends, _words(person, shown), path="/trends")
 
 
-def _of(one: ListedAnalyte, values: Mapping[bytes, Sequence[Measurement]]) -> list[Measurement]:
+def _of(one: ListedAnalyte, values: Mapping[UUID, Sequence[Measurement]]) -> list[Measurement]:
     return [measurement for digest in one.digests for measurement in values.get(digest, ())]
 
 

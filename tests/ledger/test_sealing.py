@@ -116,6 +116,18 @@ def test_a_mark_depends_on_the_key_the_kind_and_the_number() -> None:
     assert sealing.mark(KEY, "phone", b"+79990000001") in marks
 
 
+def test_a_mark_of_many_is_that_of_fips_197_and_the_same_by_itself() -> None:
+    """FIPS 197, appendix C.3."""
+    key, block = bytes(range(32)), bytes.fromhex("00112233445566778899aabbccddeeff")
+    expected = bytes.fromhex("8ea2b7ca516745bfeafc49904b496089")
+    assert sealing.marks(key, [block]) == expected
+    others = [sealing.mark_block("глюкоза"), sealing.mark_block("натрий")]
+    together = sealing.marks(key, [others[0], block, others[1], others[0]])
+    assert together[16:32] == expected
+    assert together[:16] == together[48:] != together[32:48]
+    assert sealing.marks(OTHER_KEY, [block]) != expected
+
+
 @given(st.text(max_size=9), st.lists(st.text(max_size=9), max_size=3))
 def test_a_stream_id_is_a_uuid_of_version_8(kind: str, parts: list[str]) -> None:
     found = sealing.stream_id(KEY, kind, *parts)
