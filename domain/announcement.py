@@ -161,8 +161,9 @@ def is_urgent(content: ReportContent) -> bool:
 
 
 def _is_critical(interpretation: tuple[Concept, ...]) -> bool:
-    codings = (coding for concept in interpretation for coding in concept.codings)
-    return any((coding.code or "").upper() in _CRITICAL for coding in codings)
+    return any(
+        (coding.code or "").upper() in _CRITICAL for concept in interpretation for coding in concept.codings
+    )
 
 
 def _split(barrier: Callable[[Channel], str | None]) -> Announcement:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -85,6 +86,7 @@ def mark_block(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:MARK_BYTES]
 
 
+@lru_cache(maxsize=20_000)  # one decision asks for the streams of a patient and a laboratory again and again
 def stream_id(stream_key: bytes, kind: str, *parts: str) -> UUID:
     """The stream of a natural key, as a UUID of version 8 (RFC 9562, 5.8) that tells nothing of it."""
     raw = "\x00".join(str(len(part)) + ":" + part for part in parts)

@@ -75,10 +75,8 @@ _CHANGING = (
 
 # Whatever the events of a batch may change: themselves and what joined their digests; what waits for those who choose;
 # what a newer version makes idle.
-_NAMED = f"""
-SELECT {COLUMNS} FROM notifications WHERE notification_id = ANY(%(ids)s)
-UNION ALL SELECT {COLUMNS} FROM notifications WHERE digest_id IS NOT NULL AND digest_id = ANY(%(ids)s)
-"""
+_NAMED = f"SELECT {COLUMNS} FROM notifications WHERE notification_id = ANY(%(ids)s)"
+_JOINED = f"SELECT {COLUMNS} FROM notifications WHERE digest_id IS NOT NULL AND digest_id = ANY(%(moved)s)"
 _POSTPONED = f"""
 SELECT {COLUMNS} FROM notifications WHERE status = 'postponed' AND patient_id = ANY(%(people)s)
 UNION ALL SELECT {COLUMNS} FROM notifications WHERE status = 'postponed' AND recipient_id = ANY(%(people)s)
@@ -200,14 +198,15 @@ def _channels(recorded: RecordedEvent, ledger: Ledger) -> _Opened:
 
 
 def _found(rows: Rows, events: Sequence[RecordedEvent], opened: Sequence[_Opened]) -> _Notifications:
-    ids = {recorded.stream_id for recorded in events}
-    ids |= {one.event.digest_id for one in events if isinstance(one.event, NotificationJoined)}
+    moved = {recorded.stream_id for recorded, channels in zip(events, opened, strict=True) if not channels}
+    ids = moved | {one.event.digest_id for one in events if isinstance(one.event, NotificationJoined)}
     ids |= {notification_id for channels in opened for notification_id, _, _ in channels}
     people = {one.event.patient_id for one in events if isinstance(one.event, _Choice)}
     reports = {one.event.report_id for one in events if _supersedes(one.event)}
-    asked = {"ids": list(ids), "people": list(people), "reports": list(reports)}
+    asked = {"ids": list(ids), "moved": list(moved), "people": list(people), "reports": list(reports)}
     known = _Notifications()
-    for query, is_asked in ((_NAMED, ids), (_POSTPONED, people), (_OF_REPORTS, reports)):
+    queries = ((_NAMED, ids), (_JOINED, moved), (_POSTPONED, people), (_OF_REPORTS, reports))
+    for query, is_asked in queries:
         for row in rows.execute(query.encode(), asked, prepare=False).fetchall() if is_asked else ():
             known.know(NotificationRow(*row))
     return known
