@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final, Literal
 
 HEADER_LIMIT: Final = 4096
@@ -42,15 +43,21 @@ class EnvelopeError(Exception):
 def read_header(
     compact: bytes, name: str, members: frozenset[str], *, sizes: tuple[int | None, ...]
 ) -> dict[str, object]:
-    """The header of a compact form that has these parts, each of its one size where it has one."""
-    first, *others = compact.split(b".", len(sizes) + 1)  # bounded: dots are cheap to send
-    if len(others) != len(sizes) or len(first) > HEADER_LIMIT:
+    """The header of a compact form that has these parts, each of its one size where it has one. The parts are looked at
+    where they lie, and not decoded: contents are large."""
+    lengths = _lengths(compact, len(sizes) + 1)
+    is_other = len(lengths) != len(sizes) + 1 or lengths[0] > HEADER_LIMIT
+    if is_other or compact.translate(None, _ALPHABET + b"."):
         raise EnvelopeError("envelope-malformed", name)
-    for part, size in zip(others, sizes, strict=True):
-        if _size_of(part, name) != size and size is not None:
+    end = lengths[0]
+    for length, size in zip(lengths[1:], sizes, strict=True):
+        end += 1 + length
+        last = compact[end - 1 : end] if length else b""
+        if last not in _LAST[length % 4] or size not in (None, length * 3 // 4):
             raise EnvelopeError("envelope-malformed", name)
     try:
-        header = json.loads(decoded(first, name).decode(), object_pairs_hook=_without_repetition)
+        first = decoded(compact[: lengths[0]], name).decode()
+        header = json.loads(first, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
         raise EnvelopeError("envelope-malformed", f"{name}.header") from error
     if not isinstance(header, dict) or header.keys() != members:
@@ -58,17 +65,19 @@ def read_header(
     return header
 
 
+def _lengths(compact: bytes, parts: int) -> list[int]:
+    """Of its parts, and of what follows so many of them: dots are cheap to send."""
+    starts = [0]
+    while len(starts) <= parts and (dot := compact.find(b".", starts[-1])) >= 0:
+        starts.append(dot + 1)
+    return [end - start - 1 for start, end in pairwise((*starts, len(compact) + 1))]
+
+
 def decoded(part: bytes, name: str) -> bytes:
     """Base64url in its one canonical form (RFC 7515 2, RFC 4648 3.5): no other bytes may mean the same."""
-    _size_of(part, name)
-    return base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
-
-
-def _size_of(part: bytes, name: str) -> int:
-    """How many bytes it stands for, if it is canonical; told without decoding, for contents are large."""
     if part.translate(None, _ALPHABET) or part[-1:] not in _LAST[len(part) % 4]:
         raise EnvelopeError("envelope-malformed", name)
-    return len(part) * 3 // 4
+    return base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
 
 
 def encoded(raw: bytes) -> bytes:
