@@ -81,7 +81,7 @@ THOROUGH = Effort(
     bulk_events=10_000,
     rounds=7,
     reading_rounds=3,
-    intake=bench_intake.Effort(patients=200, submissions=600, batches=20, rounds=5),
+    intake=bench_intake.Effort(patients=200, submissions=600, batches=60, rounds=5),
 )
 QUICK = Effort(
     calls=160,
