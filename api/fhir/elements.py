@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from api.fhir import resources as fhir
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
-from domain.report_content import Component, ReferenceRange, Specimen, Subject, Value, ValueKind
+from domain.report_content import Component, Observation, ReferenceRange, Specimen, Subject, Value, ValueKind
 from domain.values import Concept, Identifier, Quantity
 
 
@@ -79,6 +79,25 @@ def component(sent: fhir.Measured) -> Component:
     )
 
 
+def observation(sent: fhir.Observation, full_url: str | None) -> Observation:
+    """All but its members, which are places in a report."""
+    return Observation(
+        code=sent.code or Concept(),
+        status=sent.status,
+        value=value(sent),
+        data_absent_reason=sent.data_absent_reason,
+        interpretation=sent.interpretation,
+        reference_ranges=tuple(map(reference_range, sent.reference_range)),
+        components=tuple(map(component, sent.component)),
+        category=sent.category,
+        effective_at=effective_at(sent),
+        issued_at=sent.issued,
+        method=sent.method,
+        notes=tuple(text for text in (*(note.text for note in sent.note), sent.comment) if text),
+        source_id=sent.id or full_url,
+    )
+
+
 def start_of(period: fhir.Period | None) -> str | None:
     """The domain has one time where FHIR allows a period; the start is the time of collection."""
     return (period.start or period.end) if period else None
@@ -117,7 +136,7 @@ def subject(sent: fhir.Patient) -> Subject:
     )
 
 
-def subject_by_reference(sent: fhir.Reference) -> Subject:
+def subject_by_reference(sent: fhir.Link) -> Subject:
     """What a reference says by itself of a patient who was not sent along."""
     return Subject(
         name_text=sent.display, identifiers=identifiers((sent.identifier,) if sent.identifier else ())

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from api.fhir import elements
 from api.fhir import resources as fhir
+from api.fhir.links import ObservationLinks
 from api.fhir.observations import Draft
 from api.fhir.references import Located, Resources, typed_name
 from api.fhir.refusal import ContentNotFhirError
@@ -11,6 +12,8 @@ from domain.report_content import Attachment, Specimen, Subject
 from domain.values import Concept
 
 Person = Located | str | None
+# A tuple, for a union is slower to ask and would be made anew for each observation.
+_OF_A_PATIENT = (ObservationLinks, fhir.DiagnosticReport)
 
 
 def person_of(located: Located, resources: Resources) -> Person:
@@ -72,22 +75,22 @@ def _is_one_person(one: Subject, other: Subject) -> bool:
     return (one.family, one.given, one.birth_date) == (other.family, other.given, other.birth_date)
 
 
-def subject_reference(located: Located) -> fhir.Reference | None:
+def subject_reference(located: Located) -> fhir.Link | None:
     resource = located.resource
-    return resource.subject if isinstance(resource, fhir.Observation | fhir.DiagnosticReport) else None
+    return resource.subject if isinstance(resource, _OF_A_PATIENT) else None
 
 
 def performer_names(resources: Resources, sources: Iterable[Located]) -> str | None:
     names: dict[str, None] = {}
     for source in sources:
         resource = source.resource
-        if isinstance(resource, fhir.Observation | fhir.DiagnosticReport):
+        if isinstance(resource, _OF_A_PATIENT):
             for performer in resource.performer:
                 names.update(dict.fromkeys(_names(performer.actor or performer, source, resources)))
     return "; ".join(names) or None
 
 
-def _names(reference: fhir.Reference, source: Located, resources: Resources) -> list[str]:
+def _names(reference: fhir.Link | fhir.ReferenceElement, source: Located, resources: Resources) -> list[str]:
     found = resources.find(reference.reference, source)
     sent = found.resource if found else None
     name: str | None = None
@@ -103,7 +106,7 @@ def _names(reference: fhir.Reference, source: Located, resources: Resources) -> 
     return [text for text in (name or reference.display,) if text]
 
 
-def _names_of_party(reference: fhir.Reference, source: Located, resources: Resources) -> list[str]:
+def _names_of_party(reference: fhir.Link, source: Located, resources: Resources) -> list[str]:
     found = resources.find(reference.reference, source)
     if found and isinstance(found.resource, fhir.PractitionerRole):
         return []
@@ -112,11 +115,11 @@ def _names_of_party(reference: fhir.Reference, source: Located, resources: Resou
 
 def specimens(draft: Draft, report: Located | None) -> tuple[Specimen, ...]:
     """Those of the report, then those of its observations; the same specimen once."""
-    referred: list[tuple[fhir.Reference, Located]] = []
+    referred: list[tuple[fhir.Link, Located]] = []
     if report and isinstance(report.resource, fhir.DiagnosticReport):
         referred += [(reference, report) for reference in report.resource.specimen]
     for observation in draft.order:
-        if isinstance(observation.resource, fhir.Observation) and observation.resource.specimen:
+        if isinstance(observation.resource, ObservationLinks) and observation.resource.specimen:
             referred.append((observation.resource.specimen, observation))
     found: dict[Located | str, Specimen] = {}
     for reference, source in referred:

@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from jiter import LosslessFloat
+from pydantic import AfterValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from api.json_content import number_text
@@ -32,6 +33,10 @@ def _number(value: object) -> str:
 
 
 def _decimal(value: object) -> str:
+    if type(value) is LosslessFloat:  # most are, and the two calls below cost more than this look
+        text = str(value)
+        if len(text) <= _DIGITS_LIMIT and "e" not in text and "E" not in text:
+            return text
     text = _number(value)
     # Without an exponent the digits bound it.
     if len(text) > _DIGITS_LIMIT or ("e" in text.lower() and not _is_in_range(text)):
@@ -89,9 +94,9 @@ def _time(text: str) -> str:
     return text
 
 
-DecimalText = Annotated[str, BeforeValidator(_decimal)]
-IntegerText = Annotated[str, BeforeValidator(_integer)]
-SizeInBytes = Annotated[int, BeforeValidator(_size)]
+DecimalText = Annotated[str, PlainValidator(_decimal)]
+IntegerText = Annotated[str, PlainValidator(_integer)]
+SizeInBytes = Annotated[int, PlainValidator(_size)]
 DateTimeText = Annotated[str, AfterValidator(_date_time)]
 DateText = Annotated[str, AfterValidator(_date)]
 TimeText = Annotated[str, AfterValidator(_time)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.fhir import resources as fhir
 from api.fhir.elements import effective_at, identifiers, specimen
+from api.fhir.links import ObservationLinks
 from api.fhir.observations import Draft
 from api.fhir.parties import (
     Person,
@@ -53,7 +54,7 @@ def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportCon
     if bundle.type == "history":  # superseded versions would stand beside the current ones
         raise ContentNotFhirError(field=place.at("type").fhir_path, code="value-not-allowed")
     sent = [
-        Sent(entry.resource, place.at("entry", index, "resource"), entry.full_url)
+        Sent(entry.resource, place, ("entry", index, "resource"), entry.full_url)
         for index, entry in enumerate(bundle.entry)
         if entry.resource is not None
     ]
@@ -75,7 +76,7 @@ def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
     for report, draft in drafts.items():
         if isinstance(report.resource, fhir.DiagnosticReport):
             draft.place_results(report, report.resource.result)
-    observations = resources.of(fhir.Observation)
+    observations = resources.of(ObservationLinks)
     for observation in observations:
         if observation.container in drafts:
             drafts[observation.container].place(observation)
@@ -117,7 +118,7 @@ def _panels_first(observations: Sequence[Located], resources: Resources) -> list
     members = {
         resources.find(reference.reference, one)
         for one in observations
-        if isinstance(one.resource, fhir.Observation)
+        if isinstance(one.resource, ObservationLinks)
         for reference in one.resource.has_member
     }
     return sorted(observations, key=lambda one: one in members)

@@ -3,50 +3,67 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from api.fhir import resources as fhir
+from api.fhir.elements import observation
+from api.fhir.links import ObservationLinks, links_of_observation
 from api.fhir.resources import Place, Resource, read_resource
+from api.fhir.usual import usual_observation
+from domain.report_content import Observation
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UUID_LENGTH = 36
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Sent(NamedTuple):
+    """One resource as it came in, before it is read. Where it stands is only asked for when something is wrong with it,
+    so the steps are put together then."""
+
+    content: dict[str, Any]
+    within: Place
+    steps: tuple[str | int, ...] = ()
+    full_url: str | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.within.at(*self.steps)
+
+
+Kind = type[Resource] | type[ObservationLinks]
+
+
+@dataclass(slots=True, eq=False)  # not frozen, for that doubles what one costs to make
 class Located:
     """A resource and where it stands. Two equal resources in two places are two. `base` is the server in its
-    fullUrl: a relative reference of it, and of what it contains, starts there."""
+    fullUrl: a relative reference of it, and of what it contains, starts there. `said` is what an observation says."""
 
-    resource: Resource
-    place: Place
-    full_url: str | None = None
+    resource: Resource | ObservationLinks
+    sent: Sent
     container: "Located | None" = None
     base: str = ""
+    said: Observation | None = None
 
     @property
     def source_id(self) -> str | None:
-        return self.resource.id or self.full_url
+        return self.resource.id or self.sent.full_url
 
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One resource as it came in, before it is read."""
-
-    content: dict[str, Any]
-    place: Place
-    full_url: str | None = None
+    @property
+    def place(self) -> Place:
+        return self.sent.place
 
 
 class Resources:
     """Every resource that says something of results, contained ones included, in the order sent."""
 
     def __init__(self, sent: Iterable[Sent]) -> None:
-        self._by_kind: dict[type[Resource], list[Located]] = {}
+        self._by_kind: dict[Kind, list[Located]] = {}
         self._by_name: dict[str, Located] = {}
         self._contained: dict[tuple[Located, str], Located] = {}
         for one in sent:
             self._add(one)
 
-    def of(self, kind: type[Resource]) -> Sequence[Located]:
+    def of(self, kind: Kind) -> Sequence[Located]:
         return self._by_kind.get(kind, ())
 
     def find(self, reference: str | None, source: Located) -> Located | None:
@@ -63,47 +80,67 @@ class Resources:
         return found
 
     def _add(self, sent: Sent) -> None:
-        resource = read_resource(sent.content, sent.place)
-        if resource is None:
+        located = _read(sent)
+        if located is None:
             return
-        named = typed_name(sent.full_url or "")
-        base = (sent.full_url or "").removesuffix(named) if named else ""
-        located = Located(resource, sent.place, sent.full_url, base=base)
-        self._by_kind.setdefault(type(resource), []).append(located)
-        kind = type(resource).__name__
-        full_url = _without_version(sent.full_url or "")
-        by_id = f"{kind}/{resource.id}" if resource.id else None
-        for name in (full_url, by_id, typed_name(full_url), _uuid_of(resource.id or "")):
+        full_url, identity = sent.full_url or "", located.resource.id or ""
+        located.base, named = _split(full_url)
+        self._by_kind.setdefault(type(located.resource), []).append(located)
+        unversioned = _without_version(full_url)
+        if unversioned != full_url:  # seldom, so that an address is nearly always taken apart once
+            full_url, named = unversioned, typed_name(unversioned)
+        by_id = f"{sent.content['resourceType']}/{identity}" if identity else None
+        for name in (full_url, by_id, named, _uuid_of(identity)):
             if name:  # the first of two equal names wins, as a fullUrl is unique (bdl-7)
                 self._by_name.setdefault(name, located)
-        self._add_contained(located)
+        if located.resource.contained:
+            self._add_contained(located)
 
     def _add_contained(self, container: Located) -> None:
         for index, content in enumerate(container.resource.contained):
-            place = container.place.at("contained", index)
-            resource = read_resource(content, place)
-            if resource is not None:
-                located = Located(resource, place, container=container, base=container.base)
-                self._by_kind.setdefault(type(resource), []).append(located)
-                if resource.id:
-                    self._contained.setdefault((container, resource.id), located)
+            located = _read(Sent(content, container.place, ("contained", index)))
+            if located is not None:
+                located.container, located.base = container, container.base
+                self._by_kind.setdefault(type(located.resource), []).append(located)
+                if located.resource.id:
+                    self._contained.setdefault((container, located.resource.id), located)
+
+
+def _read(sent: Sent) -> Located | None:
+    """Nothing for a type that says nothing about laboratory results."""
+    if sent.content.get("resourceType") == "Observation":
+        usual = usual_observation(sent.content, sent.full_url)
+        if usual:
+            return Located(usual[0], sent, said=usual[1])
+    resource = read_resource(sent.content, sent.place)
+    if isinstance(resource, fhir.Observation):
+        links = links_of_observation(sent.content)
+        return Located(links, sent, said=observation(resource, sent.full_url))
+    return Located(resource, sent) if resource else None
 
 
 def typed_name(name: str) -> str | None:
     """The `Type/id` at the end of an address, by which servers with other bases name the resource."""
-    kind, _, identity = name.rpartition("/")
-    kind = kind.rpartition("/")[2]
-    return f"{kind}/{identity}" if kind and identity else None
+    return _split(name)[1]
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """The server of an address and the `Type/id` at its end, if both parts of that are there."""
+    end = name.rfind("/")
+    start = name.rfind("/", 0, end) + 1 if end > 0 else 0
+    return (name[:start], name[start:]) if start < end < len(name) - 1 else ("", None)
 
 
 def _without_version(name: str) -> str:
     if "/_history/" in name:
         name = name.partition("/_history/")[0]
-    return name.lower() if name[:9].lower() == "urn:uuid:" else name
+    return name.lower() if name[:1] in "uU" and name[:9].lower() == "urn:uuid:" else name
 
 
 def _uuid_of(name: str) -> str | None:
     """Senders write the bare id where the bundle has urn:uuid, and the other way round."""
+    if len(name) < _UUID_LENGTH:
+        return None
     bare = name[-_UUID_LENGTH:].lower()
     is_bare = len(name) == _UUID_LENGTH or name[:-_UUID_LENGTH] == "urn:uuid:"
     return f"urn:uuid:{bare}" if is_bare and _UUID.fullmatch(bare) else None

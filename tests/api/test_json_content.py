@@ -65,7 +65,7 @@ VALUES = st.recursive(
 
 
 def by_the_other_parser(raw: bytes) -> object:
-    content = json_content._parsed(raw, raw.decode())
+    content = json_content._parsed(raw)
     json_content._check_strings(content)
     return content
 
@@ -97,6 +97,31 @@ def test_both_parsers_refuse_the_same(text: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(text)))
     broken = (text[:place] + data.draw(st.sampled_from(list('{}[],:"-0.eE \\u'))) + text[place:]).encode()
     assert read(parse_json, broken) == read(by_the_other_parser, broken)
+
+
+BYTES = (
+    *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00", b"\x1f", b"\x7f", b"\xc2\x85", b"\xe2\x80\xa8"),
+    *(b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x80", b"\x80", b"\xf0\x9f\xa7\xaa"),
+    *(b"\\u0000", b"\\uD800", b"\\udc00\\ud800", b"\\ud83e\\uddea", b"\\\\u0000", b"\\u12", b"\\x", b"\\"),
+    *(b"NaN", b"-Infinity", b"1e999999", b'"a":1,"a":2,', b'"\\u0061":1,"a":2,', b"[" * 201, b"//", b"'"),
+)
+
+
+@given(VALUES, st.sampled_from(BYTES), st.data())
+def test_both_parsers_refuse_the_same_bytes(text: str, spoilt: bytes, data: st.DataObject) -> None:
+    """jiter alone says what is UTF-8, a mark or a NUL: it must take nothing that is refused."""
+    raw = text.encode()
+    place = data.draw(st.integers(0, len(raw)))
+    broken = raw[:place] + spoilt + raw[place:]
+    assert read(parse_json, broken) == read(by_the_other_parser, broken)
+
+
+@pytest.mark.parametrize("spoilt", BYTES)
+@pytest.mark.parametrize(
+    "form", [b"%s", b'%s{"a": 1}', b'{"a": "%s"}', b'{"%s": 1}', b'{"a": [1, %s "b"]}', b"[1]%s"]
+)
+def test_both_parsers_refuse_the_same_bytes_in_every_place(spoilt: bytes, form: bytes) -> None:
+    assert read(parse_json, form % spoilt) == read(by_the_other_parser, form % spoilt)
 
 
 @pytest.mark.parametrize(
