@@ -24,6 +24,8 @@ from ledger.wiping import Wipe, is_overtaken, wipe_out
 # A caller's events go in one statement up to this many; more are copied.
 COPY_FROM = 200
 COPY_BLOCK_BYTES = 500_000
+# A document that is longer is stored by a statement of its own, where there are several anyway.
+LARGE_BYTES = 100_000
 _INSERT_EVENTS = (
     "INSERT INTO ledger.events (originator_id, originator_version, topic, state)"
     " SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) RETURNING notification_id"
@@ -104,6 +106,8 @@ GAP = "LE001"
 ERASED = "LE003"
 # The lock that the trigger takes (migration 0001): taken before looking, what is seen then stays true.
 TAKE_LOCK = "SELECT pg_advisory_xact_lock(7597119)"
+# By itself: as one of many, in an array, it would be copied three times more.
+_INSERT_DOCUMENT = "INSERT INTO ledger.documents (document_id, key_id, sealed) VALUES (%b, %b, %b)"
 _COPY_EVENTS = (
     "COPY ledger.events (originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"
 )
@@ -268,7 +272,10 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
     outside a transaction block, one transaction. With a guard that does not hold all of it fails; of a
     batch that is copied the guards must have been looked at (`fitting`)."""
     events = [event for request in batch for event in request.events]
-    beside = list(_beside(batch))
+    large = (
+        [one for request in batch for one in request.documents if _is_large(one)] if is_copied(batch) else []
+    )
+    beside = list(_beside(batch, large))
     unerased = _unerased(batch)
     cursor = connection.cursor(row_factory=tuple_row)
     if is_copied(batch):
@@ -277,6 +284,8 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
                 cursor.execute("SELECT " + _UNERASED, unerased)
             for _, statement, columns in beside:
                 cursor.execute(statement, columns, prepare=True)
+            for document in large:
+                cursor.execute(_INSERT_DOCUMENT, (document.document_id, document.key_id, document.sealed))
             positions = _copy(cursor, events)
             for wipe in (request.wiped for request in batch if request.wiped is not None):
                 wipe_out(cursor, wipe)
@@ -311,10 +320,18 @@ def _unerased(batch: Sequence[Append]) -> list[Column]:
     return [column(UUIDS, list(keys)), column(UUIDS, list(erasures))] if keys or erasures else []
 
 
-def _beside(batch: Sequence[Append]) -> Iterator[tuple[str, str, list[Column]]]:
-    """What is to be stored beside the events: field, statement, and its columns."""
+def _is_large(document: Document) -> bool:
+    return len(document.sealed) > LARGE_BYTES
+
+
+def _beside(
+    batch: Sequence[Append], large: Sequence[Document] = ()
+) -> Iterator[tuple[str, str, list[Column]]]:
+    """What is to be stored beside the events, but for large documents: field, statement, and its columns."""
     for field_name, statement, columns in _BESIDE:
         items = [item for request in batch for item in getattr(request, field_name)]
+        if large and field_name == "documents":
+            items = [item for item in items if not _is_large(item)]
         if items:
             yield (
                 field_name,

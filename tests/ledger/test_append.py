@@ -20,7 +20,7 @@ from domain.values import PatientId, Purpose
 from ledger import commands, recorder
 from ledger.codec import Circumstances, RecordedEvent
 from ledger.custody import Custody
-from ledger.insertion import COPY_FROM, Append, Prepared
+from ledger.insertion import COPY_FROM, LARGE_BYTES, Append, Prepared
 from ledger.keys import MintedKeys
 from ledger.recorder import Document, Guard, Mark, MarkTakenError, StreamConflictError
 from ledger.sealing import NotUnsealedError
@@ -525,7 +525,8 @@ def test_a_document_moved_to_another_id_or_key_does_not_open(ledger: Ledger, sql
 
 def test_many_events_with_documents_keys_and_marks_are_stored_in_one_transaction(ledger: Ledger) -> None:
     keys = ledger.new_keys(Write(ONE, 0, (), ONE))
-    documents = [ledger.seal_document(ONE, b"%d" % number, keys) for number in range(3)]
+    contents = [b"0", b"1" * (2 * LARGE_BYTES), b"2", b"3" * (3 * LARGE_BYTES)]
+    documents = [ledger.seal_document(ONE, content, keys) for content in contents]
     position = append(
         ledger,
         ONE,
@@ -536,7 +537,7 @@ def test_many_events_with_documents_keys_and_marks_are_stored_in_one_transaction
         marks=[ledger.mark("phone", "1", ANNA)],
     )
     assert len(position.event_ids) == COPY_FROM + 1
-    assert [ledger.read_document(one.document_id) for one in documents] == [b"0", b"1", b"2"]
+    assert [ledger.read_document(one.document_id) for one in documents] == contents
     assert transactions(ledger) == 1
 
 
