@@ -22,10 +22,10 @@ def consent_stream(
 ) -> UUID:
     """A consent to electronic transfer has a stream for each organisation; the others have one."""
     if kind is not ConsentKind.ELECTRONIC_TRANSFER:
-        return ledger.stream_id("consent", str(patient_id), kind)
+        return ledger.stream_of_ids("consent", patient_id, kind)
     if organisation_id is None:
         raise consent.OrganisationNotNamedError
-    return ledger.stream_id("consent", str(patient_id), kind, str(organisation_id))
+    return ledger.stream_of_ids("consent", patient_id, kind, organisation_id)
 
 
 def grant_consent(

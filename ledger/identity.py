@@ -46,7 +46,7 @@ class Known:
 
 
 def identity_stream(ledger: Ledger, patient_id: PatientId) -> UUID:
-    return ledger.stream_id("identity", str(patient_id))
+    return ledger.stream_of_ids("identity", patient_id)
 
 
 def look(ledger: Ledger, patient_id: PatientId) -> Known:

@@ -15,7 +15,7 @@ CONNECTOR = Circumstances(actor="system:clockwork")
 
 
 def linkage_stream(ledger: Ledger, patient_id: PatientId, organisation_id: OrganisationId) -> UUID:
-    return ledger.stream_id("linkage", str(patient_id), str(organisation_id))
+    return ledger.stream_of_ids("linkage", patient_id, organisation_id)
 
 
 def link_organisation(

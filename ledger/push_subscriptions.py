@@ -15,7 +15,7 @@ _KIND = "push-endpoint"
 
 
 def push_stream(ledger: Ledger, patient_id: PatientId) -> UUID:
-    return ledger.stream_id("push", str(patient_id))
+    return ledger.stream_of_ids("push", patient_id)
 
 
 def load_subscriptions(ledger: Ledger, patient_id: PatientId) -> PushSubscriptions:

@@ -16,7 +16,7 @@ from ledger.store import Ledger, Position, Write
 
 
 def receiving_stream(ledger: Ledger, patient_id: PatientId) -> UUID:
-    return ledger.stream_id("receiving", str(patient_id))
+    return ledger.stream_of_ids("receiving", patient_id)
 
 
 def load_receiving(ledger: Ledger, patient_id: PatientId) -> Receiving:

@@ -196,7 +196,7 @@ class Ledger:
         if not brings_more and not any(brings_data(recorded.event) for recorded in events):
             return []
         named = {patient_id for recorded in events for patient_id in patients_in(recorded.event)}
-        return [self.stream_id("erasure", str(patient_id)) for patient_id in named]
+        return [self.stream_of_ids("erasure", patient_id) for patient_id in named]
 
     def new_keys(self, *writes: Write) -> MintedKeys:
         """Where an append's new keys are made: for subjects whose own stream begins with it."""
@@ -357,6 +357,10 @@ class Ledger:
     def stream_id(self, kind: str, *parts: str) -> UUID:
         """The stream of a natural key: the same parts give the same stream, and tell nothing."""
         return sealing.stream_id(self.custody.stream_key, kind, *parts)
+
+    def stream_of_ids(self, kind: str, *ids: UUID | str) -> UUID:
+        """As `stream_id`, of ids that are ours."""
+        return sealing.stream_of_ids(self.custody.stream_key, kind, *ids)
 
     def _document_header(self, document_id: UUID, key_id: UUID) -> bytes:
         return f"letopis/document@v1\n{self.origin}\n{document_id}\n{key_id}\n".encode()

@@ -2,6 +2,15 @@
 -- the time that a new report takes. The view is made anew by its follower.
 
 -- migrate:up
+-- A follower of the release before would set aside each report that comes, and go on: none may lead meanwhile
+-- (projections/follow.py has the lock).
+DO $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(7597101) THEN
+        RAISE EXCEPTION 'a server of an earlier release is running on this database: stop "letopis serve", then migrate';
+    END IF;
+END
+$$;
 DROP TABLE analytes.measured;
 TRUNCATE analytes.reports, analytes.parked;
 UPDATE analytes.tracking SET position = 0;

@@ -320,10 +320,11 @@ def latest_reports(
     """The reports that have the latest measurements, so many of each digest."""
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(
-            "SELECT DISTINCT m.report_id FROM unnest(%s::uuid[]) AS asked (digest) CROSS JOIN LATERAL"
-            " (SELECT report_id FROM analytes.reports WHERE patient_id = %s AND asked.digest = ANY (digests)"
-            f" AND {_SIGHTED} ORDER BY received DESC LIMIT %s) m".encode(),
-            (list(digests), patient_id, *sighted.parameters, each),
+            "SELECT DISTINCT report_id FROM (SELECT report_id,"
+            " row_number() OVER (PARTITION BY digest ORDER BY received DESC) AS place"
+            " FROM analytes.reports, unnest(digests) AS digest"
+            f" WHERE patient_id = %s AND digest = ANY(%s) AND {_SIGHTED}) m WHERE place <= %s".encode(),
+            (patient_id, list(digests), *sighted.parameters, each),
         ).fetchall()
     return [row[0] for row in found]
 

@@ -17,7 +17,7 @@ from domain.talk_first import TalkFirst
 from domain.values import PatientId
 from ledger.store import Ledger
 from projections.cabinet import ReportRow, opened
-from projections.cabinet_marks import day_term, department_term, marks, search_key, type_term
+from projections.cabinet_marks import Asking, asking, day_term, department_term, type_term
 from projections.search_terms import asked_terms
 
 PAGE = 50
@@ -94,7 +94,7 @@ class Page:
 def page_of(
     ledger: Ledger, patient_id: PatientId, wanted: Wanted, limits: Limits, *, after: Cursor | None = None
 ) -> Page:
-    query, parameters = _query(search_key(ledger.custody, patient_id), patient_id, wanted, limits, after)
+    query, parameters = _query(asking(ledger.custody, patient_id), patient_id, wanted, limits, after)
     with ledger.of_patient(patient_id) as connection:
         found = connection.execute(query.encode(), parameters).fetchall()
     counted, found = found[0][-1], [row for row in found if row[0] is not None]
@@ -121,15 +121,15 @@ def _cursor(row: tuple[Any, ...]) -> Cursor:
 
 
 def _query(
-    key: bytes, patient_id: PatientId, wanted: Wanted, limits: Limits, after: Cursor | None
+    asked: Asking, patient_id: PatientId, wanted: Wanted, limits: Limits, after: Cursor | None
 ) -> tuple[str, dict[str, Any]]:
     """New rows and known ones each come by an index of their own, in order, and no more of them than a page. The count
     of new ones stands beside, also where there is no row."""
     parameters: dict[str, Any] = {"patient": patient_id, "limit": PAGE + 1}
     conditions = [
         *_plain_conditions(wanted, parameters),
-        *_day_conditions(key, wanted, parameters),
-        *_mark_conditions(key, wanted, limits, parameters),
+        *_day_conditions(asked, wanted, parameters),
+        *_mark_conditions(asked, wanted, limits, parameters),
     ]
     narrowed = "".join(f" AND {one}" for one in conditions)
     behind = {True: "", False: ""}
@@ -168,22 +168,24 @@ def _plain_conditions(wanted: Wanted, parameters: dict[str, Any]) -> Iterable[st
         yield "status = ANY(%(statuses)s)"
 
 
-def _day_conditions(key: bytes, wanted: Wanted, parameters: dict[str, Any]) -> Iterable[str]:
+def _day_conditions(asked: Asking, wanted: Wanted, parameters: dict[str, Any]) -> Iterable[str]:
     """Whole months by the column, the first and the last one day by day."""
     for end, day, order in (("first", wanted.first_day, ">="), ("last", wanted.last_day, "<=")):
         if day is not None:
             length = calendar.monthrange(day.year, day.month)[1]
             days = range(day.day, length + 1) if end == "first" else range(1, day.day + 1)
             parameters[f"{end}_month"] = day.replace(day=1)
-            parameters[f"{end}_days"] = marks(key, (day_term(day.replace(day=one)) for one in days))
+            parameters[f"{end}_days"] = asked.marks(day_term(day.replace(day=one)) for one in days)
             yield f"month {order} %({end}_month)s"
             yield f"(month <> %({end}_month)s OR marks && %({end}_days)s::integer[])"
 
 
-def _mark_conditions(key: bytes, wanted: Wanted, limits: Limits, parameters: dict[str, Any]) -> Iterable[str]:
+def _mark_conditions(
+    asked: Asking, wanted: Wanted, limits: Limits, parameters: dict[str, Any]
+) -> Iterable[str]:
     def of_sections(name: str, sections: Iterable[StudyType], *, others: bool = False) -> str:
         terms = _section_terms(frozenset(sections), limits.departments, others=others)
-        parameters[name] = marks(key, terms)
+        parameters[name] = asked.marks(terms)
         return f"marks && %({name})s::integer[]"
 
     if limits.sections is not None:
@@ -196,16 +198,16 @@ def _mark_conditions(key: bytes, wanted: Wanted, limits: Limits, parameters: dic
         parameters["opened"] = list(limits.wish.open_reports)
         yield f"NOT (version_read = 0 AND {waits} AND report_id <> ALL(%(opened)s::uuid[]))"
     if wanted.readings:
-        fits = [_reading(key, place, words, parameters) for place, words in enumerate(wanted.readings)]
+        fits = [_reading(asked, place, words, parameters) for place, words in enumerate(wanted.readings)]
         yield f"({' OR '.join(fits)})"
 
 
-def _reading(key: bytes, place: int, words: Sequence[SoughtWord], parameters: dict[str, Any]) -> str:
+def _reading(asked: Asking, place: int, words: Sequence[SoughtWord], parameters: dict[str, Any]) -> str:
     conditions = []
     for number, word in enumerate(words):
         name = f"word_{place}_{number}"
         terms = asked_terms(word.word, is_last=word.is_last) | set(map(type_term, word.study_types))
-        parameters[name] = marks(key, terms)
+        parameters[name] = asked.marks(terms)
         parameters[f"{name}_in"] = list(word.laboratory_ids)
         conditions.append(f"(marks && %({name})s::integer[] OR laboratory_id = ANY(%({name}_in)s::uuid[]))")
     return f"({' AND '.join(conditions)})"

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.admission import filing_of
@@ -31,6 +32,24 @@ _NUMBERS = Struct(">i12x")
 
 def search_key(custody: Custody, patient_id: UUID) -> bytes:
     return sealing.derive(custody.index_key, b"cabinet-terms", patient_id.bytes)
+
+
+class Asking(NamedTuple):
+    """By which keys marks are looked for: those of today, and those of rows of before 26 November 2026, which have theirs
+    until `letopis rebuild cabinet` makes them anew. What a row lacks would be found too little, and hidden too little."""
+
+    key: bytes
+    former: bytes
+
+    def marks(self, terms: Iterable[str]) -> list[int]:
+        asked = set(terms)
+        former = (sealing.mark(self.former, "term", term)[:4] for term in asked)
+        return [*marks(self.key, asked), *(int.from_bytes(one, "big", signed=True) for one in former)]
+
+
+def asking(custody: Custody, patient_id: UUID) -> Asking:
+    former = sealing.derive(custody.index_key, b"cabinet-marks", patient_id.bytes)
+    return Asking(search_key(custody, patient_id), former)
 
 
 def marks(key: bytes, terms: Iterable[str]) -> list[int]:

@@ -2,7 +2,7 @@
 
 Russian words are told from each other by their stems, English ones too (Snowball); Ё is Е; what was typed on the
 other keyboard is read as it was meant. Terms are words in clear: they are stored nowhere, only their marks are
-(`search_marks`).
+(`cabinet_marks`).
 """
 
 import re

@@ -14,6 +14,8 @@ from domain.report_content import Observation
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UUID_LENGTH = 36
+# A relative reference is looked for behind its server's address, so that is copied for each of them.
+_BASE_MAX = 2048
 
 
 class Sent(NamedTuple):
@@ -84,7 +86,8 @@ class Resources:
         if located is None:
             return
         full_url, identity = sent.full_url or "", located.resource.id or ""
-        located.base, named = _split(full_url)
+        base, named = _split(full_url)
+        located.base = base if len(base) <= _BASE_MAX else ""
         self._by_kind.setdefault(type(located.resource), []).append(located)
         unversioned = _without_version(full_url)
         if unversioned != full_url:  # seldom, so that an address is nearly always taken apart once

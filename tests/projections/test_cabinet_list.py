@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from domain.laboratory import DepartmentAdded, Laboratory
@@ -12,10 +13,11 @@ from domain.reading import Medium, ReadingPurpose
 from domain.study_type import StudyType
 from domain.talk_first import NOTHING_KEPT, TalkFirst
 from domain.values import Concept, PatientId
+from ledger import sealing
 from ledger.store import Ledger
 from projections import CABINET, cabinet
 from projections.cabinet_list import Limits, SoughtWord, Wanted, page_of
-from projections.cabinet_marks import studied_on
+from projections.cabinet_marks import studied_on, terms_of
 from projections.follow import Follower
 from projections.rebuild import check
 from tests.examples import ANNA, BORIS, CONTENT, INVITRO, MATCHED, READ, RECEIVED, REPORT, REVISED, UNMATCHED
@@ -105,6 +107,26 @@ def test_a_report_without_a_date_has_one_day_whatever_the_clock_of_the_server() 
     received = datetime(2026, 10, 31, 22, 30, tzinfo=UTC)
     zones = map(ZoneInfo, ("UTC", "Asia/Yakutsk", "America/Lima"))
     assert {studied_on(undated, received.astimezone(zone)) for zone in zones} == {date(2026, 10, 31)}
+
+
+def test_rows_of_the_release_before_are_found_and_kept_back_as_those_of_today(
+    ledger: Ledger, follower: Follower, sql: psycopg.Connection
+) -> None:
+    """They have other marks, until `letopis rebuild cabinet`."""
+    recorded(ledger, REPORT, replace(RECEIVED, content=OF_GENES), MATCHED)
+    follower.catch_up()
+    former = sealing.derive(ledger.custody.index_key, b"cabinet-marks", ANNA.bytes)
+    ((received_at,),) = rows(ledger, "SELECT received_at FROM cabinet.reports")
+    terms = set(terms_of(OF_GENES, INVITRO, received_at))
+    marks = {
+        int.from_bytes(sealing.mark(former, "term", term)[:4], "big", signed=True) for term in sorted(terms)
+    }
+    sql.execute("UPDATE cabinet.reports SET marks = %s", (sorted(marks),))
+    day = studied_on(OF_GENES, received_at)
+    assert found(ledger, "исследования") == [REPORT]
+    assert found(ledger, study_type=GENES, first_day=day, last_day=day) == [REPORT]
+    assert found(ledger, limits=replace(NO_LIMITS, sections=frozenset({GENES}))) == [REPORT]
+    assert found(ledger, limits=replace(NO_LIMITS, sections=frozenset({HORMONES}))) == []
 
 
 def test_who_sees_some_sections_sees_no_report_that_may_belong_to_another(
