@@ -6,8 +6,10 @@ what is published. The database tells it that the log grew (NOTIFY); that is a h
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 from time import monotonic
@@ -34,6 +36,7 @@ SIGN_SECONDS = 0.4
 POLL_SECONDS = 1.0
 # What stops the signer is looked at again after this.
 STALLED_SECONDS = 5.0
+STOP_SECONDS = 0.2
 # A sign of life; who sees none for half a minute is alarmed.
 STATE_SECONDS = 5.0
 THIN_SECONDS = 3600.0
@@ -62,13 +65,19 @@ class Signer:
                     while leads and not stop.is_set():
                         pause = SIGN_SECONDS if self.sign() else STALLED_SECONDS
                         stop.wait(pause)
-                        for _ in hint.notifies(timeout=POLL_SECONDS, stop_after=1) if not self.alarms else ():
-                            pass
+                        self._wait(hint, stop)
             except Exception as error:  # noqa: BLE001 - the edge of the loop: what is signed must go on
                 log.error("signer.interrupted", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
         self.grew.set()
         publisher.join(timeout=STALLED_SECONDS)
+
+    def _wait(self, hint: psycopg.Connection[tuple[object, ...]], stop: Signal) -> None:
+        """For the hint, or until it is time to look; who is told to stop is not long in it."""
+        give_up = monotonic() + POLL_SECONDS
+        while not (self.alarms or stop.is_set()) and monotonic() < give_up:
+            if list(hint.notifies(timeout=STOP_SECONDS, stop_after=1)):
+                return
 
     def sign(self) -> bool:
         """Sign once, if the log grew; False if something stops it, which is an alarm."""
@@ -149,22 +158,31 @@ class Signer:
 
 
 def run(settings: Settings) -> None:
-    """`letopis signer`: until the process is told to stop."""
-    keys = custody.load_log_keys(settings.signer_folder)
-    with ExitStack() as stack:
-        conninfo = stack.enter_context(database(settings))
-        pool = stack.enter_context(signer_pool(conninfo))
-        stop = Signal()
-        origin = _origin(pool, stop)
-        signing = Signing(pool, keys, origin)
-        witnesses = None
-        if settings.witness_policy is not None:
-            found = Witnesses.of_file(settings.witness_policy, signing)
-            witnesses = stack.enter_context(found)
+    """`letopis signer`: until the process is told to stop. That raises in the main thread, which does nothing but wait:
+    in the midst of a query an error of the database that ends at the same moment would take its place, and nobody would
+    be told to stop any more."""
+    keys, stop = custody.load_log_keys(settings.signer_folder), Signal()
+    with (
+        database(settings) as conninfo,
+        signer_pool(conninfo) as pool,
+        ThreadPoolExecutor(1, "signer") as thread,
+    ):
+        signer = thread.submit(_sign, pool, keys, settings.witness_policy, stop)
         try:
-            Signer(signing, witnesses).run(stop)
+            signer.result()
         finally:
             stop.set()
+
+
+def _sign(pool: Pool, keys: custody.LogKeys, witness_policy: Path | None, stop: Signal) -> None:
+    with ExitStack() as stack:
+        origin = _origin(pool, stop)
+        if origin is None:
+            return
+        signing, witnesses = Signing(pool, keys, origin), None
+        if witness_policy is not None:
+            witnesses = stack.enter_context(Witnesses.of_file(witness_policy, signing))
+        Signer(signing, witnesses).run(stop)
 
 
 def run_beside(settings: Settings) -> None:
@@ -189,8 +207,9 @@ def signer_pool(conninfo: str) -> Iterator[Pool]:
         yield pool
 
 
-def _origin(pool: Pool, stop: Signal) -> str:
-    """The name of the log; who starts before the database is there, or is migrated, waits for it."""
+def _origin(pool: Pool, stop: Signal) -> str | None:
+    """The name of the log; who starts before the database is there, or is migrated, waits for it. None for who is told
+    to stop meanwhile."""
     while not stop.wait(0):
         with suppress(psycopg.Error, TimeoutError), as_signer(pool) as connection:
             row = connection.execute("SELECT origin FROM ledger.identity").fetchone()
@@ -198,4 +217,4 @@ def _origin(pool: Pool, stop: Signal) -> str:
                 return str(row[0])
         log.warning("signer.waits-for-database")
         stop.wait(POLL_SECONDS)
-    raise SystemExit(0)
+    return None

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -32,6 +34,7 @@ from projections.publishing import seconds_to_publish, state_of
 from projections.signing import Signing
 from projections.transparency import TRANSPARENCY
 from tests.api.cast import Portal
+from tests.api.command import environment_of
 from tests.api.process_tree import children_of
 from tests.api.test_witness import served
 from tests.examples import READ
@@ -258,6 +261,35 @@ def test_the_signer_is_a_process_that_is_started_again_when_it_is_killed(opened:
         until(lambda: published_size(opened.ledger) == 2)
         assert killed not in signers(before)
     assert not signers(before)
+
+
+# Told to stop in the midst of a query, whose connection ends in the same moment.
+_STOPPED_WITH_THE_DATABASE = """
+import os, signal, time, psycopg
+from api import process, signing
+from api.settings import Settings
+from projections.signing import Signing
+
+def sign(self):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+    finally:
+        raise psycopg.OperationalError("the connection is lost")
+
+Signing.sign = sign
+process.prepare()
+signing.run(Settings())
+"""
+
+
+def test_a_signer_that_is_told_to_stop_stops_also_when_the_database_ends_at_that_moment(
+    opened: Node,
+) -> None:
+    environment = environment_of(opened.settings) | {"DATABASE_URL": opened.conninfo}
+    command = [sys.executable, "-c", _STOPPED_WITH_THE_DATABASE]
+    ended = subprocess.run(command, env=environment, timeout=30, check=False, capture_output=True)
+    assert ended.returncode == 143, ended.stderr.decode()
 
 
 def signers(before: set[int]) -> list[int]:
