@@ -18,6 +18,8 @@ from domain.values import Concept
 # A beginning of a word is looked for by the longest of these that it has.
 BEGINNINGS = (2, 3, 4, 5, 6, 8)
 WORDS_MAX = 8
+# A word is as long as that at most: longer are codes and noise, and what is remembered of words must not fill the memory.
+LETTERS_MAX = 64
 _WORD = re.compile(r"[^\W_]+")
 _CYRILLIC = re.compile(r"[а-я]")
 _LATIN = re.compile(r"[a-z]")
@@ -35,7 +37,7 @@ _AS_LATIN = str.maketrans(_ON_RUSSIAN_KEYS, _ON_LATIN_KEYS)
 def words_of(text: str) -> list[str]:
     """The words of a text, folded, in order; those that tell nothing, as single digits, are left out."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
-    found = _WORD.findall(folded)
+    found = (word[:LETTERS_MAX] for word in _WORD.findall(folded))
     return [word for word in found if word not in _EMPTY and (len(word) > 1 or word.isalpha())]
 
 

@@ -71,3 +71,9 @@ def test_the_last_word_may_be_only_begun_and_be_typed_on_the_other_keyboard(word
     if words_of(word) and words_of(word[:length]):
         assert finds(word[:length], word)
         assert finds(word.translate(_AS_TYPED), word)
+
+
+def test_a_word_without_end_is_found_and_fills_no_memory() -> None:
+    word = "a" * 100_000
+    assert finds(word, word) and finds("aaaa", word)
+    assert max(map(len, terms_of_word(*words_of(word)))) < 100
