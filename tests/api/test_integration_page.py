@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,10 +146,10 @@ def test_the_sandbox_says_where_it_is_and_who_is_in_it(live: Live) -> None:
     assert all(
         one["name"] in said and one["snils"] in said and one["policy_number"] in said for one in patients
     )
-    give_up = time.monotonic() + 30  # the log is signed by a process of its own, a moment after the start
+    give_up = monotonic() + 30  # the log is signed by a process of its own, a moment after the start
     while (checkpoint := httpx2.get(f"{live.url}/v1/log/checkpoint")).status_code == 404:
-        assert time.monotonic() < give_up, checkpoint.text
-        time.sleep(0.1)
+        assert monotonic() < give_up, checkpoint.text
+        sleep(0.1)
     assert checkpoint.text.splitlines()[0] == ORIGIN
 
 
