@@ -17,6 +17,7 @@ from domain.permission import Basis
 from domain.report import Report
 from domain.sample_report import SENDER
 from domain.values import PatientId
+from ledger.onboarding import laboratory_id
 from ledger.permissions import NOTICES, Permissions
 from ledger.recorder import Guard
 from ledger.store import Ledger, Write
@@ -59,7 +60,7 @@ def announcement_of(
         about=announcement.about_of_version(state.current_version, state.status) if is_known else None,
         # Who asks for a sample waits for it.
         is_urgent=announcement.is_urgent(state.current)
-        or state.laboratory_id == ledger.stream_of_ids("laboratory", SENDER.handle),
+        or state.laboratory_id == laboratory_id(ledger, SENDER.handle),
     )
     decided = announcement.announce(permitted.grounds)
     return told(ledger, news, decided, consent=permitted.guards[NOTICES], basis=permitted.notice_basis)

@@ -272,13 +272,12 @@ def insert(connection: psycopg.Connection[Any], batch: Sequence[Append]) -> list
     outside a transaction block, one transaction. With a guard that does not hold all of it fails; of a
     batch that is copied the guards must have been looked at (`fitting`)."""
     events = [event for request in batch for event in request.events]
-    large = (
-        [one for request in batch for one in request.documents if _is_large(one)] if is_copied(batch) else []
-    )
+    copied = is_copied(batch)
+    large = [one for request in batch for one in request.documents if copied and _is_large(one)]
     beside = list(_beside(batch, large))
     unerased = _unerased(batch)
     cursor = connection.cursor(row_factory=tuple_row)
-    if is_copied(batch):
+    if copied:
         with connection.transaction():
             if unerased:
                 cursor.execute("SELECT " + _UNERASED, unerased)

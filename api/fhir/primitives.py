@@ -33,13 +33,10 @@ def _number(value: object) -> str:
 
 
 def _decimal(value: object) -> str:
-    if type(value) is LosslessFloat:  # most are, and the two calls below cost more than this look
-        text = str(value)
-        if len(text) <= _DIGITS_LIMIT and "e" not in text and "E" not in text:
-            return text
-    text = _number(value)
+    # Nearly all are of this type, and the calls cost more than the look.
+    text = str(value) if type(value) is LosslessFloat else _number(value)
     # Without an exponent the digits bound it.
-    if len(text) > _DIGITS_LIMIT or ("e" in text.lower() and not _is_in_range(text)):
+    if len(text) > _DIGITS_LIMIT or (("e" in text or "E" in text) and not _is_in_range(text)):
         raise PydanticCustomError("value_not_allowed", "number out of range")
     return text
 
