@@ -165,8 +165,10 @@ def test_a_follower_survives_the_loss_of_its_connections(
     try:
         for _ in range(3):
             recorded(ledger, uuid4(), READ)
+            # With a time to wait, for without one it only signals: a connection of the test's own would be
+            # taken from the pool as good, and end under its next question.
             sql.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=20)
