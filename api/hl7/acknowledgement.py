@@ -18,6 +18,7 @@ _CONDITIONS = {
 }
 _INTERNAL = ("207", "Application internal error")
 ACCEPT_CODES = {"AA": "CA", "AE": "CE", "AR": "CR"}
+_WISHES = frozenset({"AL", "NE", "ER", "SU"})  # table 0155
 _PLACE = re.compile(r"(?:.*/)?([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+))?")
 _VERSION = re.compile(r"2\.(\d)(?:\.(\d))?")
 
@@ -33,16 +34,23 @@ def header_of(raw: bytes) -> Segment:
 
 def is_enhanced(header: Segment) -> bool:
     """Whether the sender asks for enhanced mode: says in MSH-15 or MSH-16 what to answer."""
-    return header.code(15) is not None or header.code(16) is not None
+    return _wish(header, 15) is not None or _wish(header, 16) is not None
 
 
 def is_wanted(header: Segment, code: str) -> bool:
     """Whether the sender wants this answer (table 0155); in original mode always."""
     if not is_enhanced(header):
         return True
-    wanted = header.code(15 if code.startswith("C") else 16) or "NE"
+    wanted = _wish(header, 15 if code.startswith("C") else 16) or "NE"
     is_good = code in {"AA", "CA"}
     return wanted == "AL" or (wanted == "SU" and is_good) or (wanted == "ER" and not is_good)
+
+
+def _wish(header: Segment, number: int) -> str | None:
+    """What the sender wants answered. Analysers put other things there (in MSH-16 whether it is a sample or a
+    control), and wait for an answer: that is no wish for silence."""
+    sent = (header.code(number) or "").upper()
+    return sent if sent in _WISHES else None
 
 
 def acknowledge(

@@ -84,6 +84,15 @@ def test_the_sender_says_which_answers_are_wanted(
     assert is_wanted(header, code) is wanted
 
 
+@pytest.mark.parametrize("sent", ["|0", "0|", "|2", "Y|N"])
+def test_what_is_no_word_of_the_table_keeps_no_answer_back(sent: str) -> None:
+    """Analysers put the kind of their result into MSH-16, and wait for an answer all the same."""
+    header = header_of(content(header=f"{HEADER}|||{sent}"))
+    assert not is_enhanced(header)
+    assert all(is_wanted(header, code) for code in ("AA", "AE", "AR"))
+    assert answer("AA", header=f"{HEADER}|||{sent}")[1] == "MSA|AA|17"
+
+
 def test_an_answer_has_the_delimiters_and_the_set_of_its_message() -> None:
     raw = content(
         header=HEADER.translate(str.maketrans("|^~\\&", "#*!?@")).replace("LIS", "ЛИС") + "######8859/5",
