@@ -5,27 +5,34 @@ import re
 
 from api.content import ContentError
 
-# The names of table 0211, and those that senders write instead.
+# The names of table 0211, and those that senders write instead; letters and digits alone.
 _CODECS = {
     "ASCII": "ascii",
     "UNICODE": "utf-8",
-    "UNICODE UTF-8": "utf-8",
-    "UTF-8": "utf-8",
     "UTF8": "utf-8",
-    "UNICODE UTF-16": "utf-16",
-    "UTF-16": "utf-16",
-    "UNICODE UTF-32": "utf-32",
-    "WINDOWS-1251": "cp1251",
-    "CP1251": "cp1251",
-    "WIN1251": "cp1251",
-    "1251": "cp1251",
-    "WINDOWS-1252": "cp1252",
-    "CP1252": "cp1252",
-    "KOI8-R": "koi8-r",
+    "UTF16": "utf-16",
+    "UTF32": "utf-32",
+    "KOI8R": "koi8-r",
     "CP866": "cp866",
     "IBM866": "cp866",
-    **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
-    **{f"ISO-8859-{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
+    **{
+        f"{name}{page}": f"cp{page}"
+        for page in (1250, 1251, 1252, 1254, 1257)
+        for name in ("WINDOWS", "WIN", "CP", "")
+    },
+    **{
+        f"{name}8859{part}": f"iso8859-{part}"
+        for part in (*range(1, 11), *range(13, 17))
+        for name in ("ISO", "")
+    },
+    # By their numbers in the register of ISO, as DICOM names them.
+    "ISOIR6": "ascii",
+    "ISOIR101": "iso8859-2",
+    "ISOIR144": "iso8859-5",
+    "ISOIR192": "utf-8",
+    # What is called so has dashes and quotes of Windows where the standard has nothing, so browsers take the
+    # one for the other.
+    **dict.fromkeys(("88591", "ISO88591", "ISOIR100"), "cp1252"),
 }
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -43,7 +50,8 @@ _FREQUENT_BYTES = {codec: _FREQUENT.encode(codec) for codec in _CYRILLIC_CODECS}
 _SIGNS = "ёЁіІїЇєЄґҐўЎ«»“”„’‘–—…№°±µ§·•\u00a0®©™‰€"
 _MIXED_WORD = re.compile("[A-Za-z]{2}[\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]{2}")
 _CONTROL = re.compile("[\x80-\x9f]")
-_LATIN_GIBBERISH = re.compile("[\u00c0-\u00ff]{4}")
+# No language has as many letters with marks in a row; Russian text under the name of a Latin set has.
+_LATIN_GIBBERISH = re.compile("[\u00c0-\u00ff]{4}|[\u00c0-\u024f]{5}")
 
 
 def without_mark(raw: bytes) -> tuple[bytes, str | None]:
@@ -67,7 +75,8 @@ def _as_utf8(raw: bytes, name: str) -> bytes:
 
 def codec_of(declared: str) -> str | None:
     """The codec for a name in MSH-18, or None where the name is not known."""
-    return _CODECS.get(" ".join(declared.upper().replace("ISO8859", "ISO-8859").split()))
+    name = re.sub(r"[^A-Z0-9]", "", declared.upper())
+    return _CODECS.get(name) or _CODECS.get(name.removeprefix("UNICODE"))
 
 
 def decode(raw: bytes, declared: str | None, field: str) -> tuple[str, str]:
@@ -101,8 +110,7 @@ def _single_byte(raw: bytes, codec: str, *, is_declared: bool) -> str | None:
     except UnicodeDecodeError:
         return None
     if codec not in _CYRILLIC_CODECS:
-        is_gibberish = _CONTROL.search(text) or _LATIN_GIBBERISH.search(text)
-        return None if codec in {"iso8859-1", "iso8859-15", "cp1252"} and is_gibberish else text
+        return None if _CONTROL.search(text) or _LATIN_GIBBERISH.search(text) else text
     is_plausible = _is_russian(raw, codec) if is_declared else _is_surely_cp1251(raw, text)
     return text if is_plausible and _CONTROL.search(text) is None else None
 

@@ -88,6 +88,43 @@ def test_latin_letters_are_read_as_declared_and_not_guessed() -> None:
     assert refusal.value.code == "content-not-decodable"
 
 
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("CP-1251", "cp1251"), ("win 1251", "cp1251"), ("Windows1251", "cp1251"), ("UTF_8", "utf-8"),
+        ("ISO_IR 144", "iso8859-5"), ("ISO IR192", "utf-8"), ("ISO8859-5", "iso8859-5"), ("koi8r", "koi8-r"),
+    ],
+)  # fmt: skip
+def test_a_set_is_known_however_its_name_is_written(declared: str, codec: str) -> None:
+    text = TEXT.replace("—", "-").replace("№", "N")
+    assert read(sent(declared, codec, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"), [("CP1250", "cp1250"), ("CP1250", "utf-8"), ("WINDOWS-1257", "cp1257"), ("8859/2", "iso8859-2")]
+)  # fmt: skip
+def test_sets_of_the_neighbours_are_read(declared: str, codec: str) -> None:
+    segments = ("PID|1||1||Żółć^Łukasz" if codec != "cp1257" else "PID|1||1||Żuklys^Šarūnas", REQUEST)
+    header = HEADER + "|" * 6 + declared
+    (found,) = read_hl7(content(*segments, header=header, codec=codec))
+    assert found.subject.family in {"Żółć", "Żuklys"}
+    assert found.subject.given in {("Łukasz",), ("Šarūnas",)}
+
+
+def test_dashes_and_quotes_of_windows_are_read_in_latin_text() -> None:
+    segments = ("PID|1||1||O’Brien^Zoë", REQUEST, "OBX|1|ST|1^A^L||3–5")
+    (found,) = read_hl7(content(*segments, header=HEADER + "|" * 6 + "8859/1", codec="cp1252"))
+    assert found.subject.family == "O’Brien"
+    assert found.observations[0].value and found.observations[0].value.text == "3–5"
+
+
+@pytest.mark.parametrize("declared", ["8859/2", "CP1250", "CP1254", "8859/9", "CP1257"])
+def test_russian_under_the_name_of_a_latin_set_never_becomes_gibberish(declared: str) -> None:
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(sent(declared, "cp1251"))
+    assert (refusal.value.code, refusal.value.field) == ("content-not-decodable", "MSH-18")
+
+
 @pytest.mark.parametrize("declared", ["BIG-5", "GB 18030-2000", "EBCDIC"])
 def test_an_unknown_set_is_refused(declared: str) -> None:
     with pytest.raises(ContentError) as refusal:
