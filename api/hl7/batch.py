@@ -43,13 +43,14 @@ def messages_of(raw: bytes) -> Iterator[Message]:
 
 def _lines_of_messages(content: bytes) -> list[list[bytes]]:
     messages: list[list[bytes]] = []
-    count, place, is_inside = 0, 0, False
+    count, place, is_inside, indent = 0, 0, False, b""
     while place < len(content):
         found = _LINE_END.search(content, place)
         line = content[place : found.start() if found else len(content)].strip(_FRAMING)
         place = found.end() if found else len(content)
         header = line.removeprefix(BOM_UTF8).lstrip(b" \t")  # files put one after another keep their marks
         if _begins(header, b"MSH") or (header == b"MSH" and not messages):
+            indent = line.partition(header)[0].removeprefix(BOM_UTF8)
             line = header
             messages.append([])
             is_inside = True
@@ -59,7 +60,7 @@ def _lines_of_messages(content: bytes) -> list[list[bytes]]:
         if count > SEGMENTS_MAX or len(messages) > MESSAGES_MAX:
             raise ContentError("content-too-complex", "MSH" if len(messages) > MESSAGES_MAX else None)
         if is_inside and line.strip():
-            messages[-1].append(line)
+            messages[-1].append(line.removeprefix(indent))  # what stands before each line of it
     if not messages:
         raise ContentError("content-not-hl7", "MSH")
     return messages

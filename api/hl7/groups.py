@@ -38,9 +38,11 @@ class _Reading:
     subject: Subject | None = None  # read once, for it may have many orders
     common: Segment | None = None
     orders: list[Order] = field(default_factory=list)
-    # What came before the OBR of its patient: comments, and observations about the patient (since 2.7).
+    # What came before the OBR of its patient: comments, observations about the patient (since 2.7), and
+    # specimens, which analysers name first.
     notes: list[str] = field(default_factory=list)
     observations: list[SentObservation] = field(default_factory=list)
+    specimens: list[Segment] = field(default_factory=list)
     note_target: list[str] | None = None
     is_in_order: bool = False
 
@@ -57,7 +59,7 @@ class _Reading:
             raise ContentError("segment-order", self.observations[0].segment.place)
         if self.orders and self.orders[-1].subject is self.subject:
             self.orders[-1].notes.extend(self.notes)
-        self.notes = []
+        self.notes, self.specimens = [], []
 
     def order_begins(self, segment: Segment) -> None:
         self.common, self.is_in_order, self.note_target = segment, False, None
@@ -67,12 +69,11 @@ class _Reading:
             raise ContentError("content-too-complex", segment.place)
         if self.subject is None:
             self.subject = Subject()
-        order = Order(
-            segment, self.subject, self.sender, self.sent_at, self.common, self.notes, self.observations
-        )
+        order = Order(segment, self.subject, self.sender, self.sent_at, self.common)
+        order.notes, order.observations, order.specimens = self.notes, self.observations, self.specimens
         self.orders.append(order)
         self.common, self.is_in_order = None, True
-        self.notes, self.observations, self.note_target = [], [], order.notes
+        self.notes, self.observations, self.specimens, self.note_target = [], [], [], order.notes
 
     def observation(self, segment: Segment) -> None:
         sent = SentObservation(segment)
@@ -80,9 +81,8 @@ class _Reading:
         self.note_target = sent.notes
 
     def specimen(self, segment: Segment) -> None:
-        if self.is_in_order:
-            self.orders[-1].specimens.append(segment)
-            self.note_target = self.orders[-1].notes
+        (self.orders[-1].specimens if self.is_in_order else self.specimens).append(segment)
+        self.note_target = self.orders[-1].notes if self.is_in_order else None
 
     def note(self, segment: Segment) -> None:
         text = segment.lines(3)

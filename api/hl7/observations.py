@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from api.hl7.datatypes import concept, concepts, words
-from api.hl7.quantities import reference_range, unit_of
+from api.hl7.quantities import reference_range
 from api.hl7.syntax import Element, Segment
 from api.hl7.tables import OBSERVATION_STATUSES, interpretation_of
 from api.hl7.times import date_time
@@ -32,7 +32,7 @@ def observation_of(
     effective_at, time_notes = time_of(segment, 14)
     methods = concepts(segment, 17)
     other_methods = (f"OBX-17: {words(method)}" for method in methods[1:])
-    limits = reference_range(segment.whole(7).text(), unit_of(segment))
+    limits = reference_range(segment)
     observation = Observation(
         code=code,
         status=said,

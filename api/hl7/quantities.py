@@ -7,6 +7,8 @@ from decimal import Decimal
 from api.hl7.syntax import Element, Segment
 from api.hl7.tables import system_of
 from domain.report_content import ReferenceRange, Value, ValueKind
+from domain.ucum import UCUM
+from domain.units import ucum_of
 from domain.values import Quantity
 
 _DECIMAL = r"[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})"
@@ -28,7 +30,22 @@ def unit_of(observation: Segment) -> Quantity | None:
     if code is None and name is None:
         return None
     system = system_of(sent.code(3)) if code else None
-    return Quantity(unit=code or name, code=code, system=system)
+    return Quantity(unit=printed_unit(sent), code=code, system=system)
+
+
+def is_ucum(sent: Element) -> bool:
+    return system_of(sent.code(3)) == UCUM
+
+
+def printed_unit(sent: Element) -> str | None:
+    """How a unit is written for a reader: its code, but for one that is no unit beside a name that is one. A
+    key of the sender's own table (`CD:289^mg/dL`) says nothing beside a value."""
+    code, name = sent.code(1), sent.text(2)
+    if code is None or name is None:
+        return code or name
+    if code == name or is_ucum(sent) or ucum_of(Quantity(unit=code)):
+        return code
+    return name if ucum_of(Quantity(unit=name)) else code
 
 
 def amount(number: str, unit: Quantity | None, comparator: str | None = None) -> Quantity:
@@ -62,8 +79,20 @@ def structured_numeric(sent: Element, unit: Quantity | None) -> tuple[Value, str
     return text, None
 
 
-def reference_range(text: str | None, unit: Quantity | None) -> ReferenceRange | None:
-    """OBX-7: always its text, and the ends where it plainly has them."""
+def reference_range(observation: Segment) -> ReferenceRange | None:
+    """OBX-7: always its text, and the ends where it plainly has them. Some senders add the ends as
+    components; where these say nothing else than the first, it is the whole."""
+    sent = observation.whole(7)
+    text, unit = sent.text(), unit_of(observation)
+    first, *others = sent.parts()
+    if others and (alone := _range(sent.text(1), unit)):
+        ends = {end.value for end in alone.ends if end}
+        if ends and {other.strip() for other in others} <= ends | {first.strip(), ""}:
+            return alone
+    return _range(text, unit)
+
+
+def _range(text: str | None, unit: Quantity | None) -> ReferenceRange | None:
     if text is None:
         return None
     plain = text.strip()

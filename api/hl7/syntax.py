@@ -45,8 +45,13 @@ def delimiters_of(header: str, codec: str, field: str) -> Delimiters:
     separator = header[3:4]
     if not separator or separator.isalnum() or separator.isspace():
         raise ContentError("content-not-hl7", f"{field}-1")
-    # Each once: where a backslash was doubled on the way, the next character is still the subcomponent's.
+    # Each once: where a backslash was doubled on the way, the next character is still the subcomponent's. And
+    # where it was lost, so it is too: `^~&` of a program that meant `^~\\&` declares no escape.
     unique = list(dict.fromkeys(header[4:].partition(separator)[0][:6]))[:5]
+    if unique[2:] == ["&"]:
+        unique.insert(2, "")
+    elif unique[2:3] == [" "]:
+        unique[2] = ""
     if not unique or any(one.isalnum() or one.isspace() for one in unique):
         raise ContentError("content-not-hl7", f"{field}-2")
     component, repetition, escape, subcomponent, truncation = (*unique, "", "", "", "")[:5]

@@ -22,6 +22,12 @@ OBSERVATION_STATUSES = {
     "V": ObservationStatus.FINAL,  # verified
     "W": ObservationStatus.ENTERED_IN_ERROR,  # wrong: another patient's
     "X": ObservationStatus.CANCELLED,
+    # Words in place of the letters, as a hospital system sends them.
+    "FINAL": ObservationStatus.FINAL,
+    "PRELIMINARY": ObservationStatus.PRELIMINARY,
+    "CORRECTED": ObservationStatus.CORRECTED,
+    "CANCELED": ObservationStatus.CANCELLED,
+    "CANCELLED": ObservationStatus.CANCELLED,
 }
 
 # Table 0123, OBR-25.
@@ -43,12 +49,22 @@ REPORT_STATUSES = {
     "X": ReportStatus.CANCELLED,
     "Y": ReportStatus.UNKNOWN,  # no such order
     "Z": ReportStatus.UNKNOWN,  # no such patient
+    "FINAL": ReportStatus.FINAL,
+    "PRELIMINARY": ReportStatus.PRELIMINARY,
+    "CORRECTED": ReportStatus.CORRECTED,
+    "CANCELED": ReportStatus.CANCELLED,
+    "CANCELLED": ReportStatus.CANCELLED,
 }
 # Said in FHIR's words only roughly, so what was sent is kept in a note.
 ROUGH_REPORT_STATUSES = frozenset("AMNYZ")
 
-# Table 0001, PID-8, in administrative-gender.
-SEXES = {"M": "male", "F": "female", "O": "other", "A": "other", "N": "other", "U": "unknown"}
+# Table 0001, PID-8, in administrative-gender; and the words that are sent in place of the letters.
+SEXES = {
+    **dict.fromkeys(("M", "MALE", "М", "МУЖ", "МУЖСКОЙ"), "male"),
+    **dict.fromkeys(("F", "FEMALE", "Ж", "ЖЕН", "ЖЕНСКИЙ"), "female"),
+    **dict.fromkeys(("O", "A", "N"), "other"),
+    "U": "unknown",
+}
 
 INTERPRETATION_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 # Table 0078, OBX-8, which FHIR continues.

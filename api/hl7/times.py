@@ -4,12 +4,13 @@ import re
 from datetime import date, time
 
 _TIMESTAMP = re.compile(
-    r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)(?P<clock>\d\d(?:\d\d(?:\d\d(?:\.\d{1,9})?)?)?)?)?)?"
+    r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)(?P<clock>\d\d(?:\d\d(?:\d\d(?:\.?\d{1,9})?)?)?)?)?)?"
     r"(?P<zone>[+-]\d{4})?",
     re.ASCII,
 )
-_CLOCK = re.compile(r"(\d\d)(\d\d)?(\d\d)?(\.\d{1,9})?", re.ASCII)
-_TIME = re.compile(r"(\d\d(?:\d\d(?:\d\d(?:\.\d{1,9})?)?)?)([+-]\d{4})?", re.ASCII)
+# Milliseconds are often sent without the point before them.
+_CLOCK = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(?:\.?(\d{1,9}))?)?)?", re.ASCII)
+_TIME = re.compile(r"(\d\d(?:\d\d(?:\d\d(?:\.?\d{1,9})?)?)?)([+-]\d{4})?", re.ASCII)
 
 
 def date_time(sent: str | None) -> str | None:
@@ -60,12 +61,12 @@ def clock_text(clock: str) -> str | None:
     found = _CLOCK.fullmatch(clock)
     if found is None:
         return None
-    hour, minute, second, fraction = found[1], found[2] or "00", found[3] or "00", found[4] or ""
+    hour, minute, second, fraction = found[1], found[2] or "00", found[3] or "00", found[4]
     try:
         time(int(hour), int(minute), min(int(second), 59) if second == "60" else int(second))
     except ValueError:
         return None
-    return f"{hour}:{minute}:{second}{fraction}"
+    return f"{hour}:{minute}:{second}.{fraction}" if fraction else f"{hour}:{minute}:{second}"
 
 
 def zone_text(zone: str | None) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.hl7.attachments import encapsulated, referenced
 from api.hl7.datatypes import concept
-from api.hl7.quantities import amount, is_number, structured_numeric, unit_of
+from api.hl7.quantities import amount, is_number, is_ucum, printed_unit, structured_numeric, unit_of
 from api.hl7.syntax import NULL, Element, Segment
 from api.hl7.times import date_time, time_of_day
 from domain.report_content import Attachment, Component, Value, ValueKind
@@ -41,7 +41,7 @@ def measured(observation: Segment, code: Concept) -> Measured:
         return Measured(attachments=found)
     unit, notes = unit_of(observation), _unit_notes(observation)
     if kind in _TEXTS:
-        value = _text(observation, unit, kind)
+        value = _text(observation, unit)
         return Measured(value=value, notes=(*notes, *_lost_unit(value, unit)))
     values = [_value(one, kind, unit) for one in sent if one.raw.strip(one.delimiters.component)]
     notes += tuple(note for _, note in values if note)
@@ -63,17 +63,24 @@ def _several(
     return Measured(value=Value(kind=ValueKind.TEXT, text=text), components=components, notes=notes)
 
 
-def _text(observation: Segment, unit: Quantity | None, kind: str) -> Value | None:
-    """Text; repetitions are its lines. A number with a unit is a number, whatever the sender calls it."""
+def _text(observation: Segment, unit: Quantity | None) -> Value | None:
+    """Text; repetitions are its lines."""
     text = observation.lines(5)
     if not text or text.isspace():
         return None
-    if kind == "ST" and unit and is_number(text.strip()):
-        return Value(kind=ValueKind.QUANTITY, quantity=amount(text.strip(), unit))
-    return Value(kind=ValueKind.TEXT, text=text)
+    return _measured_number(text, unit) or Value(kind=ValueKind.TEXT, text=text)
+
+
+def _measured_number(text: str, unit: Quantity | None) -> Value | None:
+    """A number with a unit is a number, whatever the sender calls it: text, a code, nothing."""
+    if unit is None or not is_number(text.strip()):
+        return None
+    return Value(kind=ValueKind.QUANTITY, quantity=amount(text.strip(), unit))
 
 
 def _value(sent: Element, kind: str, unit: Quantity | None) -> tuple[Value, str | None]:
+    if kind != "SN" and kind not in _READERS and (number := _measured_number(sent.text() or "", unit)):
+        return number, None
     if kind in _CODED:
         found = concept(sent)
         if found:
@@ -134,12 +141,12 @@ _READERS: dict[str, Callable[[Element, Quantity | None], Value | None]] = {
 
 
 def _unit_notes(observation: Segment) -> tuple[str, ...]:
-    """A unit's name where its code does not say it: a code of UCUM does."""
+    """A unit's name where its code is printed and does not say it: a code of UCUM does."""
     sent = observation.first(6)
-    code, name, system = sent.code(1), sent.code(2), sent.code(3)
-    if code is None or name is None or name.lower() == code.lower() or (system or "").upper() == "UCUM":
+    code, name = sent.code(1), sent.code(2)
+    if code is None or name is None or name.lower() == code.lower() or is_ucum(sent):
         return ()
-    return (f"OBX-6: {code} ({name})",)
+    return (f"OBX-6: {code} ({name})",) if printed_unit(sent) == code else ()
 
 
 def _lost_unit(value: Value | None, unit: Quantity | None) -> tuple[str, ...]:

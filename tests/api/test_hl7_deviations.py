@@ -1,0 +1,153 @@
+"""What real senders do otherwise than the standard says, and what it plainly means, is read."""
+
+import pytest
+
+from api.hl7.reading import read_hl7
+from api.hl7.times import date_time, time_of_day
+from domain.report_content import ObservationStatus, ReportStatus, Specimen, ValueKind
+from domain.values import Coding, Concept, Quantity
+from tests.api.hl7_messages import HEADER, PATIENT, REQUEST, content, observation, report
+
+GLUCOSE = "OBX|1|NM|2345-7^Glucose^LN||5.40|mmol/L^^UCUM|3.9-6.1|N|||F"
+SPECIMEN = "SPM|1|||BLD^Blood^HL70487|||||||||||||20240403"
+
+
+@pytest.mark.parametrize("sent", ["^~&", "^~ &"])
+def test_a_lost_backslash_in_the_header_takes_no_delimiter_with_it(sent: str) -> None:
+    """Programs write `\\&` where a backslash must be doubled, and no escape reaches us."""
+    (found,) = read_hl7(
+        content(PATIENT, REQUEST, "OBX|1|ST|1^A^L||a &T& b", header=HEADER.replace(r"^~\&", sent, 1))
+    )
+    assert found.subject.identifiers[0].system == "urn:oid:1.2.643.100.3"
+    assert found.observations[0].value and found.observations[0].value.text == "a &T& b"
+
+
+@pytest.mark.parametrize("sent", ["^~\\", "^~$"])
+def test_other_short_delimiters_mean_what_their_places_say(sent: str) -> None:
+    (found,) = read_hl7(content(PATIENT, REQUEST, GLUCOSE, header=HEADER.replace(r"^~\&", sent, 1)))
+    assert found.subject.identifiers[0].system == "&1.2.643.100.3&ISO"
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ("20240403101500123", "2024-04-03T10:15:00.123"),
+        ("20240403101500123+0300", "2024-04-03T10:15:00.123+03:00"),
+        ("2024040310150012", "2024-04-03T10:15:00.12"),
+        ("20240403101500000", "2024-04-03T10:15:00.000"),
+        ("2024040310150", None),
+        ("20240403101500.", None),
+    ],
+)
+def test_digits_behind_the_seconds_are_a_part_of_one(sent: str, text: str | None) -> None:
+    assert date_time(sent) == text
+
+
+def test_a_time_of_day_may_have_them_too() -> None:
+    assert time_of_day("101500123") == "10:15:00.123"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "of_report"),
+    [
+        ("Final", ObservationStatus.FINAL, ReportStatus.FINAL),
+        ("PRELIMINARY", ObservationStatus.PRELIMINARY, ReportStatus.PRELIMINARY),
+        ("corrected", ObservationStatus.CORRECTED, ReportStatus.CORRECTED),
+        ("Canceled", ObservationStatus.CANCELLED, ReportStatus.CANCELLED),
+    ],
+)
+def test_a_status_may_be_a_word(sent: str, status: ObservationStatus, of_report: ReportStatus) -> None:
+    request = REQUEST.removesuffix("F") + sent
+    (found,) = read_hl7(content(PATIENT, request, f"OBX|1|ST|1^A^L||x||||||{sent}"))
+    assert (found.status, found.notes) == (of_report, ())
+    assert (found.observations[0].status, found.observations[0].notes) == (status, ())
+
+
+@pytest.mark.parametrize(
+    ("sent", "word"),
+    [("Male", "male"), ("female", "female"), ("м", "male"), ("Ж", "female"), ("жен", "female"), ("1", None)],
+)
+def test_sex_may_be_a_word(sent: str, word: str | None) -> None:
+    (found,) = read_hl7(content(f"PID|1||1||X^Y||1980|{sent}", REQUEST, GLUCOSE))
+    assert found.subject.sex == word
+
+
+def test_a_specimen_before_its_request_is_not_lost() -> None:
+    kind = Concept(codings=(Coding(system="HL70487", code="BLD", display="Blood"),))
+    blood = (Specimen(kind=kind, collected_at="2024-04-03"),)
+    first, second = read_hl7(content(PATIENT, SPECIMEN, REQUEST, GLUCOSE, REQUEST, GLUCOSE))
+    assert (first.specimens, second.specimens) == (blood, ())
+    first, second = read_hl7(content(PATIENT, REQUEST, GLUCOSE, "ORC|RE", SPECIMEN, REQUEST, GLUCOSE))
+    assert (first.specimens, second.specimens) == ((), blood)
+
+
+def test_a_specimen_is_nobody_elses() -> None:
+    other = "PID|2||999^^^LIS||Петров^Пётр"
+    first, second = read_hl7(content(PATIENT, REQUEST, GLUCOSE, "ORC|RE", SPECIMEN, other, REQUEST, GLUCOSE))
+    assert (first.specimens, second.specimens) == ((), ())
+
+
+@pytest.mark.parametrize("kind", ["ST", "TX", "FT", "CE", "IS", "", "ZZ"])
+def test_a_number_with_a_unit_is_a_number_whatever_its_type(kind: str) -> None:
+    found = observation(f"{kind}|1^A^L|| 8.570 |g/L|1-9")
+    assert found.value and found.value.quantity == Quantity(value="8.570", unit="g/L", code="g/L")
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "unit"),
+    [("TX", "8.57", ""), ("TX", "8.57 high", "g/L"), ("CE", "8.57", ""), ("CE", "1^One^L", "g/L")],
+)
+def test_nothing_else_becomes_a_number(kind: str, sent: str, unit: str) -> None:
+    found = observation(f"{kind}|1^A^L||{sent}|{unit}")
+    assert found.value and found.value.kind is not ValueKind.QUANTITY
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit", "notes"),
+    [
+        ("CD:289^mg/dL", "mg/dL", ()),
+        ("262688^%^MDC", "%", ()),
+        ("17^tenths^L", "17", ("OBX-6: 17 (tenths)",)),
+        ("г/л^грамм на литр^L", "г/л", ("OBX-6: г/л (грамм на литр)",)),
+        ("mg/dl^milligrams per decilitre", "mg/dl", ("OBX-6: mg/dl (milligrams per decilitre)",)),
+        ("{ratio}^Ratio^UCUM", "{ratio}", ()),
+        ("{ratio}^%^2.16.840.1.113883.6.8", "{ratio}", ()),
+    ],
+)
+def test_a_unit_is_printed_by_what_a_reader_knows(sent: str, unit: str, notes: tuple[str, ...]) -> None:
+    found = observation(f"NM|1^A^L||5|{sent}")
+    assert found.value and found.value.quantity
+    assert (found.value.quantity.unit, found.value.quantity.code) == (unit, sent.split("^", maxsplit=1)[0])
+    assert found.notes == notes
+
+
+@pytest.mark.parametrize(
+    ("sent", "text", "low", "high"),
+    [
+        ("35-150^35^150", "35-150", "35", "150"),
+        (">40^>40", ">40", "40", None),
+        ("3.5-5.1^3^5", "3.5-5.1^3^5", None, None),
+        ("35-150^adults", "35-150^adults", None, None),
+        ("see text^1^2", "see text^1^2", None, None),
+    ],
+)
+def test_a_range_may_be_sent_with_its_ends_again(
+    sent: str, text: str, low: str | None, high: str | None
+) -> None:
+    (limits,) = observation(f"NM|1^A^L||5||{sent}").reference_ranges
+    assert limits.text == text
+    assert [end.value if end else None for end in limits.ends] == [low, high]
+
+
+@pytest.mark.parametrize("indent", ["  ", "\t"])
+def test_an_indented_message_is_read(indent: str) -> None:
+    plain = content(PATIENT, REQUEST, "OBX|1|TX|1^A^L||one\n  two||||||F").decode()
+    lines = "".join(f"{indent}{line}\n" for line in plain.replace("\r", "\n").split("\n") if line)
+    assert read_hl7(lines.encode()) == read_hl7(plain.encode())
+
+
+def test_an_indent_in_a_text_is_text() -> None:
+    found = report("OBX|1|TX|1^A^L||first\n  OBX is high\n  NTE|x||||||F")
+    assert found.observations[0].value
+    assert found.observations[0].value.text == "first\n  OBX is high\n  NTE"
