@@ -93,7 +93,9 @@ def observation(sent: fhir.Observation, full_url: str | None) -> Observation:
         effective_at=effective_at(sent),
         issued_at=sent.issued,
         method=sent.method,
-        notes=tuple(text for text in (*(note.text for note in sent.note), sent.comment) if text),
+        notes=tuple(
+            text for text in (*(note.text for note in sent.note), sent.comment, sent.comments) if text
+        ),
         source_id=sent.id or full_url,
     )
 

@@ -1,13 +1,13 @@
 """What an observation refers to. The rest of it is said in the words of the domain as soon as it is read."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter
 
 from api.fhir.into import Into
-from api.fhir.resources import Element, Link, NullIsEmpty, Reference, References
+from api.fhir.resources import Element, Link, NullIsEmpty, Reference, References, Related
 
 
 class _ObservationLinks(Element):
@@ -17,6 +17,7 @@ class _ObservationLinks(Element):
     performer: References = ()
     specimen: Reference | None = None
     has_member: References = ()
+    derived_from: References = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +28,21 @@ class ObservationLinks:
     performer: tuple[Link, ...]
     specimen: Link | None
     has_member: tuple[Link, ...]
+    derived_from: tuple[Link, ...]
+    related: tuple[Link, ...] = ()
 
 
+_KINDS = ("has-member", "derived-from")
 _LINKS = TypeAdapter(Annotated[ObservationLinks, Into(_ObservationLinks)]).validator
 
 
 def links_of_observation(sent: Mapping[str, Any]) -> ObservationLinks:
     found: ObservationLinks = _LINKS.validate_python(sent)
     return found
+
+
+def with_related(links: ObservationLinks, related: Iterable[Related]) -> ObservationLinks:
+    """DSTU2 and STU3 named by `related` both what an observation heads and what it was made from."""
+    named = {kind: tuple(one.target for one in related if one.target and one.type == kind) for kind in _KINDS}
+    headed, sources = named.values()
+    return replace(links, related=headed, derived_from=links.derived_from + sources)

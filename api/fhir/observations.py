@@ -29,16 +29,16 @@ class Draft:
 
     def place(self, root: Located, reference: fhir.Link | None = None) -> None:
         """The observation, then its members, each followed by its own. By hand rather than recursively:
-        how deep members go is up to the sender."""
+        how deep members go is up to the sender. What STU3 called related stands as members do, and is none."""
         if not self._take(root, reference):
             return
         self.roots.append(root)
-        if not _members_of(root):
+        if not _has_following(root):
             return
-        opened: dict[Located, Iterator[fhir.Link]] = {root: iter(_members_of(root))}
+        opened = {root: _following(root)}
         while opened:
             panel, references = next(reversed(opened.items()))
-            following = next(references, None)
+            following, is_member = next(references, (None, False))
             if following is None:
                 del opened[panel]
             elif member := self.follow(following, panel, ObservationLinks):
@@ -46,9 +46,14 @@ class Draft:
                     self._note("circular member", following)
                     continue
                 if self._take(member, following):
-                    opened[member] = iter(_members_of(member))
-                if member in self.members:
+                    opened[member] = _following(member)
+                if is_member and member in self.members:
                     self.members[panel][member] = None
+
+    def place_beneath(self, source: Located, whole: Located) -> None:
+        """What a result was made from, and nobody else names: apart from it nobody could tell what it is of."""
+        self.place(source)
+        self.members[whole][source] = None
 
     def follow(self, reference: fhir.Link, source: Located, kind: Kind) -> Located | None:
         """What is referred to; if it did not come along, a note says so, for what is missing is a loss."""
@@ -90,6 +95,14 @@ class Draft:
         self.add_note(f"{what}: {shown or reference.display or 'empty'}")
 
 
-def _members_of(located: Located) -> tuple[fhir.Link, ...]:
+def _has_following(located: Located) -> bool:
     resource = located.resource
-    return resource.has_member if isinstance(resource, ObservationLinks) else ()
+    return isinstance(resource, ObservationLinks) and bool(resource.has_member or resource.related)
+
+
+def _following(located: Located) -> Iterator[tuple[fhir.Link, bool]]:
+    """What stands behind an observation, and whether it is a member of it."""
+    resource = located.resource
+    if isinstance(resource, ObservationLinks):
+        yield from ((link, True) for link in resource.has_member)
+        yield from ((link, False) for link in resource.related)

@@ -144,8 +144,13 @@ def _attachment(draft: Draft, report: Located, sent: fhir.Attachment, index: int
     if data is None and sent.url:
         binary = draft.resources.find(sent.url, report)
         if binary and isinstance(binary.resource, fhir.Binary):
-            data, place = binary.resource.data, binary.place.at("data")
-            kind = kind or binary.resource.content_type
+            file = binary.resource
+            data, place = (
+                (file.data, binary.place.at("data"))
+                if file.data is not None
+                else (file.content, binary.place.at("content"))
+            )
+            kind = kind or file.content_type
         else:
             draft.add_note(f"unresolved reference: {sent.url}")
     size = elements.decoded_size(data, place) if data is not None else None

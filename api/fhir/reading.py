@@ -76,6 +76,8 @@ def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
     for report, draft in drafts.items():
         if isinstance(report.resource, fhir.DiagnosticReport):
             draft.place_results(report, report.resource.result)
+    for draft in drafts.values():
+        _place_sources(draft)
     observations = resources.of(ObservationLinks)
     for observation in observations:
         if observation.container in drafts:
@@ -88,6 +90,23 @@ def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
         found = tuple(specimen(one) for one in kinds if isinstance(one, fhir.Specimen))
         contents = [replace(contents[0], specimens=found)]
     return tuple(contents)
+
+
+def _place_sources(draft: Draft) -> None:
+    """Zones and concentrations behind a verdict on an antibiotic, say: without it they would stand at the end, of
+    nobody knows which germ."""
+    for result in draft.order:  # which grows: a source may have sources
+        links = result.resource
+        for reference in links.derived_from if isinstance(links, ObservationLinks) else ():
+            source = draft.resources.find(reference.reference, result)
+            if (
+                source is not None
+                and source not in draft.taken
+                and isinstance(source.resource, ObservationLinks)
+                and not source.resource.has_member
+                and person_of(source, draft.resources) == person_of(result, draft.resources)
+            ):
+                draft.place_beneath(source, result)
 
 
 def _place_orphans(
@@ -146,7 +165,7 @@ def _content_of_report(report: Located, draft: Draft) -> ReportContent:
         specimens=specimens(draft, report),
         observations=draft.observations(),
         conclusion=sent.conclusion,
-        conclusion_codes=sent.conclusion_code,
+        conclusion_codes=(*sent.conclusion_code, *sent.coded_diagnosis),
         attachments=attachments(draft, report),
         notes=(*(note.text for note in sent.note if note.text), *draft.notes),
         source_id=report.source_id,

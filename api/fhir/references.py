@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from api.fhir import resources as fhir
 from api.fhir.elements import observation
-from api.fhir.links import ObservationLinks, links_of_observation
+from api.fhir.links import ObservationLinks, links_of_observation, with_related
 from api.fhir.resources import Place, Resource, read_resource
 from api.fhir.usual import usual_observation
 from domain.report_content import Observation
@@ -118,6 +118,7 @@ def _read(sent: Sent) -> Located | None:
     resource = read_resource(sent.content, sent.place)
     if isinstance(resource, fhir.Observation):
         links = links_of_observation(sent.content)
+        links = with_related(links, resource.related) if resource.related else links
         return Located(links, sent, said=observation(resource, sent.full_url))
     return Located(resource, sent) if resource else None
 

@@ -1,9 +1,10 @@
 """The parts of FHIR R4 that we read, as Pydantic models with the required value sets enforced.
 
 What R4 requires but real senders leave out, and a reader can do without, is optional here: the code of
-a report or observation. Three forms of STU3 are taken because national interfaces still send them: one
-object where R4 has a list (`OneOrMany`), `performer.actor` and `Observation.comment`. A null is an
-absent element. Everything else of a wrong type is an error; elements not named here are extensions to us.
+a report or observation. Forms of STU3 and DSTU2 are taken because national interfaces still send them: one
+object where R4 has a list (`OneOrMany`), a list of family names, and `performer.actor`, `codedDiagnosis`,
+`Observation.comment`, `comments` and `related`, `Binary.content`. A null is an absent element. Everything else of
+a wrong type is an error; elements not named here are extensions to us.
 
 Codes and amounts are as in the domain, and the most of a submission: they are read straight into the domain's values.
 """
@@ -25,13 +26,12 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from api.fhir.into import Into, NotCopied
+from api.fhir.older import OneOrMany, with_one_family
 from api.fhir.primitives import DateText, DateTimeText, DecimalText, IntegerText, SizeInBytes, TimeText
 from api.fhir.refusal import ContentNotFhirError
 from domain import values
 from domain.report_content import ObservationStatus, ReportStatus
 
-# STU3 had one CodeableConcept or Reference where R4 has a list.
-OneOrMany = BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
 NullIsEmpty = BeforeValidator(lambda value: () if value is None else value)
 
 
@@ -143,6 +143,14 @@ class HumanName(Element):
     family: str | None = None
     given: Annotated[tuple[str | None, ...], NullIsEmpty] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _family_is_one(cls, sent: object) -> object:
+        return with_one_family(sent)
+
+
+HumanNames = Annotated[tuple[HumanName, ...], NullIsEmpty, OneOrMany]
+
 
 class ReferenceRange(Element):
     low: Quantity | None = None
@@ -224,6 +232,11 @@ class Timed(Element):
 _TIMES = frozenset(name for name in Timed.model_fields if name.startswith("effective_"))
 
 
+class Related(Element):
+    type: str | None = None
+    target: Reference | None = None
+
+
 class Observation(Resource, Measured, Timed):
     status: ObservationStatus
     category: Concepts = ()
@@ -233,8 +246,11 @@ class Observation(Resource, Measured, Timed):
     method: CodeableConcept | None = None
     component: Annotated[tuple[Measured, ...], NullIsEmpty] = ()
     has_member: References = ()
+    derived_from: References = ()
     note: Annotations = ()
     comment: str | None = None
+    comments: str | None = None
+    related: Annotated[tuple[Related, ...], NullIsEmpty] = ()
 
 
 class DiagnosticReport(Resource, Timed):
@@ -249,12 +265,13 @@ class DiagnosticReport(Resource, Timed):
     note: Annotations = ()
     conclusion: str | None = None
     conclusion_code: Concepts = ()
+    coded_diagnosis: Concepts = ()
     presented_form: Annotated[tuple[Attachment, ...], NullIsEmpty] = ()
 
 
 class Patient(Resource):
     identifier: Identifiers = ()
-    name: Annotated[tuple[HumanName, ...], NullIsEmpty] = ()
+    name: HumanNames = ()
     gender: Literal["male", "female", "other", "unknown"] | None = None
     birth_date: DateText | None = None
 
@@ -275,7 +292,7 @@ class Organization(Resource):
 
 
 class Practitioner(Resource):
-    name: Annotated[tuple[HumanName, ...], NullIsEmpty] = ()
+    name: HumanNames = ()
 
 
 class PractitionerRole(Resource):
@@ -286,6 +303,7 @@ class PractitionerRole(Resource):
 class Binary(Resource):
     content_type: str | None = None
     data: str | None = None
+    content: str | None = None
 
 
 class _BundleEntry(Element):

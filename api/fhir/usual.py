@@ -94,6 +94,7 @@ _READ = {
     "code",
     "contained",
     "dataAbsentReason",
+    "derivedFrom",
     "effectiveDateTime",
     "hasMember",
     "id",
@@ -111,7 +112,6 @@ _READ = {
 _LEFT_OUT = {
     "basedOn",
     "bodySite",
-    "derivedFrom",
     "device",
     "encounter",
     "extension",

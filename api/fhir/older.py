@@ -1,0 +1,21 @@
+"""Forms of DSTU2 and STU3, in which national interfaces still send, as R4 has them."""
+
+from pydantic import BeforeValidator
+
+# One CodeableConcept, Reference or HumanName where R4 has a list.
+OneOrMany = BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
+
+
+def with_one_family(name: object) -> object:
+    """DSTU2 had a list of family names. In Russia's regional exchange it is family name and patronymic, and a patronymic
+    stands behind the given names here."""
+    family = name.get("family") if isinstance(name, dict) else None
+    if not isinstance(name, dict) or not isinstance(family, list) or not all(map(_is_text, family)):
+        return name
+    given = name.get("given") or []
+    further = given + family[1:] if isinstance(given, list) else given
+    return {**name, "family": next(iter(family), None), "given": further}
+
+
+def _is_text(sent: object) -> bool:
+    return isinstance(sent, str)

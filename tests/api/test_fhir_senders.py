@@ -1,0 +1,187 @@
+"""What real senders write otherwise than FHIR R4 has it, and what is read of it all the same."""
+
+import base64
+import json
+
+import pytest
+
+from api.fhir.xml import read_fhir_xml
+from api.report_attachments import bytes_of
+from domain.report_content import ReportContent, Subject
+from tests.api.test_fhir import Json, bundle, names, observation, read, refusal, report
+
+PATIENT = {"resourceType": "Patient", "id": "p", "identifier": [{"system": "s", "value": "7"}]}
+PDF = b"%PDF-1.4"
+
+
+def only(*resources: Json) -> ReportContent:
+    (found,) = read(bundle(*resources))
+    return found
+
+
+# DSTU2, in which laboratories of Russia's regional exchange (ОДЛИ) send, and STU3.
+
+EXCHANGE = (
+    {"resource": {"resourceType": "Order", "detail": {"reference": ""}}, "fullUrl": "urn:uuid:1"},
+    {
+        "fullUrl": "urn:uuid:2",
+        "resource": {
+            "resourceType": "DiagnosticReport",
+            "status": "final",
+            "category": {"coding": [{"code": "601"}]},
+            "code": {"coding": [{"code": "A26.08.014"}]},
+            "subject": {"reference": "urn:uuid:3"},
+            "performer": {"reference": "urn:uuid:4"},
+            "result": [{"reference": "urn:uuid:5"}],
+            "presentedForm": [{"url": "urn:uuid:6"}],
+            "codedDiagnosis": [{"text": "U07.1"}],
+        },
+    },
+    {
+        "fullUrl": "urn:uuid:3",
+        "resource": {
+            "resourceType": "Patient",
+            "name": [{"family": ["Тимофеенко", "Николаевич"], "given": ["Сергей"]}],
+        },
+    },
+    {
+        "fullUrl": "urn:uuid:4",
+        "resource": {
+            "resourceType": "Practitioner",
+            "name": {"family": ["Лабова", "Петровна"], "given": ["Анна"]},
+        },
+    },
+    {
+        "fullUrl": "urn:uuid:5",
+        "resource": {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "вирус"},
+            "comments": "гемолиз",
+            "interpretation": {"coding": [{"code": "DET"}]},
+            "valueQuantity": {"value": 848, "code": "136"},
+        },
+    },
+    {
+        "fullUrl": "urn:uuid:6",
+        "resource": {
+            "resourceType": "Binary",
+            "contentType": "application/pdf",
+            "content": base64.b64encode(PDF).decode(),
+        },
+    },
+)
+
+
+def test_a_report_of_the_regional_exchange_is_read_whole() -> None:
+    content = bundle(*EXCHANGE, kind="transaction")
+    (found,) = read(content)
+    assert found.subject == Subject(family="Тимофеенко", given=("Сергей", "Николаевич"))
+    assert found.performer == "Лабова Анна Петровна"
+    assert [one.text for one in found.conclusion_codes] == ["U07.1"]
+    (result,) = found.observations
+    assert result.notes == ("гемолиз",)
+    assert [one.codings[0].code for one in result.interpretation] == ["DET"]
+    (form,) = found.attachments
+    assert (form.content_type, form.size_bytes) == ("application/pdf", len(PDF))
+    assert bytes_of(form, json.dumps(content).encode()) == PDF
+
+
+def test_the_names_of_dstu2_are_read_from_xml_too() -> None:
+    raw = b"""<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>
+      <entry><resource><Patient><name><family value="A"/><family value="B"/><given value="C"/></name></Patient></resource>
+      </entry><entry><resource><Observation><status value="final"/><comments value="c"/></Observation></resource></entry>
+    </Bundle>"""
+    (found,) = read_fhir_xml(raw)
+    assert found.subject == Subject(family="A", given=("C", "B"))
+    assert found.observations[0].notes == ("c",)
+
+
+@pytest.mark.parametrize("family", [[1], [["A"]], {}, 5])
+def test_a_family_name_that_is_no_text_is_refused(family: object) -> None:
+    refused = refusal(bundle({"resourceType": "Patient", "name": [{"family": family}]}, observation("o")))
+    assert refused.field is not None and refused.field.startswith("Bundle.entry[0].resource.name[0].family")
+
+
+# An observation that only another one names.
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"derivedFrom": [{"reference": "Observation/zone"}, {"reference": "Observation/mic"}]},
+        {
+            "derivedFrom": [{"reference": "Observation/zone"}],
+            "related": [{"type": "derived-from", "target": {"reference": "Observation/mic"}}],
+        },
+    ],
+)
+def test_what_a_result_was_made_from_stands_beneath_it(links: Json) -> None:
+    """Apart from it nobody could tell of which germ the zone is; of two reports it would be in neither."""
+    first, second = read(
+        bundle(
+            report("Observation/germ"),
+            report("Observation/other"),
+            observation("zone"),
+            observation("mic"),
+            observation("germ", hasMember=[{"reference": "Observation/verdict"}]),
+            observation("verdict", **links),
+            observation("other"),
+        )
+    )
+    assert names(first) == ["germ", "verdict", "zone", "mic"]
+    assert [one.members for one in first.observations] == [(1,), (2, 3), (), ()]
+    assert names(second) == ["other"]
+
+
+def test_what_a_heading_of_stu3_names_follows_it() -> None:
+    """Its own report has it, at its place; a panel it is not, as STU3 had none."""
+    related = [{"type": "has-member", "target": {"reference": f"Observation/{one}"}} for one in "ab"]
+    first, second = read(
+        bundle(
+            report("Observation/white", "Observation/red"),
+            report(),
+            observation("red"),
+            observation("a"),
+            observation("b"),
+            observation(
+                "white", related=[*related, {"type": "has-member"}, {"type": "replaces", "target": {}}]
+            ),
+        )
+    )
+    assert (names(first), names(second)) == (["white", "a", "b", "red"], [])
+    assert [one.members for one in first.observations] == [()] * 4
+
+
+def test_what_a_report_names_itself_stays_where_it_names_it() -> None:
+    from_creatinine = [{"reference": "Observation/creatinine"}]
+    found = only(
+        report("Observation/filtration", "Observation/creatinine"),
+        observation("filtration", derivedFrom=from_creatinine, related=[{"type": "has-member"}]),
+        observation("creatinine"),
+    )
+    assert names(found) == ["filtration", "creatinine"]
+    assert [one.members for one in found.observations] == [(), ()]
+
+
+def test_what_an_observation_of_another_person_was_made_from_stays_with_them() -> None:
+    mother, child = ({"reference": f"Patient/{one}"} for one in ("mother", "child"))
+    first, second = read(
+        bundle(
+            report("Observation/a", subject=child),
+            observation("a", subject=child, derivedFrom=[{"reference": "Observation/b"}]),
+            observation("b", subject=mother),
+        )
+    )
+    assert (names(first), names(second)) == (["a"], ["b"])
+    assert first.observations[0].members == ()
+
+
+def test_a_panel_that_is_a_source_is_no_circle() -> None:
+    found = only(
+        report("Observation/a"),
+        observation("a", derivedFrom=[{"reference": "Observation/b"}, {"reference": "Observation/a"}]),
+        observation("b", hasMember=[{"reference": "Observation/a"}]),
+    )
+    assert names(found) == ["a", "b"]
+    assert [one.members for one in found.observations] == [(), (0,)]
