@@ -119,11 +119,12 @@ class Segment:
         return tuple(Element(one, self.delimiters) for one in sent if one and not one.isspace())
 
     def lines(self, number: int) -> str:
-        """The field as text, its repetitions as lines, empty ones too."""
-        separator = self.delimiters.repetition
+        """The field as text, its repetitions as lines, empty ones too. Component separators at an end separate
+        nothing; elsewhere they are the text's own."""
+        separator, component = self.delimiters.repetition, self.delimiters.component
         raw = self.raw(number)
         sent = raw.split(separator) if separator else [raw]
-        return "\n".join(Element(one, self.delimiters).text() or "" for one in sent)
+        return "\n".join(Element(one.rstrip(component), self.delimiters).text() or "" for one in sent)
 
     def first(self, number: int) -> Element:
         return next(iter(self.repetitions(number)), Element("", self.delimiters))

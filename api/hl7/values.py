@@ -68,7 +68,9 @@ def _text(observation: Segment, unit: Quantity | None) -> Value | None:
     text = observation.lines(5)
     if not text or text.isspace():
         return None
-    return _measured_number(text, unit) or Value(kind=ValueKind.TEXT, text=text)
+    # An analyser that sends text and number as components leaves one of them empty.
+    alone = observation.raw(5).strip(observation.delimiters.component)
+    return _measured_number(alone, unit) or Value(kind=ValueKind.TEXT, text=text)
 
 
 def _measured_number(text: str, unit: Quantity | None) -> Value | None:

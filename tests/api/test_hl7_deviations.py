@@ -151,3 +151,30 @@ def test_an_indent_in_a_text_is_text() -> None:
     found = report("OBX|1|TX|1^A^L||first\n  OBX is high\n  NTE|x||||||F")
     assert found.observations[0].value
     assert found.observations[0].value.text == "first\n  OBX is high\n  NTE"
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ("DETECTED^", "DETECTED"),
+        ("one^~two^^", "one\ntwo"),
+        ("^", None),
+        ("~^~", None),
+        ("^5", "^5"),
+        ("a^b", "a^b"),
+        (r"up \S\\S\ ".rstrip(), "up ^^"),
+    ],
+)
+def test_separators_behind_a_text_separate_nothing(sent: str, text: str | None) -> None:
+    """Analysers send text as the first of two components."""
+    value = observation(f"ST|1^A^L||{sent}").value
+    assert (value.text if value else None) == text
+    assert report(f"NTE|1||{sent}").notes == ((text,) if text else ())
+
+
+def test_a_number_alone_among_components_is_the_value_of_its_unit() -> None:
+    found = observation("ST|1^A^L||^10.31|copies/mL")
+    assert found.value and found.value.quantity
+    assert (found.value.quantity.value, found.value.quantity.unit) == ("10.31", "copies/mL")
+    both = observation("ST|1^A^L||5^6|copies/mL")
+    assert both.value and both.value.text == "5^6"
