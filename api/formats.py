@@ -44,6 +44,10 @@ _BEFORE = b"\xef\xbb\xbf\xff\xfe\x00\x0b \t\r\n"
 _BEGINNING_BYTES = 4096
 # A file of messages may begin with lines of somebody's own.
 _HL7_HEADER = re.compile(rb"(?:^|[\r\n])(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
+# A document may name FHIR's namespace too, for an extension or in a comment.
+_CDA_ROOT = re.compile(rb"<(?:[\w.-]+:)?ClinicalDocument[\s/>]")
+# Members of JSON stand in any order, and no resource begins with this one.
+_PDF_FIRST = re.compile(rb'\{\s*"pdf"\s*:')
 
 
 def content_type_of(content: bytes) -> str:
@@ -54,8 +58,9 @@ def content_type_of(content: bytes) -> str:
     if _HL7_HEADER.search(beginning):
         return hl7.CONTENT_TYPES[0]
     if beginning.startswith(b"<"):
-        return "application/fhir+xml" if b"http://hl7.org/fhir" in beginning else CDA_TYPES[0]
-    if b'"header"' in beginning and b'"resourceType"' not in beginning:
+        is_fhir = b"http://hl7.org/fhir" in beginning and not _CDA_ROOT.search(beginning)
+        return "application/fhir+xml" if is_fhir else CDA_TYPES[0]
+    if _PDF_FIRST.match(beginning) or (b'"header"' in beginning and b'"resourceType"' not in beginning):
         return PDF_CONTENT_TYPE
     return "application/fhir+json"
 

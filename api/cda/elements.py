@@ -15,6 +15,7 @@ _WALK_COST = 10  # of an element gone through, in such characters
 # Observations and components of one document: an empty one is a few bytes, and costs as much as a full one.
 MEASURED_LIMIT = 20_000
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 # Separators that can stand in no XML text.
 _LINE, _CELL = "\x1e", "\x1f"
 _LINES = frozenset({"paragraph", "br", "item", "tr", "list", "table", "caption", "thead", "tbody"})
@@ -58,6 +59,11 @@ def type_of(element: Element) -> str | None:
     return sent.rpartition(":")[2].strip() if sent else None
 
 
+def is_true(element: Element | None, name: str) -> bool | None:
+    """An attribute of true or false (XML Schema: also 1 or 0); None if it says neither."""
+    return _TRUTHS.get(attribute(element, name) or "")
+
+
 def templates(element: Element) -> frozenset[str]:
     return frozenset(root for one in children(element, "templateId") if (root := attribute(one, "root")))
 
@@ -71,11 +77,11 @@ def own_text(element: Element | None) -> str | None:
     return inner_text(element).strip() or None
 
 
-def shown_text(element: Element) -> str | None:
+def shown_text(element: Element, *, between_cells: str = " ") -> str | None:
     """The text of a narrative block: its lines are lines, cells stand apart, other white space is one."""
     lines = "".join(_pieces(element)).split(_LINE)
-    shown = (" ".join(line.replace(_CELL, " ").split()) for line in lines)
-    return "\n".join(line for line in shown if line) or None
+    cells = ((" ".join(cell.split()) for cell in line.split(_CELL)) for line in lines)
+    return "\n".join(line for row in cells if (line := between_cells.join(filter(None, row)))) or None
 
 
 def _pieces(block: Element) -> Iterator[str]:

@@ -123,8 +123,9 @@ def _numbers(document: Element, role: Element | None) -> Iterator[Identifier]:
     yield from policies
     if not policies and attribute(child(document, "realmCode"), "code") == "RU":
         for holder in children(document, "participant"):
-            if holder.get("typeCode") == "HLD":
-                yield from _holder_numbers(child(holder, "associatedEntity"))
+            entity = child(holder, "associatedEntity")
+            if holder.get("typeCode") == "HLD" or (entity is not None and entity.get("classCode") == "GUAR"):
+                yield from _holder_numbers(entity)
 
 
 def _policy(sent: Element) -> Identifier | None:
@@ -142,7 +143,7 @@ def _policy(sent: Element) -> Identifier | None:
 
 
 def _holder_numbers(entity: Element | None) -> Iterator[Identifier]:
-    """Older revisions have the policy at its holder. A holder who is named is somebody else."""
+    """Some editions have the policy at its holder, or at who pays. A holder who is named is somebody else."""
     if entity is None or child(entity, "associatedPerson") is not None:
         return
     for element in entity.iter():

@@ -4,11 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from api.cda.attachments import attachment, check_count
-from api.cda.codes import concept, source_id
+from api.cda.codes import concept, label_of, source_id
 from api.cda.elements import Element, Narrative, child, children, local_name, own_text, shown_text
 from api.cda.header import status_of
-from api.cda.measured import comment, components, is_event, is_file, observation, referred_note, values_of
-from api.cda.sections import is_conclusion, is_other_section
+from api.cda.measured import (
+    WITHDRAWN,
+    comment,
+    components,
+    is_event,
+    is_file,
+    is_reason,
+    observation,
+    other_subject,
+    referred_note,
+    values_of,
+)
+from api.cda.sections import is_conclusion, is_field, is_narrative_only, is_other_section
 from api.cda.specimens import isolate
 from api.cda.times import time_of
 from api.cda.values import shown
@@ -24,11 +35,13 @@ class Surroundings:
     effective_at: str | None = None
     category: tuple[Concept, ...] = ()
     title: str | None = None
+    subject: str | None = None  # other than the patient
 
-    def inside(self, element: Element) -> "Surroundings":
+    def inside(self, element: Element, narrative: Narrative) -> "Surroundings":
         status = status_of(element) or self.status
         time = time_of(child(element, "effectiveTime")) or self.effective_at
-        return replace(self, status=status, effective_at=time)
+        subject = other_subject(element, narrative) or self.subject
+        return replace(self, status=status, effective_at=time, subject=subject)
 
 
 @dataclass(slots=True)
@@ -38,7 +51,7 @@ class Draft:
     narrative: Narrative
     observations: list[Observation] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
-    collected: list[Element] = field(default_factory=list)  # what specimens are described in
+    collected: list[Element] = field(default_factory=list)  # what specimens are described or named in
     notes: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
     conclusions: dict[str, None] = field(default_factory=dict)
 
@@ -57,7 +70,7 @@ class Draft:
             case "organizer":
                 yield from self._place_organizer(inner, around, notes)
             case "observation":
-                yield from self._place_observation(inner, around)
+                yield from self._place_observation(inner, around, notes)
             case "act":
                 yield from self._place_act(inner, around, notes)
             case "procedure":
@@ -71,18 +84,21 @@ class Draft:
     def place_section(self, section: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
         if is_other_section(section):
             return
-        title = own_text(child(section, "title"))
+        title, block = own_text(child(section, "title")), child(section, "text")
         if is_conclusion(section):
-            block = child(section, "text")
             text = shown_text(block) if block is not None else None
             self.conclusions.update({text: None} if text else {})
             notes = []  # the comments there are the text again
-        yield from self.place(section, replace(around, title=title or around.title), notes)
+        elif block is not None and is_narrative_only(section):
+            text = shown_text(block, between_cells=" | ")
+            notes += ["\n".join(filter(None, (title, text)))] if text else []
+        subject = other_subject(section, self.narrative) or around.subject
+        yield from self.place(section, replace(around, title=title or around.title, subject=subject), notes)
 
     def place_contents(self, organizer: Element, around: Surroundings, notes: list[str]) -> list[int]:
         """What an organizer holds, without a panel for itself."""
         self.collected.append(organizer)
-        return list(self.place(organizer, around.inside(organizer), notes))
+        return list(self.place(organizer, around.inside(organizer, self.narrative), notes))
 
     def _place_organizer(self, organizer: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
         """A battery or cluster with a name is a panel; one without only holds its members together."""
@@ -96,14 +112,16 @@ class Draft:
             return
         self.narrative.count_measured()
         place, said = len(self.observations), list[str]()
-        within = around.inside(organizer)
+        within = around.inside(organizer, self.narrative)
         panel = Observation(code=code, status=within.status or ObservationStatus.UNKNOWN)
         self.observations.append(panel)
         members = self.place_contents(organizer, around, said)
-        if not members:
+        if not members and panel.status not in WITHDRAWN:
             del self.observations[place:]
             notes += said
             return
+        if is_reason(child(organizer, "code")):
+            panel = replace(panel, code=Concept(text=around.title), data_absent_reason=code)
         self.observations[place] = replace(
             panel,
             members=tuple(members),
@@ -118,25 +136,47 @@ class Draft:
         """A comment, or the specialty that the results in it belong to (IHE XD-LAB)."""
         if not is_event(act):
             return
-        if text := comment(act, self.narrative):
+        if is_conclusion(act):
+            text = self.narrative.text(child(act, "text"))
+            self.conclusions.update({text: None} if text else {})
+        elif text := comment(act, self.narrative):
             notes.append(text)
+        self._collect(act)
         specialty = concept(child(act, "code"), self.narrative)
         category = dict.fromkeys((*around.category, *((specialty,) if specialty else ())))
-        yield from self.place(act, replace(around.inside(act), category=tuple(category)), notes)
+        within = around.inside(act, self.narrative)
+        yield from self.place(act, replace(within, category=tuple(category)), notes)
 
-    def _place_observation(self, sent: Element, around: Surroundings) -> Iterator[int]:
+    def _collect(self, element: Element) -> None:
+        """An act or a result may name what it is of."""
+        if child(element, "specimen") is not None:
+            self.collected.append(element)
+
+    def _place_field(self, sent: Element, notes: list[str]) -> None:
+        """A field of the document is its conclusion, or is noted where it stands."""
+        texts = [text for one in values_of(sent, self.narrative) if (text := shown(one))]
+        if is_conclusion(sent):
+            self.conclusions.update(dict.fromkeys(texts))
+        elif texts:
+            name = label_of(concept(child(sent, "code"), self.narrative))
+            notes.append(": ".join(filter(None, (name, "; ".join(texts)))))
+
+    def _place_observation(self, sent: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
         if not is_event(sent):
             return
-        if is_conclusion(sent):
-            texts = [text for one in values_of(sent, self.narrative) if (text := shown(one))]
-            self.conclusions.update(dict.fromkeys(texts))
+        if is_field(sent):
+            self._place_field(sent, notes)
             return
+        self._collect(sent)
         self.narrative.count_measured()
         place, said = len(self.observations), list[str]()
         for specialty in around.category:
             self.narrative.repeat(repr(specialty))
         self.observations.append(Observation(code=Concept(), status=ObservationStatus.UNKNOWN))
-        within = around.inside(sent)
+        within = around.inside(sent, self.narrative)
+        if within.subject:
+            self.narrative.repeat(within.subject)
+            said.append(f"subject: {within.subject}")
         parts, members = self._place_related(sent, within, said)
         for inner in children(sent, "value"):
             if is_file(inner):
@@ -165,7 +205,7 @@ class Draft:
                 if relation.get("typeCode") == "REFR":
                     notes += filter(None, [referred_note(inner, self.narrative)])
                 else:
-                    parts += components(inner, self.narrative)
+                    parts += components(inner, self.narrative, notes)
             for inner in children(relation, "organizer", "act", "procedure", "observationMedia"):
                 members += self.place_one(inner, around, notes)
         return parts, members

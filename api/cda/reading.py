@@ -58,7 +58,8 @@ def _reports_of(root: Element) -> Iterator[ReportContent]:
     if not is_summary:
         for part in parts:
             list(whole.place_one(part, Surroundings(), notes))
-    if whole.observations or whole.attachments:
+    is_told = is_lab and bool(notes or whole.conclusions)  # a laboratory report may be text for people alone
+    if whole.observations or whole.attachments or is_told:
         yield _of_document(root, header, whole, notes)
     if is_summary:
         yield from _of_summary(header, narrative, parts)

@@ -11,8 +11,8 @@ _LAB_DOCUMENT_TEMPLATES = frozenset(
         "1.2.40.0.34.6.0.11.0.11",  # ELGA Labor- und Mikrobiologiebefund
     }
 )
-# СЭМД «Протокол лабораторного исследования»; the last number is the revision.
-_RUSSIAN_PROTOCOLS = ("1.2.643.5.1.13.2.7.5.1.7.", "1.2.643.5.1.13.13.15.18.")
+# СЭМД «Протокол лабораторного исследования»: its templates, its kind and its guides; the last number is the edition.
+_RUSSIAN_PROTOCOLS = ("1.2.643.5.1.13.2.7.5.1.7.", "1.2.643.5.1.13.13.15.18.", "1.2.643.5.1.13.13.14.7.")
 _LAB_DOCUMENT_CODES = frozenset(
     {
         (_LOINC, "11502-2"),
@@ -21,7 +21,14 @@ _LAB_DOCUMENT_CODES = frozenset(
         ("1.2.643.5.1.13.13.11.1522", "7"),
     }
 )
-_RESULT_SECTION_CODES = frozenset({(_LOINC, "30954-2"), ("1.2.643.5.1.13.13.99.2.197", "RESLAB")})
+# The sections of СЭМД are in two registers as well.
+_RESULT_SECTION_CODES = frozenset(
+    {
+        (_LOINC, "30954-2"),
+        ("1.2.643.5.1.13.13.99.2.197", "RESLAB"),
+        ("1.2.643.5.1.13.13.11.1379", "RESLAB"),
+    }
+)
 _RESULT_TEMPLATES = frozenset(
     {
         "2.16.840.1.113883.10.20.22.2.3",  # C-CDA results section, entries optional
@@ -32,11 +39,18 @@ _RESULT_TEMPLATES = frozenset(
         "1.3.6.1.4.1.19376.1.3.1",  # IHE laboratory report data processing entry
     }
 )
-# Sections of a summary that would pass for measurements.
-_OTHER_SECTION_CODES = frozenset({(_LOINC, "8716-3"), (_LOINC, "29762-2"), (_LOINC, "11450-4")})
+# Sections of a summary that would pass for measurements: vital signs, social history, problems, what the
+# patient is able to do and in what state of mind they are (older C-CDA marks the last two as results).
+_OTHER_SECTION_CODES = frozenset(
+    (_LOINC, code) for code in ("8716-3", "29762-2", "11450-4", "47420-5", "10190-7")
+)
 _CONCLUSION_CODES = frozenset({(_LOINC, "55110-1"), ("1.2.40.0.34.5.11", "20")})
 _CONCLUSION_WORDS = ("заключени", "conclusion", "befundbewertung")
-_RUSSIAN_FIELDS = "1.2.643.5.1.13.13.99.2.166"
+# Fields of a document that СЭМД codes as observations and acts: no measurements. One register, three names.
+_RUSSIAN_FIELDS = frozenset(
+    {"1.2.643.5.1.13.13.99.2.166", "1.2.643.5.1.13.13.11.1380", "1.2.643.5.1.13.2.1.1.1504.41"}
+)
+_RUSSIAN_CONCLUSION = "901"
 
 
 def _code(element: Element) -> tuple[str | None, str | None]:
@@ -72,13 +86,25 @@ def is_other_section(element: Element) -> bool:
     return local_name(element) == "section" and _code(element) in _OTHER_SECTION_CODES
 
 
+def is_narrative_only(section: Element) -> bool:
+    """A section of text for people, with nothing for programs and nothing inside of it."""
+    return next(children(section, "entry", "component"), None) is None
+
+
+def is_field(element: Element) -> bool:
+    """An observation or act that is a field of the document: a service, a remark, a conclusion."""
+    return _code(element)[0] in _RUSSIAN_FIELDS
+
+
 def is_conclusion(element: Element) -> bool:
-    """A section of conclusion, or the conclusion that СЭМД writes as an observation."""
+    """A section of conclusion, or the conclusion that СЭМД writes as an observation or an act."""
     is_section = local_name(element) == "section"
     if is_section and _code(element) in _CONCLUSION_CODES:
         return True
-    if not is_section and _code(element)[0] != _RUSSIAN_FIELDS:
+    if not is_section and not is_field(element):
         return False
+    if not is_section and _code(element)[1] == _RUSSIAN_CONCLUSION:
+        return True
     names = (attribute(child(element, "code"), "displayName"), own_text(child(element, "title")))
     return any(name.casefold().startswith(_CONCLUSION_WORDS) for name in names if name) or (
         not is_section and any("заключение" in name.casefold() for name in names if name)

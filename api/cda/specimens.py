@@ -13,17 +13,24 @@ _ISOLATE = "MIC"
 
 
 def specimens(elements: Iterable[Element], narrative: Narrative) -> tuple[Specimen, ...]:
-    """Those of the procedures and organizers given, each once; the first mention has the times."""
+    """Those of the elements given, each once. Procedures have the times, and are asked first; what an act or a
+    result is of counts where nothing else names the material."""
     found: dict[str | Specimen, Specimen] = {}
-    for element in elements:
+    kinds: set[Concept] = set()
+    for element in sorted(elements, key=_is_mention):
         taken = time_of(child(element, "effectiveTime")) if local_name(element) == "procedure" else None
         received = _received_at(element)
         for role in _roles(element):
             kind = _material(role, narrative)
-            if kind:
+            if kind and not (_is_mention(element) and kind in kinds):
+                kinds.add(kind)
                 specimen = Specimen(kind=kind, collected_at=taken, received_at=received)
                 found.setdefault(source_id(role) or specimen, specimen)
     return tuple(found.values())
+
+
+def _is_mention(element: Element) -> bool:
+    return local_name(element) in {"act", "observation"}
 
 
 def _roles(element: Element) -> Iterator[Element]:

@@ -6,7 +6,17 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from api.cda.codes import UCUM, concept, label_of, system_of
-from api.cda.elements import Element, Narrative, attribute, child, children, local_name, own_text, type_of
+from api.cda.elements import (
+    Element,
+    Narrative,
+    attribute,
+    child,
+    children,
+    is_true,
+    local_name,
+    own_text,
+    type_of,
+)
 from api.cda.times import date_time
 from domain.report_content import ReferenceRange, Value, ValueKind
 from domain.values import Concept, Quantity
@@ -91,7 +101,7 @@ def interval(sent: Element, narrative: Narrative) -> Interval:
 
 def _is_open(end: Element | None) -> bool:
     """Ends belong to an interval unless it is said that they don't (IVL.lowClosed, highClosed)."""
-    return attribute(end, "inclusive") == "false"
+    return is_true(end, "inclusive") is False
 
 
 def value(sent: Element, narrative: Narrative) -> Value | None:
@@ -119,8 +129,9 @@ def _read(sent: Element, narrative: Narrative) -> Value | None:
     text = attribute(sent, "value")
     if kind == "INT" and text and _INTEGER.fullmatch(text):
         return Value(kind=ValueKind.INTEGER, text=text)
-    if kind in {"BL", "BN"} and text in {"true", "false"}:
-        return Value(kind=ValueKind.BOOLEAN, text=text)
+    truth = is_true(sent, "value") if kind in {"BL", "BN"} else None
+    if truth is not None:
+        return Value(kind=ValueKind.BOOLEAN, text="true" if truth else "false")
     return None
 
 

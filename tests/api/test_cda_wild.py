@@ -1,0 +1,238 @@
+"""What real CDA documents do that the specification's examples don't: read for what it means."""
+
+import pytest
+
+from api.cda.reading import read_cda
+from api.formats import content_type_of
+from domain.report_content import Observation, ReportStatus, Value, ValueKind
+from domain.values import Coding, Concept, Identifier
+from tests.api.test_cda import SUMMARY, document, entry, observed, organizer, read, refusal, section
+
+RESULT = '<value xsi:type="INT" value="1"/>'
+FIELDS = "1.2.643.5.1.13.13.11.1380"
+REASONS = "1.2.643.5.1.13.13.99.2.1063"
+TABLE = (
+    "<table><thead><tr><th>Показатель</th><th>Значение</th><th>Норма</th></tr></thead>"
+    "<tbody><tr><td>Лейкоциты</td><td>5</td><td>4 - 9</td></tr></tbody></table>"
+)
+
+
+def told(title: str, text: str, more: str = "") -> str:
+    return f"<component><section><title>{title}</title><text>{text}</text>{more}</section></component>"
+
+
+def body(*sections: str) -> str:
+    return f"<component><structuredBody>{''.join(sections)}</structuredBody></component>"
+
+
+# Documents whose results are for people to read
+
+
+def test_a_laboratory_report_of_text_alone_is_a_report_in_which_cells_stay_apart() -> None:
+    report = read(document(body=body(told("Результаты", TABLE))))
+    assert report.notes == ("Результаты\nПоказатель | Значение | Норма\nЛейкоциты | 5 | 4 - 9",)
+    assert (report.status, report.observations, report.conclusion) == ("final", (), None)
+
+
+def test_a_section_of_text_beside_coded_results_is_not_lost() -> None:
+    note = told("Комментарий", "Проба  гемолизирована")
+    report = read(document(entry(RESULT), sections=note))
+    assert report.notes == ("Комментарий\nПроба гемолизирована",)
+    assert len(report.observations) == 2
+
+
+def test_text_that_entries_say_too_is_not_said_twice() -> None:
+    materials = told(
+        "Материалы", "Кровь", "<entry><organizer><statusCode code='completed'/></organizer></entry>"
+    )
+    assert read(document(entry(RESULT), sections=materials)).notes == ()
+
+
+def test_a_document_of_another_kind_is_no_report_for_its_text() -> None:
+    text = SUMMARY.format(told("Анамнез", "Здоров"))
+    assert refusal(text).code == "no-report-in-content"
+
+
+# What was not done
+
+
+def test_a_study_that_was_not_done_is_a_cancelled_report_with_its_reason() -> None:
+    cancelled = (
+        f'<entry><organizer classCode="CLUSTER"><code code="3" codeSystem="{REASONS}" displayName="Мало материала"/>'
+        f'<statusCode code="cancelled"/><component><act><code code="901" codeSystem="{FIELDS}"/>'
+        "<text>Повторить</text></act></component></organizer></entry>"
+    )
+    report = read(document(body=body(told("Результаты", "Не выполнено", cancelled))))
+    (only,) = report.observations
+    assert (report.status, only.status, only.code.text) == ("cancelled", "cancelled", "Результаты")
+    assert only.data_absent_reason and only.data_absent_reason.codings[0].display == "Мало материала"
+    assert report.conclusion == "Повторить"
+
+
+def test_a_panel_that_was_cancelled_whole_is_kept_as_such() -> None:
+    cancelled = (
+        '<component><organizer><code code="OAK" codeSystem="1.2.3"/><statusCode code="aborted"/>'
+        "<component><act><text>Сгусток</text></act></component></organizer></component>"
+    )
+    panel, done, whole = read(document(entry(RESULT), cancelled)).observations
+    assert panel.members == (1, 2)
+    assert (whole.code.codings[0].code, whole.status, whole.notes) == ("OAK", "cancelled", ("Сгусток",))
+    assert done.status == "final"
+
+
+def test_the_reason_in_the_place_of_a_value_is_no_value() -> None:
+    found = observed(f'<value xsi:type="CD" code="2" codeSystem="{REASONS}" displayName="Гемолиз"/>')
+    assert found.value is None
+    assert found.data_absent_reason == Concept(
+        codings=(Coding(system=f"urn:oid:{REASONS}", code="2", display="Гемолиз"),)
+    )
+
+
+@pytest.mark.parametrize("sign", ["true", "1"])
+def test_a_denial_is_seen_however_it_is_written_and_without_a_value_too(sign: str) -> None:
+    denied = observed('<value xsi:type="ST">рост</value>', attributes=f'negationInd="{sign}"')
+    assert denied.value == Value(kind=ValueKind.TEXT, text="negated: рост")
+    assert observed("", attributes=f'negationInd="{sign}"').notes == ("negated",)
+
+
+@pytest.mark.parametrize("sign", ["false", "0"])
+def test_an_end_that_does_not_belong_is_seen_however_it_is_written(sign: str) -> None:
+    value = observed(f'<value xsi:type="IVL_PQ"><high value="5" inclusive="{sign}"/></value>').value
+    assert value and value.quantity and value.quantity.comparator == "<"
+
+
+@pytest.mark.parametrize(("sent", "text"), [("1", "true"), ("0", "false"), ("true", "true")])
+def test_a_truth_is_written_in_words_or_as_a_digit(sent: str, text: str) -> None:
+    assert observed(f'<value xsi:type="BL" value="{sent}"/>').value == Value(
+        kind=ValueKind.BOOLEAN, text=text
+    )
+
+
+# What stands between the results and is none
+
+
+def test_the_service_of_a_panel_is_no_result_of_it() -> None:
+    service = entry(
+        '<value xsi:type="CD" code="B03" codeSystem="1.2.3" displayName="Общий анализ"/>', code="833"
+    )
+    service = service.replace(
+        'codeSystem="1.2.643.5.1.13.13.11.1080" displayName="Показатель"',
+        f'codeSystem="{FIELDS}" displayName="Услуга"',
+    )
+    panel, result = read(document(service, entry(RESULT))).observations
+    assert panel.members == (1,) and panel.notes == ("Услуга: Общий анализ",)
+    assert result.value == Value(kind=ValueKind.INTEGER, text="1")
+
+
+@pytest.mark.parametrize("fields", ["1.2.643.5.1.13.13.99.2.166", FIELDS, "1.2.643.5.1.13.2.1.1.1504.41"])
+@pytest.mark.parametrize("name", ["", 'displayName="Общее заключение"'])
+def test_a_conclusion_is_read_from_its_act(fields: str, name: str) -> None:
+    act = f'<component><act><code code="901" codeSystem="{fields}" {name}/><text>Анемия</text></act></component>'
+    report = read(document(entry(RESULT), act))
+    assert (report.conclusion, report.notes, report.observations[0].notes) == ("Анемия", (), ())
+
+
+@pytest.mark.parametrize("code", ["47420-5", "10190-7"])
+def test_what_a_patient_is_able_to_do_is_no_result(code: str) -> None:
+    marked = organizer("A").replace(
+        '"BATTERY">', '"BATTERY"><templateId root="2.16.840.1.113883.10.20.22.4.1"/>'
+    )
+    assert refusal(SUMMARY.format(section(code, marked))).code == "no-report-in-content"
+
+
+# Whose results, of what
+
+
+def test_results_of_somebody_else_say_so_wherever_that_is_said() -> None:
+    subject = '<subject><relatedSubject><code code="DON" displayName="Донор"/></relatedSubject></subject>'
+    text = document(entry(RESULT)).replace(
+        '<statusCode code="completed"/>', f'<statusCode code="completed"/>{subject}', 1
+    )
+    assert read(text).observations[1].notes == ("subject: Донор",)
+    inside = told("Т", "", f"{subject}<entry>{entry(RESULT)[11:-12]}</entry>")
+    assert read(document(body=body(inside))).observations[0].notes == ("subject: Донор",)
+
+
+def test_the_material_is_found_at_the_act_and_at_the_result_and_each_once() -> None:
+    blood = "<specimen><specimenRole><specimenPlayingEntity><code code='B' displayName='Кровь'/></specimenPlayingEntity></specimenRole></specimen>"
+    urine = blood.replace("Кровь", "Моча").replace("'B'", "'U'")
+    taken = f'<component><procedure><effectiveTime value="20260301"/>{blood}</procedure></component>'
+    report = read(document(entry(RESULT, rest=blood), entry(RESULT, rest=urine), taken))
+    assert [(one.kind.codings[0].code, one.collected_at) for one in report.specimens if one.kind] == [
+        ("B", "2026-03-01"),
+        ("U", None),
+    ]
+    act = f"<component><act>{urine}{entry(RESULT)}</act></component>"
+    assert len(read(document(act)).specimens) == 1
+
+
+def test_the_value_in_the_place_of_a_name_is_no_name() -> None:
+    named = '<code code="1" displayName="Глюкоза"><originalText>{}</originalText></code>'
+    text = document(entry('<value xsi:type="PQ" value="4.89" unit="mmol/L"/>'))
+    sent = '<code code="1017128" codeSystem="1.2.643.5.1.13.13.11.1080" displayName="Показатель"/>'
+    for words, kept in (("4,89 mmol/L", None), ("Сахар", "Сахар"), ("Сахар 4.89", "Сахар 4.89")):
+        assert read(text.replace(sent, named.format(words))).observations[1].code.text == kept
+
+
+def test_comments_on_parts_are_kept_and_what_was_taken_back_is_no_value() -> None:
+    part = (
+        '<entryRelationship><observation><code code="P" displayName="Часть"/>{}<value xsi:type="INT" value="2"/>'
+        "<entryRelationship><act><text>след</text></act></entryRelationship></observation></entryRelationship>"
+    )
+    found = observed(RESULT, rest=part.format(""))
+    assert found.notes == ("Часть: след",) and found.components[0].value
+    gone: Observation = observed(RESULT, rest=part.format('<statusCode code="nullified"/>'))
+    assert gone.components[0].value is None
+    assert gone.notes == ("Часть: entered-in-error: 2", "Часть: след")
+
+
+# By what a document and its patient are known
+
+
+@pytest.mark.parametrize("register", ["1.2.643.5.1.13.13.99.2.197", "1.2.643.5.1.13.13.11.1379"])
+def test_a_section_of_results_is_known_by_both_registers(register: str) -> None:
+    text = document(entry(RESULT)).replace('code="7" ', 'code="1" ')
+    assert len(read(text.replace("1.2.643.5.1.13.13.99.2.197", register)).observations) == 2
+
+
+def test_the_fifth_edition_of_the_protocol_is_known_by_its_guide() -> None:
+    text = document(entry(RESULT)).replace('code="7" ', 'code="700" ').replace("RESLAB", "OTHER")
+    guide = '<templateId root="1.2.643.5.1.13.13.14.7.9.5"/><realmCode'
+    assert len(read(text.replace("<realmCode", guide)).observations) == 2
+
+
+def test_the_policy_is_found_at_who_pays() -> None:
+    document_info = (
+        '<identity:DocInfo><identity:InsurancePolicyType code="1" codeSystem="1.2.643.5.1.13.13.11.1035"/>'
+        "<identity:Number>9900000000000028</identity:Number></identity:DocInfo>"
+    )
+    payer = f'<participant typeCode="IND"><associatedEntity classCode="GUAR">{document_info}</associatedEntity></participant>'
+    bare = document(entry(RESULT), header=payer).replace("InsurancePolicy>", "Other>")
+    policy = Identifier(system="urn:oid:1.2.643.2.69.1.1.1.6.228", value="9900000000000028")
+    assert read(bare).subject.identifiers[1:] == (policy,)
+    other = bare.replace('classCode="GUAR"', 'classCode="CON"')
+    assert len(read(other).subject.identifiers) == 1
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b'<?xml version="1.0"?><!-- see http://hl7.org/fhir --><ClinicalDocument xmlns="urn:hl7-org:v3"/>',
+        b'<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:f="http://hl7.org/fhir"/>',
+        b'<v3:ClinicalDocument xmlns:v3="urn:hl7-org:v3" xmlns:f="http://hl7.org/fhir"/>',
+    ],
+)
+def test_a_document_that_mentions_fhir_is_none_of_it(beginning: bytes) -> None:
+    assert content_type_of(beginning) == "application/hl7-cda+xml"
+    assert content_type_of(beginning.decode().encode("utf-16")) == "application/hl7-cda+xml"
+    assert content_type_of(b'<Bundle xmlns="http://hl7.org/fhir"/>') == "application/fhir+xml"
+
+
+def test_a_pdf_may_stand_before_its_header() -> None:
+    assert content_type_of(b'{ "pdf": "' + b"A" * 9000) == "application/vnd.letopis.pdf+json"
+    assert content_type_of(b'{"resourceType": "Bundle"}') == "application/fhir+json"
+
+
+def test_every_status_is_one_of_a_report() -> None:
+    (report,) = read_cda(document(entry(RESULT)).encode())
+    assert report.status is ReportStatus.FINAL
