@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Iterable
 
 from api.fhir import resources as fhir
+from api.fhir.patients import searched_number
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
 from domain.report_content import Component, Observation, ReferenceRange, Specimen, Subject, Value, ValueKind
@@ -140,9 +141,14 @@ def subject(sent: fhir.Patient) -> Subject:
 
 def subject_by_reference(sent: fhir.Link) -> Subject:
     """What a reference says by itself of a patient who was not sent along."""
-    return Subject(
-        name_text=sent.display, identifiers=identifiers((sent.identifier,) if sent.identifier else ())
-    )
+    number = number_of(sent)
+    return Subject(name_text=sent.display, identifiers=(number,) if number else ())
+
+
+def number_of(sent: fhir.Link) -> Identifier | None:
+    """The number that a logical reference gives, or a conditional one."""
+    given = identifiers((sent.identifier,)) if sent.identifier else ()
+    return next(iter(given), None) or searched_number(sent.reference)
 
 
 def name_of(names: Iterable[fhir.HumanName]) -> str | None:

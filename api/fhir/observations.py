@@ -60,10 +60,7 @@ class Draft:
         found = self.resources.find(reference.reference, source)
         if found and isinstance(found.resource, kind):
             return found
-        if kind is fhir.Patient:  # their number and name are no matter of the results: they have another key
-            self.add_note("unresolved reference: Patient")
-        else:
-            self._note("unresolved reference", reference)
+        self._note("unresolved reference", reference)
         return None
 
     def observations(self) -> tuple[Observation, ...]:

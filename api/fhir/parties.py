@@ -6,6 +6,7 @@ from api.fhir import elements
 from api.fhir import resources as fhir
 from api.fhir.links import ObservationLinks
 from api.fhir.observations import Draft
+from api.fhir.patients import is_one, searched_number
 from api.fhir.references import Located, Resources, typed_name
 from api.fhir.refusal import ContentNotFhirError
 from domain.report_content import Attachment, Specimen, Subject
@@ -21,16 +22,28 @@ def person_of(located: Located, resources: Resources) -> Person:
     but one whose patient was not sent is never taken for another who was."""
     reference = subject_reference(located)
     if reference is None:
-        patients = resources.of(fhir.Patient)
-        return patients[0] if len(patients) == 1 else None
-    found = resources.find(reference.reference, located)
+        return _only_patient(resources)
+    if patient := _patient_of(reference, located, resources):
+        is_only = len(resources.of(fhir.Patient)) == 1
+        return patient if is_only else resources.patients.first_of(patient)
+    if reference.reference and not searched_number(reference.reference):
+        return typed_name(reference.reference) or reference.reference
+    number = elements.number_of(reference)
+    return f"{number.system}|{number.value}" if number else reference.display
+
+
+def _only_patient(resources: Resources) -> Located | None:
+    patients = resources.of(fhir.Patient)
+    return resources.patients.only if len(patients) > 1 else next(iter(patients), None)
+
+
+def _patient_of(reference: fhir.Link, source: Located, resources: Resources) -> Located | None:
+    """Who is meant, if they were sent along: by the reference itself, or by the number it gives."""
+    found = resources.find(reference.reference, source)
     if found and isinstance(found.resource, fhir.Patient):
         return found
-    if reference.reference:
-        return typed_name(reference.reference) or reference.reference
-    if reference.identifier and reference.identifier.value:
-        return f"{reference.identifier.system}|{reference.identifier.value}"
-    return reference.display
+    number = elements.number_of(reference)
+    return resources.patients.of_number(number) if number else None
 
 
 def subject_of(draft: Draft, sources: Iterable[Located]) -> Subject:
@@ -39,15 +52,15 @@ def subject_of(draft: Draft, sources: Iterable[Located]) -> Subject:
         reference = subject_reference(source)
         if reference is None:
             continue
-        if reference.reference is None:
-            return elements.subject_by_reference(reference)
-        found = draft.follow(reference, source, fhir.Patient)
+        found = _patient_of(reference, source, draft.resources)
         if found and isinstance(found.resource, fhir.Patient):
             return elements.subject(found.resource)
+        if reference.reference and not searched_number(reference.reference):
+            # Their number and name are no matter of the results: they have another key.
+            draft.add_note("unresolved reference: Patient")
         return elements.subject_by_reference(reference)
-    patients = [one.resource for one in draft.resources.of(fhir.Patient)]
-    only = patients[0] if len(patients) == 1 else None
-    return elements.subject(only) if isinstance(only, fhir.Patient) else Subject()
+    only = _only_patient(draft.resources)
+    return elements.subject(only.resource) if only and isinstance(only.resource, fhir.Patient) else Subject()
 
 
 def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:
@@ -59,20 +72,13 @@ def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:
     seen: set[Located] = set()
     for source in sources:
         reference = subject_reference(source)
-        found = draft.resources.find(reference.reference, source) if reference else None
+        found = _patient_of(reference, source, draft.resources) if reference else None
         if found and found not in seen and isinstance(found.resource, fhir.Patient):
             seen.add(found)
             subject = elements.subject(found.resource)
             first = first or subject
-            if not _is_one_person(first, subject):
+            if not is_one(first, subject):
                 raise ContentNotFhirError(field=source.place.at("subject").fhir_path, code="patients-mixed")
-
-
-def _is_one_person(one: Subject, other: Subject) -> bool:
-    """Two resources may be of one person: senders repeat the patient for each report of a batch."""
-    if set(one.identifiers) & set(other.identifiers):
-        return True
-    return (one.family, one.given, one.birth_date) == (other.family, other.given, other.birth_date)
 
 
 def subject_reference(located: Located) -> fhir.Link | None:

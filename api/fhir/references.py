@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from api.fhir import resources as fhir
-from api.fhir.elements import observation
+from api.fhir.elements import observation, subject
 from api.fhir.links import ObservationLinks, links_of_observation, with_related
+from api.fhir.patients import Patients
 from api.fhir.resources import Place, Resource, read_resource
 from api.fhir.usual import usual_observation
 from domain.report_content import Observation
@@ -67,6 +69,11 @@ class Resources:
 
     def of(self, kind: Kind) -> Sequence[Located]:
         return self._by_kind.get(kind, ())
+
+    @cached_property
+    def patients(self) -> Patients[Located]:
+        found = ((one, one.resource) for one in self.of(fhir.Patient))
+        return Patients((one, subject(sent)) for one, sent in found if isinstance(sent, fhir.Patient))
 
     def find(self, reference: str | None, source: Located) -> Located | None:
         """The resource that `source` refers to, if it was sent along."""
