@@ -114,6 +114,11 @@ class Narrative:
         own = own_text(element)
         return own if own is not None else self._referred(attribute(child(element, "reference"), "value"))
 
+    def missing(self, element: Element) -> str | None:
+        """The first place that is referred to in an element and is not in the document."""
+        sent = (attribute(one, "value") or "" for one in element.iter("{*}reference"))
+        return next((one for one in sent if one.startswith("#") and one[1:] not in self._blocks), None)
+
     def repeat(self, text: str | None) -> None:
         """A text is said once more: what comes out must stay in proportion to what came in."""
         self._spend(len(text or ""))

@@ -115,7 +115,8 @@ def _sex(sent: Element | None) -> str | None:
 
 def _numbers(document: Element, role: Element | None) -> Iterator[Identifier]:
     for sent in children(role, "id"):
-        if found := identifier(sent):
+        # An OID alone names a kind of number: whose is missing would be the same of everybody.
+        if (found := identifier(sent)) and not found.value.startswith("urn:oid:"):
             yield found
     # Not deeper: the guardian of a child stands inside of the patient and has numbers too.
     places = [one for place in (role, child(role, "patient")) if place is not None for one in place]

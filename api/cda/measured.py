@@ -121,6 +121,8 @@ def _own_notes(sent: Element, narrative: Narrative, *, has_value: bool) -> Itera
         yield from other_quantities(element, narrative)
     if not has_value and (text := narrative.text(child(sent, "text"))):
         yield text
+    lost = (None if has_value else narrative.missing(one) for one in children(sent, "value"))
+    yield from (f"value is not in the document: {place}" for place in lost if place)
     if not has_value and is_true(sent, "negationInd"):
         yield "negated"
     for text in unread_times(child(sent, "effectiveTime")):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from api.cda.reading import read_cda
 from api.formats import content_type_of
-from domain.report_content import Observation, ReportStatus, Value, ValueKind
+from domain.report_content import Observation, Value, ValueKind
 from domain.values import Coding, Concept, Identifier
 from tests.api.test_cda import SUMMARY, document, entry, observed, organizer, read, refusal, section
 
@@ -233,6 +232,29 @@ def test_a_pdf_may_stand_before_its_header() -> None:
     assert content_type_of(b'{"resourceType": "Bundle"}') == "application/fhir+json"
 
 
-def test_every_status_is_one_of_a_report() -> None:
-    (report,) = read_cda(document(entry(RESULT)).encode())
-    assert report.status is ReportStatus.FINAL
+@pytest.mark.parametrize(
+    "sent",
+    [
+        '<id root="1.2.643.100.3" extension=""/>',
+        '<id root="1.2.643.100.3"/>',
+        '<id nullFlavor="NI" root="1.2.3"/>',
+    ],
+)
+def test_a_number_that_was_left_out_is_not_the_same_number_of_everybody(sent: str) -> None:
+    text = document(entry(RESULT)).replace('<id root="1.2.643.100.3" extension="112-233-445 95"/>', sent)
+    assert [one.value for one in read(text).subject.identifiers] == ["9911111111111112"]
+    whole = '<id root="0f8fad5b-d9cb-469f-a165-70867728950e"/>'
+    assert read(text.replace(sent, whole)).subject.identifiers[0].value.startswith("urn:uuid:0f8f")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '<value xsi:type="ED"><reference value="#r9"/></value>',
+        '<value xsi:type="CD"><originalText><reference value="#r9"/></originalText></value>',
+    ],
+)
+def test_a_value_that_is_referred_to_and_missing_is_missed(value: str) -> None:
+    found = observed(value)
+    assert (found.value, found.notes) == (None, ("value is not in the document: #r9",))
+    assert observed(value.replace("#r9", "#t1")).notes == ()
