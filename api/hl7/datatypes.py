@@ -11,13 +11,13 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def concept(element: Element) -> Concept | None:
-    """A CE, CWE or CNE with each of its codes; text alone is the text of a concept without codes."""
+    """A CE, CWE or CNE with each of its codes. A name without a code is its text, where no text was sent."""
     sent = len(element.parts())
     places = ((place, oid) for place, oid in _TRIPLETS if place <= sent)
     codings = tuple(coding for place, oid in places if (coding := _coding(element, place, oid)))
     text = element.text(9)
-    if text is None and not codings:
-        text = element.text(2) or element.text(5)
+    if text is None and element.code(1) is None:
+        text = element.text(2) or (None if codings else element.text(5))
     return Concept(codings=codings, text=text) if codings or text else None
 
 

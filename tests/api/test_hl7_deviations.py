@@ -172,6 +172,22 @@ def test_separators_behind_a_text_separate_nothing(sent: str, text: str | None) 
     assert report(f"NTE|1||{sent}").notes == ((text,) if text else ())
 
 
+@pytest.mark.parametrize(
+    ("sent", "codes", "text"),
+    [
+        ("^Fasting glucose^L^2345-7^Glucose^LN", ["2345-7"], "Fasting glucose"),
+        ("^^^2345-7^Glucose^LN", ["2345-7"], None),
+        ("^Fasting glucose^L^2345-7^Glucose^LN^^^Sugar", ["2345-7"], "Sugar"),
+        ("^Fasting glucose^L^^Glucose", [], "Fasting glucose"),
+    ],
+)
+def test_a_name_without_a_code_is_not_lost_beside_another_code(
+    sent: str, codes: list[str], text: str | None
+) -> None:
+    code = observation(f"NM|{sent}||5").code
+    assert ([coding.code for coding in code.codings], code.text) == (codes, text)
+
+
 def test_a_number_alone_among_components_is_the_value_of_its_unit() -> None:
     found = observation("ST|1^A^L||^10.31|copies/mL")
     assert found.value and found.value.quantity
