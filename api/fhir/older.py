@@ -1,9 +1,11 @@
-"""Forms of DSTU2 and STU3, in which national interfaces still send, as R4 has them."""
+"""Forms of DSTU2 and STU3, in which national interfaces still send, and of templates, as R4 has them."""
 
 from pydantic import BeforeValidator
 
 # One CodeableConcept, Reference or HumanName where R4 has a list.
 OneOrMany = BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
+# A template that was not filled in.
+EmptyIsNone = BeforeValidator(lambda value: None if value == "" else value)
 
 
 def with_one_family(name: object) -> object:

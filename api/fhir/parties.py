@@ -104,7 +104,8 @@ def _names(reference: fhir.Link | fhir.ReferenceElement, source: Located, resour
         parties = (sent.practitioner, sent.organization)
         # A role refers to a person and an organisation, and neither is looked up as a role again:
         # two roles that refer to each other would never end.
-        return [text for one in parties if one for text in _names_of_party(one, found, resources)]
+        names = [text for one in parties if one for text in _names_of_party(one, found, resources)]
+        return names or [text for text in (reference.display,) if text]
     if isinstance(sent, fhir.Organization):
         name = sent.name
     elif isinstance(sent, fhir.Practitioner):

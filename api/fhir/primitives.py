@@ -16,17 +16,25 @@ from api.json_content import number_text
 _EXPONENT_LIMIT = 6144
 _DIGITS_LIMIT = 256
 _LONGEST_UNSIGNED = 10
+# FHIR R4 datatypes, decimal: as in JSON. Python's Decimal would take NaN, 1_000 and digits of any script.
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # FHIR R4 datatypes, dateTime; minutes without seconds and times without a zone are taken as well.
 _DATE_TIME = re.compile(
     r"(\d{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12]\d|3[01])"
     r"(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?",
     re.ASCII,
 )
+# What else is written of ISO 8601: a blank for the T, no colon in the offset.
+_BLANK = re.compile(r"(?<=\d{4}-\d\d-\d\d) (?=\d\d:)", re.ASCII)
+_OFFSET = re.compile(r"(?<=\d)([+-]\d\d)(\d\d)$", re.ASCII)
+_MIDNIGHT = re.compile(r"[T ]00:00:00(?:\.0+)?")
+_DAY_LENGTH = 10
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?", re.ASCII)
 
 
 def _number(value: object) -> str:
-    text = number_text(value)
+    """Some senders put their numbers between quotes: what is written there is a number or refused."""
+    text = value if isinstance(value, str) and NUMBER.fullmatch(value) else number_text(value)
     if text is None:
         raise PydanticCustomError("number_type", "not a number")
     return text
@@ -63,12 +71,19 @@ def _size(value: object) -> int:
     return int(text)
 
 
-@lru_cache(maxsize=1024)  # a report says the same few times again and again
 def _date_time(text: str) -> str:
     match = _DATE_TIME.fullmatch(text)
     if match is None or not _is_in_calendar(int(match[1]), int(match[2] or 1), int(match[3] or 1)):
         raise PydanticCustomError("date_time_format", "not a FHIR dateTime")
     return text
+
+
+@lru_cache(maxsize=1024)  # a report says the same few times again and again
+def _sent_date_time(text: str) -> str | None:
+    if not text:  # a template that was not filled in
+        return None
+    is_plain = _DATE_TIME.fullmatch(text)
+    return _date_time(text if is_plain else _OFFSET.sub(r"\1:\2", _BLANK.sub("T", text)))
 
 
 def _is_in_calendar(year: int, month: int, day: int) -> bool:
@@ -85,10 +100,16 @@ def _date(text: str) -> str:
     return _date_time(text)
 
 
-def _time(text: str) -> str:
-    if not _TIME.fullmatch(text):
+def _sent_date(text: str) -> str | None:
+    """Midnight of no zone is how some systems write a day; of a zone it may be the day before elsewhere."""
+    is_day = _MIDNIGHT.fullmatch(text[_DAY_LENGTH:])
+    return _date(text[:_DAY_LENGTH] if is_day else text) if text else None
+
+
+def _time(text: str) -> str | None:
+    if text and not _TIME.fullmatch(text):
         raise PydanticCustomError("time_format", "not a FHIR time")
-    return text
+    return text or None
 
 
 DecimalText = Annotated[str, PlainValidator(_decimal)]
@@ -96,4 +117,7 @@ IntegerText = Annotated[str, PlainValidator(_integer)]
 SizeInBytes = Annotated[int, PlainValidator(_size)]
 DateTimeText = Annotated[str, AfterValidator(_date_time)]
 DateText = Annotated[str, AfterValidator(_date)]
-TimeText = Annotated[str, AfterValidator(_time)]
+# As laboratories write them: None if nothing stands there.
+SentDateTime = Annotated[str, AfterValidator(_sent_date_time)]
+SentDate = Annotated[str, AfterValidator(_sent_date)]
+SentTime = Annotated[str, AfterValidator(_time)]

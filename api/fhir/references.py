@@ -112,8 +112,8 @@ class Resources:
             if located is not None:
                 located.container, located.base = container, container.base
                 self._by_kind.setdefault(type(located.resource), []).append(located)
-                if located.resource.id:
-                    self._contained.setdefault((container, located.resource.id), located)
+                if located.resource.id:  # some senders write it as the reference has it
+                    self._contained.setdefault((container, located.resource.id.removeprefix("#")), located)
 
 
 def _read(sent: Sent) -> Located | None:

@@ -1,10 +1,10 @@
 """The parts of FHIR R4 that we read, as Pydantic models with the required value sets enforced.
 
-What R4 requires but real senders leave out, and a reader can do without, is optional here: the code of
-a report or observation. Forms of STU3 and DSTU2 are taken because national interfaces still send them: one
-object where R4 has a list (`OneOrMany`), a list of family names, and `performer.actor`, `codedDiagnosis`,
-`Observation.comment`, `comments` and `related`, `Binary.content`. A null is an absent element. Everything else of
-a wrong type is an error; elements not named here are extensions to us.
+What R4 requires but real senders leave out, and a reader can do without, is optional here: the code of a report or
+observation, the type of a bundle. Forms of STU3 and DSTU2 are taken because national interfaces still send them: one
+object where R4 has a list (`OneOrMany`), a list of family names, and `performer.actor`, `codedDiagnosis`, `Binary.content`,
+`Observation.comment`, `comments` and `related`. A null is an absent element, and so is an empty text where text is no
+free one. Everything else of a wrong type is an error; elements not named here are extensions to us.
 
 Codes and amounts are as in the domain, and the most of a submission: they are read straight into the domain's values.
 """
@@ -26,8 +26,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from api.fhir.into import Into, NotCopied
-from api.fhir.older import OneOrMany, with_one_family
-from api.fhir.primitives import DateText, DateTimeText, DecimalText, IntegerText, SizeInBytes, TimeText
+from api.fhir.older import EmptyIsNone, OneOrMany, with_one_family
+from api.fhir.primitives import DecimalText, IntegerText, SentDate, SentDateTime, SentTime, SizeInBytes
 from api.fhir.refusal import ContentNotFhirError
 from domain import values
 from domain.report_content import ObservationStatus, ReportStatus
@@ -89,7 +89,7 @@ References = Annotated[tuple[Reference, ...], NullIsEmpty, OneOrMany]
 
 class _Quantity(Element):
     value: DecimalText | None = None
-    comparator: Literal["<", "<=", ">=", ">"] | None = None
+    comparator: Annotated[Literal["<", "<=", ">=", ">"] | None, EmptyIsNone] = None
     unit: str | None = None
     system: str | None = None
     code: str | None = None
@@ -109,12 +109,12 @@ class Ratio(Element):
 
 
 class Period(Element):
-    start: DateTimeText | None = None
-    end: DateTimeText | None = None
+    start: SentDateTime | None = None
+    end: SentDateTime | None = None
 
 
 class Timing(Element):
-    event: Annotated[tuple[DateTimeText, ...], NullIsEmpty] = ()
+    event: Annotated[tuple[SentDateTime, ...], NullIsEmpty] = ()
 
 
 class SampledData(Element):
@@ -174,14 +174,14 @@ class Measured(Element):
     code: CodeableConcept | None = None
     value_quantity: Quantity | None = None
     value_codeable_concept: CodeableConcept | None = None
-    value_string: str | None = None
+    value_string: Annotated[str | None, EmptyIsNone] = None
     value_boolean: StrictBool | None = None
     value_integer: IntegerText | None = None
     value_range: Range | None = None
     value_ratio: Ratio | None = None
     value_sampled_data: SampledData | None = None
-    value_time: TimeText | None = None
-    value_date_time: DateTimeText | None = None
+    value_time: SentTime | None = None
+    value_date_time: SentDateTime | None = None
     value_period: Period | None = None
     value_attachment: Attachment | None = None
     value_reference: Reference | None = None
@@ -217,11 +217,11 @@ class Resource(Element):
 class Timed(Element):
     """effective[x] of Observation and DiagnosticReport."""
 
-    effective_date_time: DateTimeText | None = None
+    effective_date_time: SentDateTime | None = None
     effective_period: Period | None = None
-    effective_instant: DateTimeText | None = None
+    effective_instant: SentDateTime | None = None
     effective_timing: Timing | None = None
-    issued: DateTimeText | None = None
+    issued: SentDateTime | None = None
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
@@ -272,18 +272,18 @@ class DiagnosticReport(Resource, Timed):
 class Patient(Resource):
     identifier: Identifiers = ()
     name: HumanNames = ()
-    gender: Literal["male", "female", "other", "unknown"] | None = None
-    birth_date: DateText | None = None
+    gender: Annotated[Literal["male", "female", "other", "unknown"] | None, EmptyIsNone] = None
+    birth_date: SentDate | None = None
 
 
 class SpecimenCollection(Element):
-    collected_date_time: DateTimeText | None = None
+    collected_date_time: SentDateTime | None = None
     collected_period: Period | None = None
 
 
 class Specimen(Resource):
     type: CodeableConcept | None = None
-    received_time: DateTimeText | None = None
+    received_time: SentDateTime | None = None
     collection: SpecimenCollection | None = None
 
 
@@ -317,18 +317,21 @@ class BundleEntry:
     resource: dict[str, Any] | None
 
 
+_BundleType = Literal[
+    "document",
+    "message",
+    "transaction",
+    "transaction-response",
+    "batch",
+    "batch-response",
+    "history",
+    "searchset",
+    "collection",
+]
+
+
 class Bundle(Resource):
-    type: Literal[
-        "document",
-        "message",
-        "transaction",
-        "transaction-response",
-        "batch",
-        "batch-response",
-        "history",
-        "searchset",
-        "collection",
-    ]
+    type: Annotated[_BundleType | None, EmptyIsNone] = None
     identifier: Identifier | None = None
     timestamp: Any = None  # named so that XML keeps it; a malformed one is no reason to refuse results
     entry: Annotated[tuple[Annotated[BundleEntry, Into(_BundleEntry)], ...], NullIsEmpty] = ()

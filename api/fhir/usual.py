@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from api.fhir.into import Into
 from api.fhir.links import ObservationLinks, links_of_observation
-from api.fhir.primitives import DateTimeText
+from api.fhir.primitives import SentDateTime
 from api.fhir.resources import Annotation, Coding, Element, Quantity
 from domain import report_content, values
 from domain.report_content import ObservationStatus, ValueKind
@@ -55,8 +55,8 @@ class _Observation(Element):
     interpretation: Concepts = ()
     reference_ranges: tuple[ReferenceRange, ...] = Field(default=(), alias="referenceRange")
     category: Concepts = ()
-    effective_at: DateTimeText | None = Field(default=None, alias="effectiveDateTime")
-    issued_at: DateTimeText | None = Field(default=None, alias="issued")
+    effective_at: SentDateTime | None = Field(default=None, alias="effectiveDateTime")
+    issued_at: SentDateTime | None = Field(default=None, alias="issued")
     method: Concept | None = None
     notes: Any = Field(default=(), alias=_NOTES)
     source_id: str | None = Field(default=None, alias=_SOURCE)
@@ -75,7 +75,7 @@ class _ConceptValue(Element):
 
 class _TextValue(Element):
     kind: ValueKind = Field(default=ValueKind.TEXT, alias=_VALUE)
-    text: str = Field(alias="valueString")
+    text: Annotated[str, Field(min_length=1)] = Field(alias="valueString")
 
 
 _READ_VALUE = {

@@ -1,10 +1,9 @@
 """A FHIR R4 submission in XML, turned into the value that its JSON has, so that one reader reads both."""
 
-import re
-
 from lxml import etree
 from pydantic import BaseModel
 
+from api.fhir.primitives import NUMBER
 from api.fhir.reading import reports_in
 from api.fhir.refusal import ContentNotFhirError
 from api.fhir.resources import Place
@@ -14,8 +13,6 @@ from api.xml_content import parse_xml
 from domain.report_content import ReportContent
 
 _NAMESPACE = "{http://hl7.org/fhir}"
-# FHIR R4 datatypes, decimal: as in JSON. Python's Decimal would take NaN, 1_000 and digits of any script.
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
 _BLANK = " \t\r\n"
 
@@ -101,7 +98,7 @@ def _primitive(element: etree._Element, kind: Kind, place: Place) -> object:
     if value is None:
         return None
     text = str(value)
-    if kind is Kind.NUMBER and _NUMBER.fullmatch(text):
+    if kind is Kind.NUMBER and NUMBER.fullmatch(text):
         return number(text)
     return _BOOLEANS.get(text, text) if kind is Kind.BOOLEAN else text
 

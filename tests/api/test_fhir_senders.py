@@ -9,8 +9,8 @@ import pytest
 from api.fhir.reading import read_fhir
 from api.fhir.xml import read_fhir_xml
 from api.report_attachments import bytes_of
-from domain.report_content import ReportContent, Subject
-from domain.values import Identifier
+from domain.report_content import ReportContent, Subject, Value, ValueKind
+from domain.values import Identifier, Quantity
 from tests.api.test_fhir import Json, bundle, names, observation, read, refusal, report
 
 PATIENT = {"resourceType": "Patient", "id": "p", "identifier": [{"system": "s", "value": "7"}]}
@@ -268,3 +268,108 @@ def test_a_patient_who_is_contained_in_each_result_is_one() -> None:
         for one in "ab"
     ]
     assert len(read(bundle(*nameless))) == 2
+
+
+# Who measured.
+
+
+@pytest.mark.parametrize(
+    ("performer", "name"),
+    [
+        ({"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/none"}}, "Dr. B"),
+        ({"resourceType": "PractitionerRole"}, "Dr. B"),
+        ({"resourceType": "PractitionerRole", "organization": {"display": "Lab"}}, "Lab"),
+        ({"resourceType": "CareTeam"}, "Dr. B"),
+    ],
+)
+def test_a_performer_is_named_by_what_was_sent_or_else_by_the_reference(performer: Json, name: str) -> None:
+    reference = {"reference": f"{performer['resourceType']}/x", "display": "Dr. B"}
+    assert only(performer | {"id": "x"}, observation("o", performer=[reference])).performer == name
+
+
+# Ways of writing that change nothing.
+
+
+def test_a_contained_resource_is_found_by_a_name_with_its_hash() -> None:
+    specimen = {"resourceType": "Specimen", "id": "#s", "type": {"text": "serum"}}
+    (found,) = read(observation("o", contained=[specimen], specimen={"reference": "#s"}))
+    assert found.notes == ()
+    assert [one.kind and one.kind.text for one in found.specimens] == ["serum"]
+
+
+@pytest.mark.parametrize("number", ["13.2", "-0.10", "5", "1E3", "0"])
+def test_a_number_in_quotes_is_the_number(number: str) -> None:
+    """Cerner's own examples and Microsoft's converter write so."""
+    (result,) = only(observation("o", valueQuantity={"value": number, "unit": "g/dL"})).observations
+    assert result.value == Value(kind=ValueKind.QUANTITY, quantity=Quantity(value=number, unit="g/dL"))
+
+
+@pytest.mark.parametrize(
+    "number", ["", "5,4", "<5", "120 mg/dL", " 5", "+5", "05", ".5", "5.", "NaN", "٥", "1e9999"]
+)
+def test_what_is_no_number_is_none_in_quotes_either(number: str) -> None:
+    assert (
+        refusal(observation("o", valueQuantity={"value": number})).field == "Observation.valueQuantity.value"
+    )
+
+
+def test_a_bundle_that_does_not_say_its_type_is_a_collection() -> None:
+    for kind in ({}, {"type": None}, {"type": ""}):
+        entries = [{"resource": observation("o")}]
+        assert len(read({"resourceType": "Bundle", "entry": entries, **kind})) == 1
+
+
+def test_an_empty_text_says_nothing() -> None:
+    """Templates that were not filled in."""
+    empty = dict.fromkeys(("effectiveDateTime", "issued", "valueString"), "")
+    found = only(
+        PATIENT | {"gender": "", "birthDate": "", "name": [{"family": "A"}]},
+        observation("o", referenceRange=[{"low": {"value": 1, "comparator": ""}}], **empty),
+    )
+    assert (found.subject.sex, found.subject.birth_date, found.effective_at, found.issued_at) == (None,) * 4
+    (result,) = found.observations
+    assert (result.effective_at, result.value) == (None, None)
+    assert result.reference_ranges[0].low == Quantity(value="1")
+
+
+@pytest.mark.parametrize(
+    ("sent", "read_as"),
+    [
+        ("2001-11-30T00:00:00", "2001-11-30"),
+        ("2001-11-30T00:00:00.000", "2001-11-30"),
+        ("2001-11", "2001-11"),
+    ],
+)
+def test_midnight_without_a_zone_is_the_day_of_birth(sent: str, read_as: str) -> None:
+    assert only(PATIENT | {"birthDate": sent}, observation("o")).subject.birth_date == read_as
+
+
+@pytest.mark.parametrize(
+    "sent", ["2001-11-30T00:00:00Z", "2001-11-30T08:15:00", "30.11.2001", "2001-11-31T00:00:00"]
+)
+def test_a_birth_date_that_may_be_another_day_is_refused(sent: str) -> None:
+    assert (
+        refusal(bundle(PATIENT | {"birthDate": sent}, observation("o"))).field
+        == "Bundle.entry[0].resource.birthDate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "read_as"),
+    [
+        ("2024-05-01T10:15:00+0300", "2024-05-01T10:15:00+03:00"),
+        ("2024-05-01T10:15:00.120-0930", "2024-05-01T10:15:00.120-09:30"),
+        ("2024-05-01 10:15:00", "2024-05-01T10:15:00"),
+        ("2024-05-01 10:15+03:00", "2024-05-01T10:15+03:00"),
+    ],
+)
+def test_a_time_of_iso_8601_is_written_as_fhir_writes_it(sent: str, read_as: str) -> None:
+    found = only(observation("o", effectiveDateTime=sent, issued=sent))
+    assert (found.effective_at, found.issued_at) == (read_as, read_as)
+
+
+def test_a_byte_order_mark_before_json_is_no_part_of_it() -> None:
+    content = report(presentedForm=[{"data": base64.b64encode(PDF).decode()}])
+    raw = b"\xef\xbb\xbf" + json.dumps(content).encode()
+    (form,) = read_fhir(raw)[0].attachments
+    assert bytes_of(form, raw) == PDF

@@ -182,17 +182,19 @@ def of_number(number: str) -> object:
 @pytest.mark.parametrize(
     "number", ["5", "-5", "-0", "-0.0", "0.10", "1E5", "12e-1", "1E6144", "9" * 256, "-0." + "9" * 253]
 )
-def test_both_ways_keep_a_number_as_sent(number: str) -> None:
-    assert of_number(number) == number
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_both_ways_keep_a_number_as_sent(number: str, quote: str) -> None:
+    sent = quote + number + quote
+    assert of_number(sent) == number
     with read_by_the_models_alone():
-        assert of_number(number) == number
+        assert of_number(sent) == number
 
 
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        *((number, "value-not-allowed") for number in ("1E6145", "1e7000", "9" * 257, "-0." + "9" * 254)),
-        *((number, "content-not-fhir") for number in ('"5"', "true", "[]", '{"value": 5}')),
+        *((number, "value-not-allowed") for number in ("1E6145", "1e7000", '"1e7000"', "9" * 257)),
+        *((number, "content-not-fhir") for number in ('"5,4"', "true", "[]", '{"value": 5}')),
     ],
 )
 def test_both_ways_refuse_what_is_no_number_or_one_without_end(number: str, code: str) -> None:
@@ -240,7 +242,8 @@ def test_what_laboratories_send_is_usual(elements: Json) -> None:
         {"referenceRange": [{"age": {"low": GRAMS}}]},
         {"referenceRange": [{"text": ""}]},
         {"valueQuantity": None},
-        {"valueQuantity": {"value": "5"}},
+        {"valueQuantity": {"value": "5,4"}},
+        {"valueQuantity": None, "valueString": ""},
         {"id": 0},
     ],
 )
