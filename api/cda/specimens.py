@@ -50,12 +50,16 @@ def _material(role: Element, narrative: Narrative) -> Concept | None:
 
 
 def entity_concept(entity: Element, narrative: Narrative) -> Concept | None:
-    """The material; how the laboratory itself calls it is in the description or the name."""
+    """The material; how the laboratory itself calls it is in the description or the name, which may tell no more
+    than of the container."""
     coded = concept(child(entity, "code"), narrative)
     said = own_text(child(entity, "desc")) or own_text(child(entity, "name"))
     if said is None or (coded and coded.text):
         return coded
-    return Concept(codings=coded.codings if coded else (), text=said)
+    codings = coded.codings if coded else ()
+    name = next((one.display for one in codings if one.display), "")
+    is_named = name.casefold() in said.casefold()
+    return Concept(codings=codings, text=said if is_named else f"{name}; {said}")
 
 
 def _received_at(procedure: Element) -> str | None:

@@ -165,6 +165,21 @@ def test_the_material_is_found_at_the_act_and_at_the_result_and_each_once() -> N
     assert len(read(document(act)).specimens) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("<desc>Контейнер 0483</desc>", "Моча; Контейнер 0483"),
+        ("<desc>моча, средняя порция</desc>", "моча, средняя порция"),
+        ("", None),
+    ],
+)
+def test_a_container_does_not_stand_for_what_is_in_it(said: str, text: str | None) -> None:
+    material = f"<specimenPlayingEntity><code code='U' displayName='Моча'/>{said}</specimenPlayingEntity>"
+    taken = f"<component><procedure><specimen><specimenRole>{material}</specimenRole></specimen></procedure></component>"
+    (specimen,) = read(document(entry(RESULT), taken)).specimens
+    assert specimen.kind and specimen.kind.text == text
+
+
 def test_the_value_in_the_place_of_a_name_is_no_name() -> None:
     named = '<code code="1" displayName="Глюкоза"><originalText>{}</originalText></code>'
     text = document(entry('<value xsi:type="PQ" value="4.89" unit="mmol/L"/>'))
