@@ -48,7 +48,8 @@ def concept(sent: Element | None, narrative: Narrative) -> Concept | None:
     said = next((text for text in texts if text), None)
     qualified = [text for one in children(sent, "qualifier") if (text := _qualifier(one))]
     if qualified:
-        said = "; ".join((said or next((c.display for c in codings if c.display), "") or "", *qualified))
+        names = (said, *(c.display for c in codings), *(c.code for c in codings))
+        said = "; ".join((*[name for name in names if name][:1], *qualified))
     return Concept(codings=tuple(codings), text=said) if codings or said else None
 
 

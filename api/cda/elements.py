@@ -111,8 +111,10 @@ class Narrative:
         """The text of an element, or what it refers to (HL7 datatype ED)."""
         if element is None:
             return None
-        own = own_text(element)
-        return own if own is not None else self._referred(attribute(child(element, "reference"), "value"))
+        reference = child(element, "reference")
+        # Marked up as a narrative block, or as it was sent.
+        own = shown_text(element) if len(element) and reference is None else own_text(element)
+        return own if own is not None else self._referred(attribute(reference, "value"))
 
     def missing(self, element: Element) -> str | None:
         """The first place that is referred to in an element and is not in the document."""

@@ -29,6 +29,9 @@ _STATUSES = {
     "aborted": ObservationStatus.CANCELLED,
     "cancelled": ObservationStatus.CANCELLED,
     "nullified": ObservationStatus.ENTERED_IN_ERROR,
+    # Not HL7 ActStatus, but sent, and they can mean one thing only.
+    "complete": ObservationStatus.FINAL,
+    **{status.value: status for status in ObservationStatus},
 }
 
 

@@ -5,16 +5,16 @@ from datetime import date
 
 from api.cda.elements import Element, attribute, child
 
-# HL7 V3 datatypes R1, TS. An hour without minutes gets the minutes that FHIR asks for.
+# HL7 V3 datatypes R1, TS. An hour without minutes gets the minutes that FHIR asks for. Some write a T before it.
 _HL7 = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(\.\d{1,12})?)?)?)?)?)?"
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:T?([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(\.\d{1,12})?)?)?)?)?)?"
     r"(Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?",
     re.ASCII,
 )
-# Some senders write the XML form into @value.
+# Some senders write the XML form into @value, or the database's, with a blank for the T.
 _ISO = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d{1,12})?)?"
-    r"(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?",
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ]((?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d{1,12})?)?)"
+    r"(Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?)?)?",
     re.ASCII,
 )
 
@@ -28,7 +28,7 @@ def date_time(text: str | None) -> str | None:
     if text is None:
         return None
     if (iso := _ISO.fullmatch(text)) and _is_in_calendar(iso[1], iso[2], iso[3]):
-        return text
+        return text if iso[4] is None else f"{text[:10]}T{iso[4]}{_zone(iso[5])}"
     sent = _HL7.fullmatch(text)
     if sent is None or not _is_in_calendar(sent[1], sent[2], sent[3]):
         return None

@@ -26,6 +26,7 @@ _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _DIGITS_LIMIT = 256
 _CODED = frozenset({"CD", "CE", "CV", "CO", "CS", "SC", "EIVL"})
 _INTERVALS = frozenset({"IVL_PQ", "IVL_INT", "IVL_REAL", "IVL_MO"})
+_TEXTS = frozenset({"ST", "ED"})
 _TIMES = frozenset({"TS", "IVL_TS", "PIVL_TS"})
 
 
@@ -96,7 +97,9 @@ def interval(sent: Element, narrative: Narrative) -> Interval:
     lost = [
         end for end, read in ((low, found.low), (high, found.high)) if attribute(end, "value") and not read
     ]
-    return found._replace(is_broken=bool(lost))
+    # The domain has no place for a width, and without it one end says another thing.
+    is_wide = attribute(child(sent, "width"), "value") is not None and not (found.low and found.high)
+    return found._replace(is_broken=bool(lost) or is_wide)
 
 
 def _is_open(end: Element | None) -> bool:
@@ -128,7 +131,11 @@ def _read(sent: Element, narrative: Narrative) -> Value | None:
         return _time(sent)
     text = attribute(sent, "value")
     if kind == "INT" and text and _INTEGER.fullmatch(text):
+        if attribute(sent, "unit"):
+            return Value(kind=ValueKind.QUANTITY, quantity=quantity(sent, narrative))
         return Value(kind=ValueKind.INTEGER, text=text)
+    if kind in _TEXTS and not text and (said := narrative.text(sent)):
+        return Value(kind=ValueKind.TEXT, text=said)
     truth = is_true(sent, "value") if kind in {"BL", "BN"} else None
     if truth is not None:
         return Value(kind=ValueKind.BOOLEAN, text="true" if truth else "false")

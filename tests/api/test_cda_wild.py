@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.cda.times import date_time
 from api.formats import content_type_of
 from domain.report_content import Observation, Value, ValueKind
 from domain.values import Coding, Concept, Identifier
@@ -273,3 +274,84 @@ def test_a_value_that_is_referred_to_and_missing_is_missed(value: str) -> None:
     found = observed(value)
     assert (found.value, found.notes) == (None, ("value is not in the document: #r9",))
     assert observed(value.replace("#r9", "#t1")).notes == ()
+
+
+# Values and texts as they are written
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ('<value xsi:type="INT" value="5" unit="10*9/L"/>', ("5", "10*9/L", None)),
+        ('<value xsi:type="INT" value="5"/>', "5"),
+        (
+            '<value xsi:type="IVL_PQ"><low value="5" unit="g"/><width value="2" unit="g"/></value>',
+            "low 5 g; width 2 g",
+        ),
+        ('<value xsi:type="IVL_PQ"><center value="5"/><width value="2"/></value>', "center 5; width 2"),
+        ('<value xsi:type="ED">5<br/>10 <content styleCode="Bold">мало</content></value>', "5\n10 мало"),
+        (
+            '<value xsi:type="ST"><paragraph>рост</paragraph><paragraph>умеренный</paragraph></value>',
+            "рост\nумеренный",
+        ),
+    ],
+)
+def test_no_part_of_a_value_is_dropped_or_run_into_another(
+    sent: str, shown: str | tuple[str, str, None]
+) -> None:
+    value = observed(sent).value
+    assert value
+    quantity = value.quantity
+    assert (quantity and (quantity.value, quantity.unit, quantity.comparator)) or value.text == shown
+    assert quantity is None or (quantity.value, quantity.unit, quantity.comparator) == shown
+
+
+def test_lines_of_a_remark_stay_apart() -> None:
+    rest = (
+        "<entryRelationship><act><text>до 40 лет: 3<br/>5 - после</text></act></entryRelationship>"
+        "<referenceRange><observationRange><text>муж. 3-5<br/>жен. 2-4</text></observationRange></referenceRange>"
+    )
+    found = observed(RESULT, rest=rest)
+    assert found.notes == ("до 40 лет: 3\n5 - после",)
+    assert found.reference_ranges[0].text == "муж. 3-5\nжен. 2-4"
+
+
+def test_a_code_with_a_qualifier_is_called_by_its_code_where_it_has_no_name() -> None:
+    sent = '<value xsi:type="CD" code="A"><qualifier><name code="N"/><value code="V"/></qualifier></value>'
+    value = observed(sent).value
+    assert value and value.concept and value.concept.text == "A; N: V"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("final", "final"),
+        ("Complete", "final"),
+        ("preliminary", "preliminary"),
+        ("corrected", "corrected"),
+        ("entered-in-error", "entered-in-error"),
+        ("normal", "unknown"),
+    ],
+)
+def test_the_words_of_fhir_for_a_status_are_understood(sent: str, status: str) -> None:
+    text = document(entry(RESULT).replace('code="completed"', f'code="{sent}"'))
+    assert read(text).observations[1].status == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ("2026-03-01 10:15:00", "2026-03-01T10:15:00"),
+        ("2026-03-01 10:15+0300", "2026-03-01T10:15+03:00"),
+        ("2026-03-01T10:15:00.5+03", "2026-03-01T10:15:00.5+03:00"),
+        ("20260301T101500", "2026-03-01T10:15:00"),
+        ("2026-03-01T10:15:00Z", "2026-03-01T10:15:00Z"),
+        ("20260301T", None),
+        ("20260301 1015", None),
+        ("01.03.2026", None),
+        ("2026-03-01T25:00:00", None),
+        ("20260301101500+100", None),
+    ],
+)
+def test_a_time_between_two_forms_is_read_where_it_can_be_only_one(sent: str, found: str | None) -> None:
+    assert date_time(sent) == found
