@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from api.hl7.datatypes import concept, concepts, words
-from api.hl7.quantities import reference_range
+from api.hl7.quantities import reference_range, unit_of
 from api.hl7.syntax import Element, Segment
 from api.hl7.tables import OBSERVATION_STATUSES, interpretation_of
 from api.hl7.times import date_time
@@ -27,12 +27,13 @@ def observation_of(
     are of all observations of the report."""
     segment = sent.segment
     code = concept(segment.first(3)) or Concept()
-    found = measured(segment, code)
+    unit = unit_of(segment)
+    found = measured(segment, code, unit)
     said, status_notes = status_of(segment, status)
     effective_at, time_notes = time_of(segment, 14)
     methods = concepts(segment, 17)
     other_methods = (f"OBX-17: {words(method)}" for method in methods[1:])
-    limits = reference_range(segment)
+    limits = reference_range(segment, unit)
     observation = Observation(
         code=code,
         status=said,

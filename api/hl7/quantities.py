@@ -30,20 +30,19 @@ def unit_of(observation: Segment) -> Quantity | None:
     if code is None and name is None:
         return None
     system = system_of(sent.code(3)) if code else None
-    return Quantity(unit=printed_unit(sent), code=code, system=system)
+    return Quantity(unit=_printed(code, name, system), code=code, system=system)
 
 
 def is_ucum(sent: Element) -> bool:
     return system_of(sent.code(3)) == UCUM
 
 
-def printed_unit(sent: Element) -> str | None:
+def _printed(code: str | None, name: str | None, system: str | None) -> str | None:
     """How a unit is written for a reader: its code, but for one that is no unit beside a name that is one. A
     key of the sender's own table (`CD:289^mg/dL`) says nothing beside a value."""
-    code, name = sent.code(1), sent.text(2)
     if code is None or name is None:
         return code or name
-    if code == name or is_ucum(sent) or ucum_of(Quantity(unit=code)):
+    if code == name or system == UCUM or ucum_of(Quantity(unit=code)):
         return code
     return name if ucum_of(Quantity(unit=name)) else code
 
@@ -79,17 +78,16 @@ def structured_numeric(sent: Element, unit: Quantity | None) -> tuple[Value, str
     return text, None
 
 
-def reference_range(observation: Segment) -> ReferenceRange | None:
+def reference_range(observation: Segment, unit: Quantity | None) -> ReferenceRange | None:
     """OBX-7: always its text, and the ends where it plainly has them. Some senders add the ends as
     components; where these say nothing else than the first, it is the whole."""
     sent = observation.whole(7)
-    text, unit = sent.text(), unit_of(observation)
     first, *others = sent.parts()
     if others and (alone := _range(sent.text(1), unit)):
         ends = {end.value for end in alone.ends if end}
         if ends and {other.strip() for other in others} <= ends | {first.strip(), ""}:
             return alone
-    return _range(text, unit)
+    return _range(sent.text(), unit)
 
 
 def _range(text: str | None, unit: Quantity | None) -> ReferenceRange | None:

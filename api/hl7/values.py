@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.hl7.attachments import encapsulated, referenced
 from api.hl7.datatypes import concept
-from api.hl7.quantities import amount, is_number, is_ucum, printed_unit, structured_numeric, unit_of
+from api.hl7.quantities import amount, is_number, is_ucum, structured_numeric
 from api.hl7.syntax import NULL, Element, Segment
 from api.hl7.times import date_time, time_of_day
 from domain.report_content import Attachment, Component, Value, ValueKind
@@ -27,7 +27,7 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
-def measured(observation: Segment, code: Concept) -> Measured:
+def measured(observation: Segment, code: Concept, unit: Quantity | None) -> Measured:
     """The value of an observation: one, several as components, a document, or none."""
     kind = (observation.code(2) or "").upper()
     if observation.raw(5).strip() == NULL:
@@ -39,7 +39,7 @@ def measured(observation: Segment, code: Concept) -> Measured:
         source = f"{observation.place}-5"
         found = tuple(read(one, source) for one in sent if one.raw.strip(one.delimiters.component))
         return Measured(attachments=found)
-    unit, notes = unit_of(observation), _unit_notes(observation)
+    notes = _unit_notes(observation, unit)
     if kind in _TEXTS:
         value = _text(observation, unit)
         return Measured(value=value, notes=(*notes, *_lost_unit(value, unit)))
@@ -142,13 +142,13 @@ _READERS: dict[str, Callable[[Element, Quantity | None], Value | None]] = {
 }
 
 
-def _unit_notes(observation: Segment) -> tuple[str, ...]:
+def _unit_notes(observation: Segment, unit: Quantity | None) -> tuple[str, ...]:
     """A unit's name where its code is printed and does not say it: a code of UCUM does."""
     sent = observation.first(6)
     code, name = sent.code(1), sent.code(2)
     if code is None or name is None or name.lower() == code.lower() or is_ucum(sent):
         return ()
-    return (f"OBX-6: {code} ({name})",) if printed_unit(sent) == code else ()
+    return (f"OBX-6: {code} ({name})",) if unit and unit.unit == code else ()
 
 
 def _lost_unit(value: Value | None, unit: Quantity | None) -> tuple[str, ...]:
