@@ -179,7 +179,7 @@ def test_the_true_answer_is_shown_with_its_code(portal: Portal, anna: Person) ->
     portal.mail.fault = Fault.REFUSE_FOR_NOW
     anna.post(f"{PATH}/test", channel="email")
     page = anna.get(PATH).text
-    assert "сейчас отправить не удалось" in page and "451" in page and "550" not in page
+    assert "сейчас отправить не удалось" in page and "451 4.3.0" in page and "550 5.7.1" not in page
     assert not portal.events(ContactUnreachable), "neither says that the address is wrong"
 
 

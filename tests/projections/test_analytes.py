@@ -157,6 +157,6 @@ def test_rows_say_neither_what_was_measured_nor_that_two_patients_share_it(
     digests = sql.execute("SELECT unnest(digests) FROM analytes.reports").fetchall()
     assert len(set(digests)) == 2
     stored = "".join(str(row) for row in sql.execute("SELECT r::text FROM analytes.reports r").fetchall())
-    assert "14749" not in stored and "Глюкоза" not in stored
+    assert "14749-6" not in stored and "Глюкоза" not in stored
     for one in analytes_of(ledger, ANNA):
         assert one.key not in {other.key for other in analytes_of(ledger, BORIS)}
