@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from api.cda.codes import identifier, source_id
 from api.cda.elements import Element, attribute, child, children, inner_text, local_name, own_text, templates
 from api.cda.refusal import ContentNotCdaError
+from api.cda.sections import is_lab_document
 from api.cda.times import date_only, time_of
 from domain.report_content import ObservationStatus, ReportStatus, Subject
 from domain.values import Identifier, digits_only
 
 _LAST_NAMES_BEFORE = frozenset({"BR", "SP"})  # EntityNamePartQualifier: birth, spouse
-_SEX_RUSSIAN = "1.2.643.5.1.13.13.11.1040"
+# Russian registers of sex number alike, the old and the new; letters are HL7's.
+_RUSSIAN = "1.2.643."
 _SEXES = {"M": "male", "F": "female", "UN": "other"}
 _SEXES_RUSSIAN = {"1": "male", "2": "female", "3": "unknown"}
 _POLICY_KINDS = "1.2.643.5.1.13.13.11.1035"
@@ -78,8 +80,10 @@ def status_of(element: Element | None) -> ObservationStatus | None:
 
 
 def _is_summary(document: Element) -> bool:
-    """C-CDA and its forerunners: documents about a patient, of which results are one section."""
-    return any(root.startswith(_SUMMARY_TEMPLATES) for root in templates(document))
+    """C-CDA and its forerunners: documents about a patient, of which results are one section. Their headers are
+    those of laboratory reports too."""
+    is_about_patient = any(root.startswith(_SUMMARY_TEMPLATES) for root in templates(document))
+    return is_about_patient and not is_lab_document(document)
 
 
 def _subject(document: Element) -> Subject:
@@ -109,11 +113,11 @@ def _legal_name(names: list[Element]) -> Element | None:
 
 
 def _sex(sent: Element | None) -> str | None:
-    code = attribute(sent, "code")
+    code, system = attribute(sent, "code"), attribute(sent, "codeSystem")
     if code is None:
         return None
-    is_russian = attribute(sent, "codeSystem") == _SEX_RUSSIAN
-    return (_SEXES_RUSSIAN if is_russian else _SEXES).get(code)
+    is_russian = system is None or system.startswith(_RUSSIAN)
+    return (is_russian and _SEXES_RUSSIAN.get(code)) or _SEXES.get(code.upper())
 
 
 def _numbers(document: Element, role: Element | None) -> Iterator[Identifier]:

@@ -355,3 +355,32 @@ def test_the_words_of_fhir_for_a_status_are_understood(sent: str, status: str) -
 )
 def test_a_time_between_two_forms_is_read_where_it_can_be_only_one(sent: str, found: str | None) -> None:
     assert date_time(sent) == found
+
+
+def test_a_laboratory_report_with_the_headers_of_summaries_is_no_summary() -> None:
+    event = (
+        '<documentationOf><serviceEvent><effectiveTime value="20260301"/><performer><assignedEntity><assignedPerson>'
+        "<name>Врач</name></assignedPerson></assignedEntity></performer></serviceEvent></documentationOf>"
+    )
+    author = "<author><assignedAuthor><assignedPerson><name>Автор</name></assignedPerson></assignedAuthor></author>"
+    text = document(entry(RESULT), header=author + event)
+    general = '<templateId root="2.16.840.1.113883.10.20.3"/><realmCode'
+    report = read(text.replace("<realmCode", general))
+    assert (report.performer, report.effective_at) == ("Врач", "2026-03-01")
+
+
+@pytest.mark.parametrize(
+    ("sent", "sex"),
+    [
+        ('code="2"', "female"),
+        ('code="1" codeSystem="1.2.643.5.1.13.2.1.1.156"', "male"),
+        ('code="f" codeSystem="2.16.840.1.113883.5.1"', "female"),
+        ('code="2" codeSystem="2.16.858.2.10000675.69600"', None),
+        ('code="9" codeSystem="1.2.643.5.1.13.13.11.1040"', None),
+    ],
+)
+def test_the_sex_is_read_by_every_register_of_its_codes(sent: str, sex: str | None) -> None:
+    text = document(entry(RESULT))
+    usual = 'code="2" codeSystem="1.2.643.5.1.13.13.11.1040"'
+    assert usual in text
+    assert read(text.replace(usual, sent)).subject.sex == sex
