@@ -76,9 +76,22 @@ class _Reading:
         self.notes, self.observations, self.specimens, self.note_target = [], [], [], order.notes
 
     def observation(self, segment: Segment) -> None:
+        if self.common and self.orders and self.orders[-1].subject is self.subject:
+            self._order_was_behind(segment)
         sent = SentObservation(segment)
         (self.orders[-1].observations if self.is_in_order else self.observations).append(sent)
         self.note_target = sent.notes
+
+    def _order_was_behind(self, segment: Segment) -> None:
+        """An ORC with a result right behind it is of the request before it, if that has neither yet: the next
+        request must not get the result."""
+        last = self.orders[-1]
+        if last.common or last.observations:
+            raise ContentError("segment-order", segment.place)
+        last.common, self.common, self.is_in_order = self.common, None, True
+        last.notes += self.notes
+        last.specimens += self.specimens
+        self.notes, self.specimens = [], []
 
     def specimen(self, segment: Segment) -> None:
         (self.orders[-1].specimens if self.is_in_order else self.specimens).append(segment)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.content import ContentError
 from api.hl7.reading import read_hl7
 from api.hl7.times import date_time, time_of_day
 from domain.report_content import ObservationStatus, ReportStatus, Specimen, ValueKind
@@ -194,3 +195,39 @@ def test_a_number_alone_among_components_is_the_value_of_its_unit() -> None:
     assert (found.value.quantity.value, found.value.quantity.unit) == ("10.31", "copies/mL")
     both = observation("ST|1^A^L||5^6|copies/mL")
     assert both.value and both.value.text == "5^6"
+
+
+def test_an_order_behind_its_request_takes_no_result_to_the_next_one() -> None:
+    """As in messages of another kind, where the request stands first."""
+    first, second, third = read_hl7(
+        content(
+            PATIENT, "OBR|1||F1|1^A^L", "ORC|RE|P1", "NTE|1||of A", SPECIMEN, GLUCOSE,
+            "OBR|2||F2|2^B^L", "ORC|RE|P2", GLUCOSE, GLUCOSE, "OBR|3||F3|3^C^L", "ORC|RE|P3",
+        )
+    )  # fmt: skip
+    assert [len(one.observations) for one in (first, second, third)] == [1, 2, 0]
+    assert [[number.value for number in one.identifiers] for one in (first, second)] == [
+        ["P1", "F1"],
+        ["P2", "F2"],
+    ]
+    assert (first.notes, len(first.specimens), second.specimens) == (("of A",), 1, ())
+
+
+@pytest.mark.parametrize(
+    "segments", [("ORC|RE|P1", REQUEST, "ORC|RE|P2", GLUCOSE), (REQUEST, GLUCOSE, "ORC|RE|P2", GLUCOSE)]
+)
+@pytest.mark.parametrize("tail", [(), (REQUEST,), (REQUEST, GLUCOSE)])
+def test_a_result_behind_an_order_without_a_request_is_refused(
+    segments: tuple[str, ...], tail: tuple[str, ...]
+) -> None:
+    with pytest.raises(ContentError) as refusal:
+        read_hl7(content(PATIENT, *segments, *tail))
+    assert refusal.value.code == "segment-order"
+
+
+def test_a_blank_behind_a_name_loses_no_segment() -> None:
+    other = "PID  |2||999^^^LIS||Петров^Пётр"
+    first, second = read_hl7(content(PATIENT, REQUEST, GLUCOSE, other, "OBR |1||F2|2^B^L", GLUCOSE))
+    assert (first.subject.family, second.subject.family) == ("Иванова", "Петров")
+    found = report("OBX|1|TX|1^A^L||HGB | high\nWBC |low")
+    assert found.observations[0].value and found.observations[0].value.text == "HGB "
