@@ -55,12 +55,12 @@ def listening(opened: Node, port: int = 0) -> Iterator[int]:
 
     thread = Thread(target=bounces.run, args=(opened, place, port, stop), kwargs={"ready": heard})
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     try:
         yield ports[0]
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert not thread.is_alive()
 
 
@@ -80,7 +80,7 @@ def comes_back_to(portal: Portal, laboratory: Laboratory, anna: PatientId) -> st
 
 def bring(port: int, to: str, content: bytes = POSTFIX, *, sender: str = "") -> tuple[int, bytes]:
     """What the door says of it, at the first step at which it says no."""
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as server:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as server:
         server.ehlo("mx.example")
         for code, said in (server.mail(sender), server.rcpt(to)):
             if code >= 400:
@@ -153,7 +153,7 @@ def test_a_message_has_one_recipient_and_a_bounded_size(opened: Node, door: int)
     place = Place.of(opened.settings)
     assert place is not None
     one, other = (place.for_notice(opened.ledger.custody.message_key, uuid4()) for _ in range(2))
-    with smtplib.SMTP("127.0.0.1", door, timeout=10) as server:
+    with smtplib.SMTP("127.0.0.1", door, timeout=60) as server:
         server.ehlo("mx.example")
         server.mail("")
         assert (server.rcpt(one)[0], server.rcpt(other)[0]) == (250, 452)
@@ -179,7 +179,7 @@ def test_what_comes_back_may_come_over_tls(opened: Node, tmp_path: Path) -> None
     secured = with_settings(opened, bounce_certificate=certificate, bounce_key=tmp_path / "relay.key")
     place = Place.of(secured.settings)
     assert place is not None
-    with listening(secured) as port, smtplib.SMTP("127.0.0.1", port, timeout=10) as server:
+    with listening(secured) as port, smtplib.SMTP("127.0.0.1", port, timeout=60) as server:
         server.ehlo("mx.example")
         assert server.has_extn("starttls")
         server.starttls(context=ssl.create_default_context(cafile=certificate))
@@ -204,7 +204,7 @@ def test_over_tls_a_conversation_counts_once(opened: Node, tmp_path: Path) -> No
 
 
 def test_without_a_certificate_no_tls_is_offered(door: int) -> None:
-    with smtplib.SMTP("127.0.0.1", door, timeout=10) as server:
+    with smtplib.SMTP("127.0.0.1", door, timeout=60) as server:
         server.ehlo("mx.example")
         assert not server.has_extn("starttls")
 
@@ -216,7 +216,7 @@ def test_a_certificate_without_its_key_is_told_at_the_start(tmp_path: Path) -> N
 
 
 def from_host(last: int, door: int) -> smtplib.SMTP:
-    return smtplib.SMTP("127.0.0.1", door, timeout=10, source_address=(f"127.0.0.{last}", 0))
+    return smtplib.SMTP("127.0.0.1", door, timeout=60, source_address=(f"127.0.0.{last}", 0))
 
 
 def test_no_more_conversations_at_once_than_allowed(door: int) -> None:
@@ -252,7 +252,7 @@ def test_who_only_keeps_talking_is_hung_up_on(opened: Node, monkeypatch: pytest.
         from_host(2, port) as talker,
         pytest.raises(smtplib.SMTPServerDisconnected),
     ):
-        keep_talking(talker, seconds=5)
+        keep_talking(talker, seconds=60)
 
 
 def test_a_mail_to_the_unsubscribe_address_turns_email_off(

@@ -221,9 +221,9 @@ def test_a_letter_that_is_no_notice_goes_the_same_way(peer: MailPeer) -> None:
         locale="ru",
         dated_at=datetime(2026, 11, 20, tzinfo=UTC),
     )
-    assert ran(post_once(configured(peer), CUSTODY, one, timeout_seconds=5)) == HandedOver("000001")
+    assert ran(post_once(configured(peer), CUSTODY, one, timeout_seconds=60)) == HandedOver("000001")
     nowhere = Settings(home=Path("unused"))
-    assert ran(post_once(nowhere, CUSTODY, one, timeout_seconds=5)) == RefusedForNow("not-configured")
+    assert ran(post_once(nowhere, CUSTODY, one, timeout_seconds=60)) == RefusedForNow("not-configured")
 
 
 def test_a_password_for_the_relay_needs_tls() -> None:

@@ -83,7 +83,7 @@ def attempted(opened: Node) -> UUID:
 
 
 def becomes(opened: Node, notification_id: UUID, status: NotificationStatus) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         state, _ = opened.ledger.load(notification_id, notification.evolve)
         if state is not None and state.status is status:

@@ -159,7 +159,7 @@ def test_what_a_lost_commit_decides_comes_before_what_is_settled(ledger: Ledger,
         with pytest.raises(TimeoutError):
             settling.result(timeout=0.3)
         pending.commit()
-        assert settling.result(timeout=10) == 1
+        assert settling.result(timeout=60) == 1
     assert tombstones.digest_of(ledger.custody, anna) in tombstones.read(ledger.custody).digests
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from api.reception import Desk, Reception
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

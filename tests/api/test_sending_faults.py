@@ -191,7 +191,7 @@ def test_a_slow_relay_holds_back_no_other_channel(
                 thread.join(timeout=20)
 
 
-def _until(true: Callable[[], object], seconds: float = 15.0) -> None:
+def _until(true: Callable[[], object], seconds: float = 60.0) -> None:
     give_up = monotonic() + seconds
     while not true():
         assert monotonic() < give_up, "it does not come true"

@@ -262,7 +262,7 @@ def test_a_key_that_was_made_while_an_erasure_waits_goes_too(ledger: Ledger, sql
             "INSERT INTO ledger.data_keys (key_id, subject, purpose, epoch, wrapped) VALUES (%s, %s, 'results', 1, '')",
             (uuid4(), anna),
         )
-    erasing.join(timeout=10)
+    erasing.join(timeout=60)
     assert live_keys(ledger) == 0
 
 
@@ -284,7 +284,7 @@ def test_no_key_is_made_while_an_erasure_is_under_way(ledger: Ledger, sql: psyco
         making.start()
         making.join(timeout=0.3)
         assert making.is_alive()
-    making.join(timeout=10)
+    making.join(timeout=60)
     assert refused == ["erased"]
     assert live_keys(ledger) == 0
 

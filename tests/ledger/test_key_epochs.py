@@ -248,7 +248,7 @@ def test_a_key_that_is_erased_between_reading_and_wrapping_stays_erased(ledger: 
     key_epochs.begin(ledger, by=TESTER)
     with patch.object(ledger.keys, "rewrap", interrupted):
         key_epochs.rewrap(ledger, by=TESTER)
-    erasing[0].join(timeout=10)
+    erasing[0].join(timeout=60)
     with pytest.raises(KeyErasedError):
         in_another_process(ledger).key_of(SUBJECTS[0], RESULTS)
 
@@ -266,7 +266,7 @@ def test_an_epoch_begins_after_the_keys_that_are_being_stored_under_the_last(
         beginning.start()
         beginning.join(timeout=0.5)
         assert beginning.is_alive()
-    beginning.join(timeout=10)
+    beginning.join(timeout=60)
     assert not beginning.is_alive()
     assert key_epochs.load(ledger)[0].latest == 2
     with pytest.raises(psycopg.Error) as refused:

@@ -146,7 +146,7 @@ def test_two_followers_and_a_writer_give_what_one_gives(
         for _ in range(20):
             recorded(ledger, uuid4(), replace(READ, report_id=REPORT))
         try:
-            wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=20)
+            wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=60)
         finally:
             stop.set()
         for future in running:
@@ -171,7 +171,7 @@ def test_a_follower_survives_the_loss_of_its_connections(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=20)
+        wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=60)
     finally:
         stop.set()
         running.join()

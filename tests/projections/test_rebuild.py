@@ -250,7 +250,7 @@ def test_a_rebuild_takes_its_place_while_a_follower_runs_and_readers_read(
                 recorded(ledger, uuid4(), READ)
             for view in PROJECTIONS:
                 rebuild(owner, view)
-        wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=20)
+        wait_for(ledger, ledger.last_position(), PROJECTIONS, seconds=60)
         assert all(thread.is_alive() for thread in running)
     finally:
         stop.set()
