@@ -23,6 +23,8 @@ from ledger.staff import by_member
 from tests.api.cast import ANNA, PASSWORD, Laboratory, Portal, bundle
 
 CHROMIUM = Path("/usr/bin/chromium")
+# What a page shows comes within a second, and later where three tests share two processors.
+expect.set_options(timeout=60_000)
 QUIET = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -121,7 +123,7 @@ class Visitor:
 def visiting(chromium: Browser, portal: Portal, width: int) -> Iterator[Visitor]:
     with chromium.new_context(viewport={"width": width, "height": 844}, locale="ru-RU") as context:
         visitor = Visitor(context.new_page(), portal)
-        visitor.page.set_default_timeout(15_000)
+        visitor.page.set_default_timeout(60_000)
         visitor.page.on("console", lambda message: visitor.said.append(message.text))
         visitor.page.on("requestfailed", lambda request: visitor.failed(request))
         yield visitor
@@ -131,7 +133,7 @@ def visiting(chromium: Browser, portal: Portal, width: int) -> Iterator[Visitor]
         assert complaints == [], "the browser has nothing to complain of"
 
 
-def comes_true(held: Callable[[], object], words: str, *, seconds: float = 10) -> None:
+def comes_true(held: Callable[[], object], words: str, *, seconds: float = 60) -> None:
     give_up = monotonic() + seconds
     while not held():
         assert monotonic() < give_up, words

@@ -98,7 +98,7 @@ class Worker:
         )
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         cdp.send("ServiceWorker.enable")
-        give_up = monotonic() + 20
+        give_up = monotonic() + 60
         while not found:
             assert monotonic() < give_up, "no service worker"
             page.wait_for_timeout(50)
@@ -119,14 +119,14 @@ class Worker:
 
     def shows(self, count: int) -> list[dict[str, Any]]:
         """When it has had the time to."""
-        give_up = monotonic() + 10
+        give_up = monotonic() + 60
         while len(found := self.shown()) != count:
             assert monotonic() < give_up, found
             self.page.wait_for_timeout(50)
         return found
 
     def remembers(self, count: int) -> None:
-        give_up = monotonic() + 10
+        give_up = monotonic() + 60
         asked = "caches.open('shown-notices').then((one) => one.keys()).then((keys) => keys.length)"
         while self.page.evaluate(asked) != count:
             assert monotonic() < give_up

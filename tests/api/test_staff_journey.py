@@ -81,10 +81,10 @@ def looks_into_one(ivan: Visitor, portal: Portal, content: bytes) -> None:
     ivan.press("Показать содержимое")
     ivan.sees("Этот просмотр записан.", "Соколова")
     is_accessible(ivan)
-    with ivan.page.expect_download() as download:
+    # To Chromium, a page that turns out to be a file has failed to load.
+    with ivan.page.expect_event("requestfailed"), ivan.page.expect_download() as download:
         ivan.press("Скачать целиком")
     assert Path(download.value.path()).read_bytes() == content
-    # To Chromium, a page that turns out to be a file has failed to load.
     assert ivan.said.pop().endswith("/download")
     assert len(portal.events(SubmissionRead)) == 2
 

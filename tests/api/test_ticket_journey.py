@@ -12,6 +12,7 @@ from tests.api.cast import ANNA, Person, Portal
 from tests.api.staff_cast import Clock, Member
 
 CHROMIUM = Path("/usr/bin/chromium")
+expect.set_options(timeout=60_000)
 # Where to leave pictures of what was seen, for who looks at them.
 SCREENS = os.environ.get("LETOPIS_SCREENS")
 
@@ -34,7 +35,7 @@ def entered(browser: Browser, of: Person | Member, **how: object) -> Page:
         [{"name": cookie.name, "value": cookie.value or "", "url": url} for cookie in of.client.cookies.jar]
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.goto(url)
     return page
 
