@@ -1,8 +1,6 @@
 """Backup and restore with PostgreSQL's own means; a rolled-back ledger is named; what was erased opens in no copy."""
 
-import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +22,6 @@ from api.backup.wholeness import RolledBackError, require_whole
 from api.embedded_postgres import EmbeddedPostgres
 from api.key_rotation import end_erasures
 from api.node import Node, RestoreUnfinishedError, database, node, secrets_of
-from api.postgres_cluster import postmaster
 from api.settings import Settings
 from domain.identity import ScanKind
 from domain.values import PatientId
@@ -36,6 +33,7 @@ from ledger.store import Ledger, Write
 from projections import PROJECTIONS, transparency, verify
 from projections.follow import Follower
 from tests.api.erasure_campaign import key_rows, keys_that_open, plain_hits, read_through
+from tests.api.process_tree import kill_postgres
 from tests.examples import MATCHED, PROFILE, RECEIVED
 from tests.scenario import TESTER, erasure_ordered
 
@@ -98,15 +96,6 @@ def others(opened: Node, number: int) -> None:
             opened.ledger, patient_id=patient_id, phone=f"+7904{uuid4().int % 10**7:07d}", locale="ru"
         )
     follow(opened)
-
-
-def kill(settings: Settings) -> None:
-    """The whole PostgreSQL, at once: what was not archived is in the folder of the lost database only."""
-    server = postmaster((settings.home / "postgres" / "cluster").resolve())
-    assert server is not None
-    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-    for process in (server, *map(int, children)):
-        os.kill(process, signal.SIGKILL)
 
 
 @contextmanager
@@ -203,7 +192,8 @@ def test_a_lost_server_is_restored_to_its_last_event_and_a_lost_disk_is_named(
         others(opened, 3)
         position = opened.ledger.last_position()
         remembered = CheckpointMemory(settings.signer_folder).read()
-        kill(settings)
+        # At once: what was not archived is in the folder of the lost database only.
+        kill_postgres(settings.home)
     shutil.copytree(home / "cluster", tmp_path / "lost-disk-saved")
 
     # The disk is gone: the archive alone ends before what was signed.

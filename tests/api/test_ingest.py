@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from api.bulk import Sendable, Submitter, contents_of, files_in
@@ -100,17 +101,32 @@ def test_the_same_command_again_records_nothing_and_answers_the_same_reports(
     assert "5 duplicate, 1 quarantined" in second.stderr
 
 
+# Whoever appends waits at its first events for the test, so that it is not done before it is interrupted.
+HALFWAY = """
+CREATE FUNCTION public.halfway() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT count(*) FROM ledger.events WHERE topic = 'SubmissionReceived') > 0 THEN
+        PERFORM pg_advisory_xact_lock_shared(1);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER halfway BEFORE INSERT ON ledger.events FOR EACH STATEMENT EXECUTE FUNCTION public.halfway();
+SELECT pg_advisory_lock(1);
+"""
+
+
 def test_after_an_interruption_each_file_is_recorded_once(
-    portal: Portal, laboratory: Laboratory, tmp_path: Path
+    portal: Portal, laboratory: Laboratory, tmp_path: Path, sql: psycopg.Connection
 ) -> None:
     folder = files_of(tmp_path / "sent", MANY)
     command = ["ingest", str(folder), "--lab", laboratory.sender.handle, "--json"]
+    sql.execute(HALFWAY)
     run = started(portal.opened.settings, command, output=tmp_path / "run")
     give_up = monotonic() + 60
     while not portal.events(SubmissionReceived):
         assert monotonic() < give_up
         sleep(0.01)
     run.terminate()
+    sql.execute("SELECT pg_advisory_unlock(1)")
     run.join(timeout=60)
     assert run.exitcode == 143
     assert 0 < len(portal.events(SubmissionReceived)) < MANY, "it was interrupted"

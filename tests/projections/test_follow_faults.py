@@ -49,8 +49,9 @@ def test_what_one_view_can_not_write_stops_that_view_alone(
 def test_who_lost_the_lock_in_a_step_writes_nothing_more(ledger: Ledger) -> None:
     def slow(cursor: Rows, _: Sequence[RecordedEvent], __: Ledger) -> None:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
-        sleep(0.3)
-        cursor.execute("SELECT")
+        for _ in range(100):
+            sleep(0.1)
+            cursor.execute("SELECT")
 
     recorded(ledger, REPORT, RECEIVED, MATCHED, subject=ANNA)
     with pytest.raises(psycopg.Error), leading(ledger, LOCK) as leads:
