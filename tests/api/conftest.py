@@ -15,9 +15,10 @@ from argon2 import PasswordHasher
 from api import laboratories, result_receipts, share_access, totp
 from api.demo_peers import MailPeer, SmsPeer
 from api.node import Node, node
-from api.portal import sign_in
+from api.portal import sign_in, web
 from api.settings import Settings
 from api.staff import door
+from api.staff import web as staff_web
 from domain.laboratory import LaboratoryRegistered
 from ledger.custody import Custody
 from tests.api.cast import AUTHORITIES, Laboratory, Portal, serving
@@ -109,12 +110,20 @@ def opened(settings: Settings) -> Iterator[Node]:
 
 @pytest.fixture
 def serve(
-    opened: Node, mail: MailPeer, sms: SmsPeer, listening: socket.socket
+    opened: Node,
+    mail: MailPeer,
+    sms: SmsPeer,
+    listening: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., Portal]]:
     """Starts the portal; without `works` nothing happens behind the test's back."""
     with ExitStack() as stack:
 
         def start(*, works: bool = False) -> Portal:
+            if works:
+                # A page waits for what was recorded before it; on a busy machine the follower may need longer.
+                monkeypatch.setattr(web, "FOLLOW_SECONDS", 60.0)
+                monkeypatch.setattr(staff_web, "FOLLOW_SECONDS", 60.0)
             stack.enter_context(serving(opened, listening, works=works))
             client = httpx2.Client(base_url=opened.settings.public_url, timeout=60, verify=AUTHORITIES)
             return Portal(opened, mail, sms, stack.enter_context(client))

@@ -24,6 +24,7 @@ from projections import PROJECTIONS
 from projections.follow import wait_for
 from tests.api.cast import ANNA, BORIS, Person, Portal, code_of
 from tests.api.staff_cast import Clock, Member
+from tests.api.test_journey import comes_true
 from tests.api.ticket_judge import faults_of
 from tests.scenario import recorded
 
@@ -58,7 +59,7 @@ def asked(person: Person, text: str = SECRET, **changed: str) -> str:
 
 def caught_up(portal: Portal) -> None:
     """The server's own follower has shown what was recorded."""
-    wait_for(portal.opened.ledger, portal.opened.ledger.last_position(), PROJECTIONS, seconds=20)
+    wait_for(portal.opened.ledger, portal.opened.ledger.last_position(), PROJECTIONS, seconds=60)
 
 
 def path_of(portal: Portal, number: str) -> str:
@@ -173,6 +174,7 @@ def test_the_patient_is_told_by_mail_once_and_never_what_was_written(anna: Perso
     for _ in range(3):
         assert notices.turn(datetime.now(UTC))
         caught_up(portal)
+    comes_true(lambda: portal.events(TicketPatientTold), "the server's own worker may be at it")
     (letter,) = portal.letters(ANNA.email)
     assert letter["Subject"] == "Вам ответила служба поддержки"
     assert b"\xd0\xa2\xd0\xb0\xd0\xb9\xd0\xbd" not in letter.as_bytes()
