@@ -3,7 +3,6 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -29,6 +28,7 @@ from api.push_origins import PUSH_SERVICES, is_known
 from api.settings import Settings
 from domain.values import PatientId
 from ledger.custody import Custody
+from tests.api.ports import free_port
 from tests.api.push_peer import PushBrowser, PushPeer, push_peer
 
 ANNA = PatientId(uuid4())
@@ -252,26 +252,26 @@ def test_a_slow_browser_keeps_nobody_waiting(
     sender: PushSender, peer: PushPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 51 of the fault matrix: the others are handed over while it is silent."""
-    monkeypatch.setattr(push, "SEND_SECONDS", 3.0)
+    monkeypatch.setattr(push, "SEND_SECONDS", 60.0)
     others = [notice(peer.browser()) for _ in range(100)]
-    took: list[float] = []
 
-    async def act() -> Outcome:
-        silent = asyncio.create_task(sender.send(notice(peer.browser(waits=6.0))))
-        begun = monotonic()
-
-        async def timed(one: Notice) -> None:
-            assert isinstance(await sender.send(one), HandedOver)
-            took.append(monotonic() - begun)
-
-        await asyncio.gather(*map(timed, others))
+    async def act() -> None:
+        silent = asyncio.create_task(sender.send(notice(peer.browser(waits=20.0))))
+        outcomes = await asyncio.gather(*map(sender.send, others))
+        assert {type(one) for one in outcomes} == {HandedOver}
         assert not silent.done()
-        outcome = await silent
+        silent.cancel()
+        await asyncio.wait([silent])
         await sender.close()
-        return outcome
 
-    assert asyncio.run(act()) == Unknown("timeout-after-request")
-    assert sorted(took)[98] < 2.0
+    asyncio.run(act())
+
+
+def test_a_browser_that_says_nothing_may_have_been_told(
+    sender: PushSender, peer: PushPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "SEND_SECONDS", 1.0)
+    assert outcome_of(sender, peer.browser(waits=3.0)) == Unknown("timeout-after-request")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -285,8 +285,7 @@ def test_a_redirect_is_not_followed(sender: PushSender, peer: PushPeer, status: 
 
 
 def test_nobody_listens(custody: Custody) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        origin = f"http://127.0.0.1:{free.getsockname()[1]}"
+    origin = f"http://127.0.0.1:{free_port()}"
     sender = PushSender(custody=custody, contact=CONTACT, services=(origin,))
     assert outcome_of(sender, PushPeer(origin=origin).browser()) == RefusedForNow("connection")
 
