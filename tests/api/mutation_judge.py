@@ -245,7 +245,7 @@ def _subject(resource: dict[str, Any]) -> str:
 
 def _json_source(content: bytes) -> str | None:
     try:
-        tree = json.loads(content.decode(), parse_int=_Text, parse_float=_Text)
+        tree = json.loads(content.decode("utf-8-sig"), parse_int=_Text, parse_float=_Text)
     except (ValueError, RecursionError):
         return None
     words = list(_words(tree))
@@ -273,7 +273,7 @@ def _words(node: Any) -> Iterator[str]:
 
 def _pdf_source(content: bytes) -> str | None:
     try:
-        tree = json.loads(content.decode(), parse_int=_Text, parse_float=_Text)
+        tree = json.loads(content.decode("utf-8-sig"), parse_int=_Text, parse_float=_Text)
     except (ValueError, RecursionError):
         return None
     is_one = isinstance(tree, dict) and set(tree) == {"header", "pdf"} and isinstance(tree["pdf"], str)
