@@ -10,12 +10,21 @@ from api.content import ContentError
 from domain.report_content import Attachment
 
 ATTACHMENTS_LIMIT = 200
+_BINARY_TYPES = frozenset(
+    {"application/pdf", *(f"image/{kind}" for kind in ("png", "jpeg", "jpg", "gif", "tiff", "bmp"))}
+)
 _PREFIX = re.compile(r"(?<=/)\w+:")
 
 
 def path_of(element: Element) -> str:
     """Where an element stands, by the names that the document uses."""
     return _PREFIX.sub("", str(element.getroottree().getpath(element)))
+
+
+def is_binary(sent: Element) -> bool:
+    """An ED in base64: it says so, or is of a kind that cannot be text."""
+    is_said = (attribute(sent, "representation") or "").upper() == "B64"
+    return is_said or attribute(sent, "mediaType") in _BINARY_TYPES
 
 
 def attachment(sent: Element, title: str | None) -> Attachment:
@@ -25,8 +34,7 @@ def attachment(sent: Element, title: str | None) -> Attachment:
     if text is None:
         address = attribute(child(sent, "reference"), "value")
         return Attachment(content_type=kind, title=title or address)
-    is_binary = attribute(sent, "representation") == "B64"
-    size = _decoded_size(text) if is_binary else len(text.encode())
+    size = _decoded_size(text) if is_binary(sent) else len(text.encode())
     return Attachment(content_type=kind, title=title, size_bytes=size, source=path_of(sent))
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from api.cda.attachments import is_binary
 from api.cda.codes import absent_reason, concept, concepts, label_of, source_id
 from api.cda.elements import Element, Narrative, attribute, child, children, is_true
 from api.cda.header import status_of
@@ -24,11 +25,6 @@ def is_event(sent: Element) -> bool:
     return sent.get("moodCode") in {None, "EVN"}
 
 
-def is_file(sent: Element) -> bool:
-    """A value that is a picture or a document in bytes."""
-    return attribute(sent, "representation") == "B64"
-
-
 def is_reason(sent: Element | None) -> bool:
     """A code that says why there is no result."""
     return attribute(sent, "codeSystem") == _REASONS_NOT_DONE
@@ -36,7 +32,7 @@ def is_reason(sent: Element | None) -> bool:
 
 def values_of(sent: Element, narrative: Narrative) -> list[Value]:
     """Every value that was sent; of a denied finding the denial is part of the value."""
-    elements = (one for one in children(sent, "value") if not is_file(one) and not is_reason(one))
+    elements = (one for one in children(sent, "value") if not is_binary(one) and not is_reason(one))
     found = [one for element in elements if (one := value(element, narrative))]
     if is_true(sent, "negationInd"):
         return [Value(kind=ValueKind.TEXT, text=f"negated: {shown(one) or ''}".strip()) for one in found]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from api.cda.attachments import attachment, check_count
+from api.cda.attachments import attachment, check_count, is_binary
 from api.cda.codes import concept, label_of, source_id
 from api.cda.elements import Element, Narrative, child, children, local_name, own_text, shown_text
 from api.cda.header import status_of
@@ -12,7 +12,6 @@ from api.cda.measured import (
     comment,
     components,
     is_event,
-    is_file,
     is_reason,
     observation,
     other_subject,
@@ -179,7 +178,7 @@ class Draft:
             said.append(f"subject: {within.subject}")
         parts, members = self._place_related(sent, within, said)
         for inner in children(sent, "value"):
-            if is_file(inner):
+            if is_binary(inner):
                 self._add(attachment(inner, around.title))
         self.observations[place] = observation(
             sent,

@@ -384,3 +384,14 @@ def test_the_sex_is_read_by_every_register_of_its_codes(sent: str, sex: str | No
     usual = 'code="2" codeSystem="1.2.643.5.1.13.13.11.1040"'
     assert usual in text
     assert read(text.replace(usual, sent)).subject.sex == sex
+
+
+@pytest.mark.parametrize("said", ["", 'representation="TXT"', 'representation="b64"'])
+def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(said: str) -> None:
+    file = f'mediaType="application/pdf" {said}'
+    report = read(
+        document(body=f"<component><nonXMLBody><text {file}>JVBERi0=</text></nonXMLBody></component>")
+    )
+    assert [(one.content_type, one.size_bytes) for one in report.attachments] == [("application/pdf", 5)]
+    report = read(document(entry(f'<value xsi:type="ED" {file}>JVBERi0=</value>')))
+    assert (report.observations[1].value, report.attachments[0].size_bytes) == (None, 5)
