@@ -27,6 +27,7 @@ from api.settings import Settings
 from domain.channel import Channel
 from tests.api import delivery_plants
 from tests.api.command import environment_of
+from tests.api.ports import free_ports
 from tests.api.process_tree import kill_postgres
 
 START_SECONDS = 90
@@ -52,7 +53,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        self.ports = dict(zip(("server", *Channel), _free_ports(1 + len(Channel)), strict=True))
+        self.ports = dict(zip(("server", *Channel), free_ports(1 + len(Channel)), strict=True))
         url = f"http://{LOOPBACK}:{self.ports['server']}"
         settings = Settings(
             home=self.home / "house",
@@ -180,18 +181,6 @@ def _listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=5):
         return True
     return False
-
-
-def _free_ports(number: int) -> list[int]:
-    """Known before anything starts, and the same after it was killed. Below the range that the kernel gives out by
-    itself, or a connection of somebody else's could take one meanwhile."""
-    found: list[int] = []
-    port = 20_000 + os.getpid() % 10_000
-    while len(found) < number:
-        port = port + 1 if port < 32_000 else 20_000
-        with suppress(OSError), socket.create_server((LOOPBACK, port)):
-            found.append(port)
-    return found
 
 
 # In the processes.

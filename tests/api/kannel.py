@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from tests.api.ports import free_ports
+
 USER, PASSWORD = "letopis", "boxed"
 _CONFIG = """
 group = core
@@ -56,7 +58,7 @@ class Kannel:
 
     def got(self, count: int) -> list[str]:
         """The texts of so many messages as they came to the centre, the parts of each put together."""
-        self.centre.settimeout(20)
+        self.centre.settimeout(60)
         lines: list[bytes] = []
         rest = b""
         while len(lines) < count:
@@ -82,9 +84,7 @@ def running(folder: Path) -> Iterator[Kannel]:
     if not (bearerbox := shutil.which("bearerbox", path="/usr/sbin:/usr/bin")):
         pytest.skip("Kannel is not installed: apt-get install kannel")
     names = ("admin", "box", "smsc", "http")
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        ports = {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     (folder / "kannel.conf").write_text(_CONFIG.format(**ports, user=USER, password=PASSWORD))
     with ExitStack() as stack:
         stack.enter_context(_started(bearerbox, folder))
@@ -108,7 +108,7 @@ def _started(program: str, folder: Path) -> Iterator[None]:
 
 def _reached(port: int, *, keep: bool = False) -> socket.socket:
     """A connection to who begins to listen there."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         try:
             found = socket.create_connection(("127.0.0.1", port), 1)

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.api.ports import free_ports
+
 MAIN = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -80,7 +82,7 @@ class Postfix:
     boxes: Path
     log: Path
 
-    def mailbox(self, name: str, *, count: int = 1, within_seconds: float = 15) -> list[bytes]:
+    def mailbox(self, name: str, *, count: int = 1, within_seconds: float = 60) -> list[bytes]:
         """What lies in the Maildir, once so many letters do."""
         new = self.boxes / name / "new"
         give_up = time.monotonic() + within_seconds
@@ -97,10 +99,7 @@ def running(folder: Path, *, returns: str) -> Iterator[Postfix]:
     """Mail of example.test it delivers, that to boris@far.test it takes and cannot deliver, and what it reports to the
     domain `returns` it brings to a port of ours."""
     owner = pwd.getpwnam("postfix")
-    with socket.socket() as one, socket.socket() as other:
-        for free in (one, other):
-            free.bind(("127.0.0.1", 0))
-        port, door = one.getsockname()[1], other.getsockname()[1]
+    port, door = free_ports(2)
     for name in ("conf", "queue", "data", "boxes"):
         (folder / name).mkdir(parents=True)
     for name in ("data", "boxes"):
@@ -118,7 +117,7 @@ def running(folder: Path, *, returns: str) -> Iterator[Postfix]:
 
 
 def _wait_for(port: int) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

@@ -16,6 +16,7 @@ from typing import Any, Self
 import smpp34
 
 from api.channels.smpp_session import Centre
+from tests.api.ports import free_port
 
 UNBIND, ANSWER = 6, 0x80000000
 
@@ -194,11 +195,6 @@ def pdu(
         struct.pack(">IIII", length if length is not None else 16 + len(body), command, status, sequence)
         + body
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def centre(port: int, **changed: Any) -> Centre:

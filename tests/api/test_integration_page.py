@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 from api.sandbox.stage import ORIGIN, PASSWORD
 from tests.api import preloaded
 from tests.api.cast import browser
+from tests.api.ports import free_ports
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "integration.md"
 ROOT = PAGE.parent.parent
@@ -38,7 +38,7 @@ class Live:
 
     def here(self, text: str) -> str:
         """The page's text with the ports of this sandbox: the page's own may be taken."""
-        return text.replace("http://127.0.0.1:8090", self.url).replace("2575", str(self.mllp_port))
+        return text.replace("2575", str(self.mllp_port)).replace("http://127.0.0.1:8090", self.url)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -50,11 +50,6 @@ class Live:
             check=False,
             timeout=120,
         )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -71,7 +66,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("integration")
     (folder / "bin").mkdir()
     found = environment(folder)
-    port, mllp_port = free_port(), free_port()
+    port, mllp_port = free_ports(2)
     program = [sys.executable, "-c", "from api.__main__ import main; main()"]
     arguments = [*_STARTS.split()[1:], "--port", str(port), "--mllp-port", str(mllp_port)]
     with (folder / "said").open("wb") as said, (folder / "complained").open("wb") as complained:
@@ -85,7 +80,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             yield running
     finally:
         process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=30)
+        code = process.wait(timeout=90)
     assert code == 0, (folder / "complained").read_text()
     assert "Traceback" not in (folder / "complained").read_text()
     assert not (folder / "sandbox" / "postgres" / "socket").exists(), "PostgreSQL is left behind"
@@ -204,8 +199,10 @@ def test_the_result_is_in_the_cabinet_of_the_patient(live: Live, outputs: list[t
         observation = sent["entry"][1]["resource"]
         assert observation["code"]["text"] in page.text
         assert "Песочница" in page.text
-    sleep(0.3)
-    assert code[1] in (live.folder / "said").read_text()
+    give_up = monotonic() + 60
+    while code[1] not in (live.folder / "said").read_text():
+        assert monotonic() < give_up, "the code is not shown"
+        sleep(0.05)
 
 
 def test_curl_is_there() -> None:

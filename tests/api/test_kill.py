@@ -35,6 +35,7 @@ from projections.follow import Follower
 from tests.api.cast import Laboratory, Portal, bundle
 from tests.api.command import letopis, started
 from tests.api.conftest import REGISTERED
+from tests.api.ports import free_port
 from tests.api.process_tree import kill_postgres
 from tests.forgery import change_history
 
@@ -212,8 +213,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = Settings(home=tmp_path / "house", port=port, public_url=f"http://127.0.0.1:{port}")
     # Its own PostgreSQL, whatever DATABASE_URL the tests run with.
     settings = settings.model_copy(update={"database_url": None})

@@ -21,6 +21,7 @@ from api.settings import Settings
 from tests.api.cast import Laboratory, bundle
 from tests.api.command import started
 from tests.api.conftest import REGISTERED
+from tests.api.ports import free_port
 from tests.api.process_tree import children_of
 
 SUBMISSIONS = 24
@@ -30,8 +31,7 @@ PATIENCE_SECONDS = 60
 @pytest.fixture
 def alone(settings: Settings) -> Settings:
     """The settings of a server on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     return settings.model_copy(update={"port": port, "public_url": f"http://127.0.0.1:{port}"})
 
 

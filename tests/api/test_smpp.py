@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from api.channels.short_message import NUMBER_UNKNOWN
 from api.channels.smpp import SmppCentre
 from api.outcome import HandedOver, Outcome, RefusedForGood, RefusedForNow, Unknown
 from tests.api.mail_relays import server_tls
+from tests.api.ports import free_port
 from tests.api.smpp_cast import SHORT, Receipts, message, sent, submitted
 from tests.api.smpp_centre import (
     ANSWER,
@@ -20,7 +21,6 @@ from tests.api.smpp_centre import (
     Script,
     SmscPeer,
     centre,
-    free_port,
     mute_process,
     pdu,
     scripted,
@@ -80,13 +80,11 @@ def test_no_more_are_unanswered_at_once_than_the_window_holds(smsc: SmscPeer) ->
     messages = [message(f"Letopis {at}", reference=str(at)) for at in range(10)]
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(sent, centre(smsc.port, window=3), *messages)
-        until = time.monotonic() + 10
-        while len(smsc.accepted) < 3 and time.monotonic() < until:
-            time.sleep(0.01)
+        comes_true(lambda: len(smsc.accepted) >= 3, "the window is full")
         time.sleep(0.3)
         assert len(smsc.accepted) == 3
         smsc.release()
-        assert all(isinstance(outcome, HandedOver) for outcome in sending.result(10))
+        assert all(isinstance(outcome, HandedOver) for outcome in sending.result(60))
     assert len(smsc.accepted) == 10
 
 
@@ -113,7 +111,7 @@ def test_each_refusal_has_its_outcome(smsc: SmscPeer, status: int, outcome: Outc
 def test_a_centre_that_is_not_there_refuses_for_now() -> None:
     started = time.monotonic()
     assert sent(centre(free_port()), message(), message(reference="n-2")) == [RefusedForNow("connection")] * 2
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 9
 
 
 def test_a_centre_that_does_not_let_us_in_refuses_for_now() -> None:
@@ -132,9 +130,9 @@ def test_a_centre_killed_before_it_answered_leaves_the_outcome_unknown_and_gets_
             assert first.stdout is not None
             assert first.stdout.readline() == "submitted\n"
             first.kill()
-            assert sending.result(10) == Unknown("submit-without-answer")
+            assert sending.result(60) == Unknown("submit-without-answer")
     with SmscPeer(port) as second:
-        assert second.bound.wait(10), "the link binds anew by itself"
+        assert second.bound.wait(60), "the link binds anew by itself"
         time.sleep(0.3)
         assert not second.accepted
         assert asyncio.run(submitted(provider, reference="n-2")) == HandedOver("m-1")
@@ -215,20 +213,34 @@ def test_a_quiet_centre_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyP
     script = Script({TRANSMITTER: accepted_bind})  # binds, and says nothing any more
     with scripted(script) as port:
         link = smpp.open_link(centre(port), None)
-        time.sleep(2.0)
+        comes_true(lambda: commands(script).count(TRANSMITTER) >= 2, "it is bound anew")
         smpp.release_link(link)
-    commands = [command for command, _, _ in script.seen]
-    assert commands[:2] == [TRANSMITTER, ENQUIRE]
-    assert commands.count(TRANSMITTER) >= 2, "it was bound anew"
+    assert commands(script)[:2] == [TRANSMITTER, ENQUIRE]
 
 
 def test_a_centre_that_throws_us_out_is_not_run_against() -> None:
-    unbinds = Script({TRANSMITTER: lambda number: accepted_bind(number) + pdu(UNBIND, 1)})
-    with scripted(unbinds) as port:
+    bound: list[float] = []
+
+    def throws_out(number: int) -> bytes:
+        bound.append(time.monotonic())
+        return accepted_bind(number) + pdu(UNBIND, 1)
+
+    with scripted(Script({TRANSMITTER: throws_out})) as port:
         link = smpp.open_link(centre(port), None)
-        time.sleep(1.2)
+        comes_true(lambda: len(bound) >= 2, "it is bound anew")
         smpp.release_link(link)
-    assert 1 < [command for command, _, _ in unbinds.seen].count(TRANSMITTER) <= 3
+    assert bound[1] - bound[0] >= 0.5
+
+
+def commands(script: Script) -> list[int]:
+    return [command for command, _, _ in script.seen]
+
+
+def comes_true(held: Callable[[], bool], words: str) -> None:
+    give_up = time.monotonic() + 60
+    while not held():
+        assert time.monotonic() < give_up, words
+        time.sleep(0.01)
 
 
 # TLS.

@@ -22,7 +22,8 @@ from api.outcome import HandedOver, RefusedForGood, RefusedForNow, Unknown
 from api.portal.sign_in import Door
 from api.problems import ProblemError
 from api.settings import Settings
-from tests.api.smpp_centre import SmscPeer, free_port
+from tests.api.ports import free_port
+from tests.api.smpp_centre import SmscPeer
 
 JSON = {"sms_gateway_url": "http://127.0.0.1:1/"}
 KANNEL = {"sms_kannel_url": "http://127.0.0.1:1/cgi-bin/sendsms"}
