@@ -350,10 +350,10 @@ def code_of(page: httpx2.Response) -> str:
 
 
 @contextmanager
-def serving(opened: Node, listening: socket.socket, *, works: bool) -> Iterator[None]:
+def serving(opened: Node, listening: socket.socket, *, works: bool, grace_seconds: int = 2) -> Iterator[None]:
     """The real server over the node, in a thread, on a socket that listens already."""
     app = create_app(opened, works=works)
-    server = HttpServer(app, log_level="error", timeout_graceful_shutdown=2)
+    server = HttpServer(app, log_level="error", timeout_graceful_shutdown=grace_seconds)
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     give_up = monotonic() + 30
@@ -364,4 +364,4 @@ def serving(opened: Node, listening: socket.socket, *, works: bool) -> Iterator[
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)

@@ -24,7 +24,7 @@ def _recorded_before_it_is_sent() -> None:
 
     async def hand_over_later(self: Any, sender: Any, one: Any) -> tuple[Outcome, bool]:
         async def later() -> None:
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(4)
             await handed(self, sender, one)
 
         under_way.add(asyncio.create_task(later()))

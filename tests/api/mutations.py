@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -220,9 +220,13 @@ def _time_limit() -> Iterator[None]:
     try:
         yield
     finally:
-        for kind, timer in timers.items():
-            signal.setitimer(timer, 0)
-            signal.signal(kind, before[kind])
+        while timers:
+            # It may be told again meanwhile, and must not be told afterwards.
+            with suppress(OverTimeError):
+                for kind, timer in timers.items():
+                    signal.setitimer(timer, 0)
+                    signal.signal(kind, before[kind])
+                timers = {}
 
 
 def _waited_long(*told: object) -> None:

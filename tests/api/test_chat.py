@@ -18,8 +18,8 @@ from tests.api.cast import ANNA, BORIS, Person, Portal, serving
 from tests.api.staff_cast import Clock, Member
 from tests.api.test_tickets import asked, path_of
 
-# Two beats: what there is to say came long before.
-PATIENCE_SECONDS = 20.0
+# Some beats: what there is to say came long before.
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def listening_to(
     client: httpx2.Client, path: str, *, after: int = 0, last: int | None = None
 ) -> Iterator[Listener]:
     headers = {} if last is None else {"Last-Event-ID": str(last)}
-    with client.stream("GET", f"{path}/live?after={after}", headers=headers, timeout=20) as answer:
+    with client.stream("GET", f"{path}/live?after={after}", headers=headers, timeout=60) as answer:
         assert answer.status_code == 200, answer.status_code
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield Listener(answer.iter_lines())
@@ -161,7 +161,7 @@ def test_fifty_streams_hold_neither_pages_nor_connections(
             assert anna.get("/help").status_code == 200
             times.append(monotonic() - began)
         # The machine is shared: a page that waited for a stream would take a beat, which is ten seconds.
-        assert sorted(times)[10] < 1.0
+        assert sorted(times)[10] < 5.0
         anna.post(f"{own}/messages", text="Всем")
         with ThreadPoolExecutor(10) as threads:
             list(threads.map(lambda one: one.until(entries=2), listeners))
@@ -175,13 +175,13 @@ def test_the_server_stops_at_once_although_somebody_listens(opened: Node, live: 
         url = f"http://127.0.0.1:{second.getsockname()[1]}"
         began = 0.0
         with httpx2.Client(base_url=url, cookies=anna.client.cookies) as client:
-            with serving(opened, second, works=False):
-                stream = client.stream("GET", f"{own}/live", timeout=20)
+            with serving(opened, second, works=False, grace_seconds=40):
+                stream = client.stream("GET", f"{own}/live", timeout=60)
                 answer = stream.__enter__()
                 listener = Listener(answer.iter_lines())
                 listener.until(entries=1)
                 began = monotonic()
-            assert monotonic() - began < 1.5, "the grace for connections is two seconds"
+            assert monotonic() - began < 20, "the grace for connections is forty seconds"
 
 
 def test_a_session_is_not_kept_open_by_a_stream(anna: Person) -> None:

@@ -16,7 +16,7 @@ from tests.api.delivery_judge import Accepted
 ROUNDS = 5
 PATIENTS = 5
 SEED = 20261126
-TRIES = 4
+TRIES = 10
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def _at_gateway(found: House) -> int:
     return sum(one.channel == Channel.SMS for one in Accepted.of(found.journals))
 
 
-def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def _until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     give_up = monotonic() + seconds
     while not true():
         assert monotonic() < give_up, "it does not come true"
