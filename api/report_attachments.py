@@ -4,6 +4,8 @@ import base64
 import binascii
 from typing import Any
 
+from api.cda.attachments import file_at
+from api.cda.elements import local_name
 from api.content import ContentError
 from api.fhir.xml import xml_to_json_value
 from api.json_content import parse_json
@@ -12,12 +14,15 @@ from domain.report_content import Attachment
 
 
 def bytes_of(attachment: Attachment, content: bytes) -> bytes | None:
-    """The file, by the JSON pointer (RFC 6901) of FHIR and of reports that are a PDF; None if it is not there, or is
-    of a format that points otherwise."""
+    """The file, by the JSON pointer (RFC 6901) of FHIR and of reports that are a PDF, or by the path of elements of
+    CDA, which begins with the document's own; None if it is not there, or is of a format that points otherwise."""
     if attachment.source is None or not attachment.source.startswith("/"):
         return None
     try:
-        found = xml_to_json_value(parse_xml(content)) if _is_xml(content) else parse_json(content)
+        root = parse_xml(content) if _is_xml(content) else None
+        if root is not None and attachment.source.split("/")[1] == local_name(root):
+            return file_at(root, attachment.source)
+        found = parse_json(content) if root is None else xml_to_json_value(root)
     except ContentError:
         return None
     for step in attachment.source.split("/")[1:]:
@@ -31,7 +36,7 @@ def bytes_of(attachment: Attachment, content: bytes) -> bytes | None:
 
 
 def _is_xml(content: bytes) -> bool:
-    return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    return content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
 
 
 def _member(whole: object, step: str) -> Any:

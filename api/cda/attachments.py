@@ -45,6 +45,20 @@ def _decoded_size(text: str) -> int | None:
         return None
 
 
+def file_at(document: Element, source: str) -> bytes | None:
+    """The bytes that an attachment of this document points to; None if it points nowhere in it."""
+    sent = next((one for one in document.iter("{*}text", "{*}value") if path_of(one) == source), None)
+    text = None if sent is None else own_text(sent)
+    if sent is None or text is None:
+        return None
+    if not is_binary(sent):
+        return text.encode()
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
 def non_xml_body(document: Element) -> tuple[Attachment, ...]:
     """The whole document as a file. It is all there is, so it must be whole."""
     sent = child(document, "component", "nonXMLBody", "text")
