@@ -1,6 +1,7 @@
 """XML of a submission: no document type, no entities, no network, and bounded in every direction."""
 
 import contextlib
+import re
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -14,6 +15,13 @@ NESTING_LIMIT = 64
 NODES_LIMIT = 200_000
 # Of one element. Attributes and namespaces are compared with each other, which costs the square.
 ATTRIBUTES_LIMIT = 64
+
+_BLANKS = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+# Programs that write text in memory declare the encoding of the memory: what can be read here is none of UTF-16.
+_NOT_UTF_16 = re.compile(
+    rb"""(<\?xml[^>]{0,100}?)\sencoding\s*=\s*["']utf-?16(?:le|be)?["']""", re.IGNORECASE
+)
 
 
 Text = str | bytes  # as the parser's type stubs have it; what comes is str
@@ -70,6 +78,7 @@ def parse_xml(raw: bytes) -> etree._Element:
     """The root element, in the encoding that the document declares."""
     if len(raw) > SIZE_LIMIT_BYTES:
         raise ContentError("content-too-complex", None)
+    raw = _well_begun(raw)
     tree = _BoundedTree()
     parser = etree.XMLParser(
         target=tree,
@@ -90,6 +99,17 @@ def parse_xml(raw: bytes) -> etree._Element:
     if root is None:  # raised out here because the parser's error carries parts of the content along
         raise ContentError(tree.refusal or "content-not-xml", None)
     return root
+
+
+def _well_begun(raw: bytes) -> bytes:
+    """The content without what senders put before it, and without a declaration that its own bytes belie."""
+    bom = _BOM if raw.startswith(_BOM) else b""
+    begun = raw[len(bom) :].lstrip(_BLANKS)
+    if not begun.startswith(b"<") or begun.startswith(b"<\x00"):
+        return raw  # of two bytes a character, or no XML
+    if declared := _NOT_UTF_16.match(begun):
+        begun = declared[1] + begun[declared.end() :]
+    return bom + begun
 
 
 def _is_whole(raw: bytes) -> bool:

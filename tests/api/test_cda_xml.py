@@ -126,6 +126,16 @@ def test_the_declared_encoding_is_followed(encoding: str) -> None:
     assert (root.text, root.get("b")) == ("Кровь", "я")
 
 
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n ", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize(
+    "declared", ["", '<?xml version="1.0" encoding="utf-16"?>', "<?xml version='1.0' encoding='UTF-16LE' ?>"]
+)
+def test_what_senders_put_before_and_declare_in_memory_does_not_matter(before: bytes, declared: str) -> None:
+    assert parse_xml(before + f"{declared}<a>Кровь</a>".encode()).text == "Кровь"
+    assert parse_xml('<?xml version="1.0" encoding="utf-16"?><a>Кровь</a>'.encode("utf-16")).text == "Кровь"
+    assert refusal(before + f"{declared}<a>Кровь</a>".encode("windows-1251")) == "content-not-xml"
+
+
 def test_comments_and_instructions_are_left_out_and_text_is_whole() -> None:
     root = parse_xml(b"<?x y?><a>1<!-- 2 -->3<?z?><![CDATA[<4>]]>&#53;</a>")
     assert (root.text, len(root)) == ("13<4>5", 0)
