@@ -87,13 +87,20 @@ def absent_reason(sent: Element | None) -> Concept | None:
 
 
 def identifier(sent: Element | None, kind: str | None = None) -> Identifier | None:
-    """An instance identifier; a root alone is the whole identifier (FHIR: system urn:ietf:rfc3986)."""
+    """An instance identifier; a root alone is the whole identifier (FHIR: system urn:ietf:rfc3986), but not an OID beside
+    an empty extension: there the number was left out, and would be the same of every document."""
     root, extension = attribute(sent, "root"), attribute(sent, "extension")
     if extension:
         return Identifier(system=system_of(root), value=extension, kind=kind)
-    if root and (urn := system_of(root)):
+    if root and not _is_number_left_out(sent, root) and (urn := system_of(root)):
         return Identifier(system="urn:ietf:rfc3986", value=urn, kind=kind)
     return None
+
+
+def _is_number_left_out(sent: Element | None, root: str) -> bool:
+    if sent is None or _UUID.fullmatch(root):  # a UUID is of one document, whatever stands beside it
+        return False
+    return sent.get("extension") is not None or sent.get("nullFlavor") is not None
 
 
 def source_id(sent: Element) -> str | None:

@@ -1,6 +1,7 @@
 """What a CDA document says is read, in its words and figures; what it must not say is refused."""
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -447,3 +448,18 @@ def test_nothing_that_was_sent_is_in_a_refusal() -> None:
     refused = refusal(document().replace("Иванова", "Секретова"))
     assert "Секретова" not in repr(refused) + str(refused)
     assert refused.__cause__ is None and refused.__context__ is None
+
+
+@pytest.mark.parametrize("left_out", ['extension=""', 'nullFlavor="NI"'])
+def test_a_number_of_the_document_that_was_left_out_is_none(left_out: str) -> None:
+    text = document(entry('<value xsi:type="INT" value="1"/>')).replace('extension="8"', left_out)
+    assert [one.value for one in read(text).identifiers] == ["77"]
+    assert read(text.replace('extension="77"', left_out)).identifiers == ()
+
+
+def test_a_uuid_beside_an_empty_extension_is_the_number() -> None:
+    left_out = 'root="0F2B1C5A-7D7A-4B62-9A35-3B0F0C6F5E11" extension=""'
+    sent = document(entry('<value xsi:type="INT" value="1"/>'))
+    whole = re.sub(r'root="[^"]+" extension="8"', left_out, sent)
+    assert whole != sent
+    assert "urn:uuid:0f2b1c5a-7d7a-4b62-9a35-3b0f0c6f5e11" in [one.value for one in read(whole).identifiers]
