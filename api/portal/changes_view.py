@@ -3,13 +3,12 @@
 from typing import Any
 
 from api.pages import decimal_text, phrase
+from api.portal.measured_words import range_text, unit_text
 from api.portal.report_view import (
     Words,
     absent_text,
     patient_name,
-    range_text,
     text_of,
-    unit_of,
     value_text,
 )
 from domain.code_map import named
@@ -69,7 +68,11 @@ def _amount(one: Observation, words: Words) -> str:
             "report.no_value", locale=words.locale
         )
     quantity = one.value.quantity if one.value else None
-    parts = (quantity and quantity.comparator, decimal_text(value, locale=words.locale), unit_of(one.value))
+    parts = (
+        quantity and quantity.comparator,
+        decimal_text(value, locale=words.locale),
+        unit_text(one.value, words.locale),
+    )
     return "\u00a0".join(part for part in parts if part)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api.pages import decimal_text
-from api.portal.report_view import unit_of
+from api.portal.measured_words import unit_text
 from api.portal.seen_measurements import laboratory_names, patient_of, record_reports_shown
 from api.portal.seen_reports import seen_report
 from api.portal.trend_view import TrendWords, measurement_row, unbroken
@@ -83,14 +83,15 @@ def _row(one: Compared, words: TrendWords) -> dict[str, Any]:
     earlier, later = (measurement_row(side, words) if side else None for side in (one.earlier, one.later))
     if earlier and one.earlier_in_unit and one.earlier_in_unit.value and one.later:
         value = decimal_text(one.earlier_in_unit.value, locale=words.locale)
-        earlier["converted"] = unbroken(" ".join(part for part in (value, unit_of(one.later.value)) if part))
+        unit = unit_text(one.later.value, words.locale)
+        earlier["converted"] = unbroken(" ".join(part for part in (value, unit) if part))
     return {
         "name": one.name or "—",
         "earlier": earlier,
         "later": later,
         "direction": one.direction,
         "difference": _difference(one, words),
-        "unit": unit_of(one.later.value) if one.later else None,
+        "unit": unit_text(one.later.value, words.locale) if one.later else None,
         "turn": one.turn,
     }
 

@@ -24,9 +24,9 @@ class RangeBar(NamedTuple):
 
 
 def range_bar(value: Value | None, ranges: Sequence[ReferenceRange]) -> RangeBar | None:
-    """None where there is no one number and no range of its unit to draw it against."""
+    """None where there is no one number and no one range of its unit to draw it against."""
     quantity = value.quantity if value else None
-    if quantity is None or quantity.comparator or not ranges:
+    if quantity is None or quantity.comparator or len(ranges) != 1:
         return None
     number, (low, high) = quantity.number, ranges[0].ends
     ends = tuple(_number_in(end, quantity) for end in (low, high))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from api.pages import Locale, decimal_text, phrase
+from api.pages import Locale, phrase
+from api.portal.measured_words import range_text, unit_of, unit_text
 from api.portal.range_bar import range_bar
 from api.report_words import ABSENT_REASONS, NULL_FLAVORS
 from domain.code_map import NO_MAP, CodeMap, named
@@ -59,25 +60,6 @@ def value_text(value: Value | None) -> str | None:
             return value.text
 
 
-def unit_of(value: Value | None) -> str | None:
-    quantity = value.quantity if value else None
-    return (quantity.unit or quantity.code) if quantity else None
-
-
-def range_text(ranges: Sequence[ReferenceRange], locale: Locale) -> str | None:
-    """The first reference range in words."""
-    if not ranges:
-        return None
-    first = ranges[0]
-    low = decimal_text(first.low.value, locale=locale) if first.low and first.low.value else None
-    high = decimal_text(first.high.value, locale=locale) if first.high and first.high.value else None
-    if low and high:
-        return f"{low}–{high}"
-    if low:
-        return f"≥ {low}"
-    return f"≤ {high}" if high else first.text
-
-
 def shown_observations(
     content: ReportContent, locale: Locale, code_map: CodeMap = NO_MAP
 ) -> list[dict[str, Any]]:
@@ -125,7 +107,7 @@ def _row(observation: Observation | Component, depth: int, words: Words) -> dict
         "code": coding.code,
         "code_system": coding.system,
         "value": value_text(observation.value),
-        "unit": unit_of(observation.value),
+        "unit": unit_text(observation.value, words.locale),
         "comparator": quantity.comparator if quantity else None,
         "range_text": range_text(observation.reference_ranges, words.locale),
         "absent_reason": absent_text(observation.data_absent_reason, words.locale),

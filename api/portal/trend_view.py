@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from api.pages import Locale, date_text, decimal_text
-from api.portal.report_view import range_text, unit_of, value_text
+from api.portal.measured_words import range_text, unit_text
+from api.portal.report_view import value_text
 from api.portal.trend_chart import DASHES, NARROW, SHAPES, WIDE, Chart, chart_of, shapes_of, sparkline
 from domain.report_content import Value
 from domain.trend import Measurement, Point, Step, Trend
@@ -36,7 +37,7 @@ def measurement_row(measurement: Measurement, words: TrendWords) -> dict[str, An
         "laboratory": words.laboratories.get(measurement.laboratory_id, "—"),
         "value": value_text(measurement.value),
         "comparator": quantity.comparator if quantity else None,
-        "unit": unit_of(measurement.value),
+        "unit": unit_text(measurement.value, words.locale),
         "range_text": range_text(measurement.ranges, words.locale),
         "flag": measurement.flag,
         "is_preliminary": measurement.is_preliminary,
@@ -53,7 +54,7 @@ def _whole(value: Value, locale: Locale) -> str:
     text = value_text(value) or "—"
     number = decimal_text(text, locale=locale)
     comparator = value.quantity.comparator if value.quantity else None
-    return unbroken(" ".join(part for part in (comparator, number, unit_of(value)) if part))
+    return unbroken(" ".join(part for part in (comparator, number, unit_text(value, locale)) if part))
 
 
 def unbroken(amount: str) -> str:
