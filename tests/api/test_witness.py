@@ -54,6 +54,7 @@ def served(memory: WitnessMemory, prefix: str = "") -> Iterator[str]:
     config = uvicorn.Config(WitnessApp(memory, prefix=prefix), port=0, lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
     listening = config.bind_socket()
+    listening.listen()  # who asks before the thread runs waits, and is not refused
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
