@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
 
+from domain.reference_ranges import only_range
 from domain.report_content import ReferenceRange, Value, ValueKind
 from domain.units import DIGITS_MAX, converted, ucum_of
 from domain.values import Quantity
@@ -233,11 +234,11 @@ def _point(measurement: Measurement, at: datetime, target: str, analyte: str | N
 def range_in_unit(
     measurement: Measurement, target: str, analyte: str | None
 ) -> tuple[Quantity | None, Quantity | None]:
-    """The ends of the measurement's first reference range; an end without a unit is in the value's own."""
-    own = measurement.quantity
-    if own is None or not measurement.ranges:
+    """The ends of the measurement's reference range; an end without a unit is in the value's own."""
+    own, found = measurement.quantity, only_range(measurement.ranges)
+    if own is None or found is None:
         return None, None
-    low, high = (_end(end, own, target, analyte) for end in measurement.ranges[0].ends)
+    low, high = (_end(end, own, target, analyte) for end in found.ends)
     return low, high
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain.admission import Filing, filing_of
+from domain.reference_ranges import limits_for
 from domain.report_content import Observation, ReportContent
 from domain.study_type import StudyType
 from domain.values import Concept
@@ -72,13 +73,12 @@ def flag_word(observation: Observation) -> str | None:
     quantity = observation.value.quantity if observation.value else None
     if quantity is None or quantity.comparator or not observation.reference_ranges:
         return None
-    number = quantity.number
-    low, high = (end.number if end else None for end in observation.reference_ranges[0].ends)
-    if number is None or (low is None and high is None):
+    number, limits = quantity.number, limits_for(quantity, observation.reference_ranges)
+    if number is None or limits is None:
         return None
-    if low is not None and number < low:
+    if limits.are_above(number):
         return "low"
-    return "high" if high is not None and number > high else "normal"
+    return "high" if limits.are_below(number) else "normal"
 
 
 def title_of(concept: Concept | None) -> str | None:

@@ -4,12 +4,11 @@ import re
 from collections.abc import Sequence
 
 from api.pages import Locale, decimal_text, phrase
+from domain.reference_ranges import is_usual
 from domain.report_content import ReferenceRange, Value
 from domain.values import Concept, Quantity
 from projections.summary import title_of
 
-# Ranges of other kinds (therapeutic, say) are called by their names (FHIR, referencerange-meaning).
-_USUAL_KINDS = frozenset({"normal", "reference"})
 _ONE_END = re.compile(r"\s*(<=|>=|[<>≤≥])\s*([0-9]+(?:\.[0-9]+)?)\s*", re.ASCII)
 _SIGNS = {"<=": "≤", ">=": "≥"}
 
@@ -64,6 +63,4 @@ def _end(end: Quantity | None, locale: Locale) -> str | None:
 
 
 def _name_of(concept: Concept | None) -> str | None:
-    if concept is None or any(coding.code in _USUAL_KINDS for coding in concept.codings):
-        return None
-    return title_of(concept)
+    return None if concept is None or is_usual(concept) else title_of(concept)

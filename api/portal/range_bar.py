@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.reference_ranges import limits_for
 from domain.report_content import ReferenceRange, Value
-from domain.values import Quantity
 
 _TENTH = Decimal("0.1")
 _EDGES = (Decimal(3), Decimal(97))
@@ -26,13 +26,10 @@ class RangeBar(NamedTuple):
 def range_bar(value: Value | None, ranges: Sequence[ReferenceRange]) -> RangeBar | None:
     """None where there is no one number and no one range of its unit to draw it against."""
     quantity = value.quantity if value else None
-    if quantity is None or quantity.comparator or len(ranges) != 1:
+    if quantity is None or quantity.comparator or quantity.number is None:
         return None
-    number, (low, high) = quantity.number, ranges[0].ends
-    ends = tuple(_number_in(end, quantity) for end in (low, high))
-    if number is None or (low is not None and ends[0] is None) or (high is not None and ends[1] is None):
-        return None
-    return _bar(number, *ends)
+    limits = limits_for(quantity, ranges)
+    return _bar(quantity.number, limits.low, limits.high) if limits else None
 
 
 def _bar(number: Decimal, low: Decimal | None, high: Decimal | None) -> RangeBar | None:
@@ -48,11 +45,3 @@ def _bar(number: Decimal, low: Decimal | None, high: Decimal | None) -> RangeBar
 def _marked(start: int, width: int, mark: Decimal) -> RangeBar:
     seen = min(max(mark, _EDGES[0]), _EDGES[1]).quantize(_TENTH)
     return RangeBar(Decimal(start), Decimal(width), seen)
-
-
-def _number_in(end: Quantity | None, measured: Quantity) -> Decimal | None:
-    """The end of a range, if it is in the unit of what was measured or in none."""
-    if end is None or end.number is None:
-        return None
-    units, own = {end.unit, end.code} - {None}, {measured.unit, measured.code} - {None}
-    return end.number if not units or units & own else None
