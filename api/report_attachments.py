@@ -36,7 +36,7 @@ def bytes_of(attachment: Attachment, content: bytes) -> bytes | None:
 
 
 def _is_xml(content: bytes) -> bool:
-    return content[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
+    return content.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
 
 
 def _member(whole: object, step: str) -> Any:

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import re
+from collections import Counter
 
-from api.cda.elements import Element, attribute, child, own_text
+from api.cda.elements import Element, attribute, child, children, own_text
 from api.cda.refusal import ContentNotCdaError
 from api.content import ContentError
 from domain.report_content import Attachment
@@ -14,6 +15,7 @@ _BINARY_TYPES = frozenset(
     {"application/pdf", *(f"image/{kind}" for kind in ("png", "jpeg", "jpg", "gif", "tiff", "bmp"))}
 )
 _PREFIX = re.compile(r"(?<=/)\w+:")
+_STEP = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<place>\d{1,9})\])?")
 
 
 def path_of(element: Element) -> str:
@@ -47,7 +49,9 @@ def _decoded_size(text: str) -> int | None:
 
 def file_at(document: Element, source: str) -> bytes | None:
     """The bytes that an attachment of this document points to; None if it points nowhere in it."""
-    sent = next((one for one in document.iter("{*}text", "{*}value") if path_of(one) == source), None)
+    sent: Element | None = document
+    for step in source.split("/")[2:]:  # the first is the document itself
+        sent = None if sent is None else _inside(sent, step)
     text = None if sent is None else own_text(sent)
     if sent is None or text is None:
         return None
@@ -57,6 +61,20 @@ def file_at(document: Element, source: str) -> bytes | None:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _inside(whole: Element, step: str) -> Element | None:
+    """The element that one step of a path leads to: `entry[2]` is the second of its full name. Asking every element for
+    its path would cost the square of their number."""
+    found = _STEP.fullmatch(step)
+    if found is None:
+        return None
+    seen: Counter[object] = Counter()
+    for inner in children(whole, found["name"]):
+        seen[inner.tag] += 1
+        if seen[inner.tag] == int(found["place"] or 1):
+            return inner
+    return None
 
 
 def non_xml_body(document: Element) -> tuple[Attachment, ...]:

@@ -1,6 +1,7 @@
 """A file inside of a CDA document comes out as it went in: it may be all that the laboratory sent."""
 
 import base64
+import time
 
 import pytest
 
@@ -53,3 +54,21 @@ def test_what_points_nowhere_gives_nothing() -> None:
         "/",
     ):
         assert bytes_of(Attachment(source=place), raw) is None
+
+
+def test_a_file_is_found_behind_any_number_of_blanks() -> None:
+    raw = b" \r\n" * 100 + body('<text mediaType="text/plain">140</text>')
+    assert out_of(raw) == [b"140"]
+
+
+def test_a_file_among_very_many_values_is_found_at_once() -> None:
+    """Each value was asked for its path, which counts those before it: 20 seconds for this document."""
+    file = f'<value mediaType="application/pdf">{base64.b64encode(PDF).decode()}</value>'
+    raw = document(entry(f"{'<value/>' * 90_000}{file}")).encode()
+    place = (
+        "/ClinicalDocument/component/structuredBody/component/section/entry/organizer/component/observation"
+    )
+    began = time.process_time()
+    assert bytes_of(Attachment(source=f"{place}/value[90001]"), raw) == PDF
+    assert bytes_of(Attachment(source=f"{place}/value[90002]"), raw) is None
+    assert time.process_time() - began < 3
