@@ -5,7 +5,7 @@ import binascii
 import re
 from collections import Counter
 
-from api.cda.elements import Element, attribute, child, children, own_text
+from api.cda.elements import Element, attribute, child, children, local_name, own_text
 from api.cda.refusal import ContentNotCdaError
 from api.content import ContentError
 from domain.report_content import Attachment
@@ -52,7 +52,7 @@ def file_at(document: Element, source: str) -> bytes | None:
     sent: Element | None = document
     for step in source.split("/")[2:]:  # the first is the document itself
         sent = None if sent is None else _inside(sent, step)
-    text = None if sent is None else own_text(sent)
+    text = own_text(sent) if sent is not None and local_name(sent) in {"text", "value"} else None
     if sent is None or text is None:
         return None
     if not is_binary(sent):
