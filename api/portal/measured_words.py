@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from api.pages import Locale, decimal_text, phrase
 from domain.reference_ranges import is_usual
@@ -9,7 +10,10 @@ from domain.report_content import ReferenceRange, Value
 from domain.values import Concept, Quantity
 from projections.summary import title_of
 
+_UCUM = "http://unitsofmeasure.org"
 _ONE_END = re.compile(r"\s*(<=|>=|[<>≤≥])\s*([0-9]+(?:\.[0-9]+)?)\s*", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_SIGN = re.compile("[<>≤≥]")
 _SIGNS = {"<=": "≤", ">=": "≥"}
 
 
@@ -20,9 +24,15 @@ def unit_of(value: Value | None) -> str | None:
 
 
 def unit_text(value: Value | None, locale: Locale) -> str | None:
-    """The unit for a reader. The number of a unit in a register (НСИ 1358 in ОДЛИ) is called a code: bare, it would be
-    read as digits of the value."""
-    unit = unit_of(value)
+    """The unit for a reader; 1 is how UCUM writes that there is none."""
+    quantity, unit = value.quantity if value else None, unit_of(value)
+    is_none = unit == "1" and quantity is not None and quantity.system in {None, _UCUM}
+    return None if is_none else unit_words(unit, locale)
+
+
+def unit_words(unit: str | None, locale: Locale) -> str | None:
+    """The number of a unit in a register (НСИ 1358 in ОДЛИ) is called a code: bare, it would be read as digits of the
+    value."""
     return phrase("report.unit_code", locale=locale, code=unit) if unit and unit.isdecimal() else unit
 
 
@@ -34,21 +44,33 @@ def range_text(ranges: Sequence[ReferenceRange], locale: Locale) -> str | None:
 
 def _range_words(one: ReferenceRange, locale: Locale, *, is_alone: bool) -> str | None:
     label = ", ".join(name for concept in (one.kind, *one.applies_to) if (name := _name_of(concept)))
+    said = _said_of(one, locale, is_named=is_alone or bool(label))
+    return f"{label}: {said}" if label and said else said
+
+
+def _said_of(one: ReferenceRange, locale: Locale, *, is_named: bool) -> str | None:
+    """The ends, the text, or both: a text may tell how much, for whom, or the two at once."""
     ends = _ends_words(one, locale)
-    if one.text and not label and not is_alone:
-        ends = _text_words(one.text, locale)  # whom or what each is for is said there or nowhere
-    return f"{label}: {ends}" if label and ends else ends
+    if not one.text or ends is None:
+        return _text_words(one.text, locale) if one.text else ends
+    if not _tells_ends(one.text, one):
+        return f"{ends} ({one.text})"
+    is_plain = one.low and one.high and is_named and not _SIGN.search(one.text)
+    # Only the text tells < from ≤, and whom a range is for that has no name.
+    return ends if is_plain else _text_words(one.text, locale)
+
+
+def _tells_ends(text: str, one: ReferenceRange) -> bool:
+    numbers = {Decimal(found) for found in _NUMBER.findall(text.replace(",", "."))}
+    ends = [end.number for end in one.ends if end is not None]
+    return all(end is None or abs(end) in numbers for end in ends)
 
 
 def _ends_words(one: ReferenceRange, locale: Locale) -> str | None:
-    low, high = _end(one.low, locale), _end(one.high, locale)
-    if low and high:
-        return f"{low}–{high}"
-    if one.text:  # which alone tells < from ≤
-        return _text_words(one.text, locale)
-    if low:
-        return f"≥ {low}"
-    return f"≤ {high}" if high else None
+    low, high = _end(one.low, "≥", locale), _end(one.high, "≤", locale)
+    if one.low and one.high and low and high and not (one.low.comparator or one.high.comparator):
+        return f"{low.removeprefix('≥ ')}–{high.removeprefix('≤ ')}"
+    return "; ".join(filter(None, (low, high))) or None
 
 
 def _text_words(text: str, locale: Locale) -> str:
@@ -56,10 +78,11 @@ def _text_words(text: str, locale: Locale) -> str:
     return f"{_SIGNS.get(found[1], found[1])} {decimal_text(found[2], locale=locale)}" if found else text
 
 
-def _end(end: Quantity | None, locale: Locale) -> str | None:
+def _end(end: Quantity | None, sign: str, locale: Locale) -> str | None:
     if end is None or not end.value:
         return None
-    return f"{end.comparator or ''}{decimal_text(end.value, locale=locale)}"
+    sent = end.comparator or sign
+    return f"{_SIGNS.get(sent, sent)} {decimal_text(end.value, locale=locale)}"
 
 
 def _name_of(concept: Concept | None) -> str | None:

@@ -1,12 +1,12 @@
 """How measurements are put into words: rows of the table beside the picture, of the list, and of a comparison."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from api.pages import Locale, date_text, decimal_text
-from api.portal.measured_words import range_text, unit_text
+from api.portal.measured_words import range_text, unit_text, unit_words
 from api.portal.report_view import value_text
 from api.portal.trend_chart import DASHES, NARROW, SHAPES, WIDE, Chart, chart_of, shapes_of, sparkline
 from domain.report_content import Value
@@ -202,6 +202,8 @@ def _latest(trend: Trend, words: TrendWords) -> dict[str, Any] | None:
 
 
 def trend_shown(one: ListedAnalyte, trend: Trend, words: TrendWords) -> dict[str, Any]:
+    # 1 is how UCUM writes that there is no unit.
+    trend = replace(trend, unit=None if trend.unit == "1" else unit_words(trend.unit, words.locale))
     return {
         "analyte": {"name": one.name, "loinc": one.analyte.loinc, "unit": trend.unit},
         "latest": _latest(trend, words),
