@@ -35,7 +35,7 @@ def attachment(sent: Element, title: str | None) -> Attachment:
     kind, text = attribute(sent, "mediaType"), own_text(sent)
     if text is None:
         address = attribute(child(sent, "reference"), "value")
-        return Attachment(content_type=kind, title=title or address)
+        return Attachment(content_type=kind, title=": ".join(filter(None, (title, address))) or None)
     size = _decoded_size(text) if is_binary(sent) else len(text.encode())
     return Attachment(content_type=kind, title=title, size_bytes=size, source=path_of(sent))
 

@@ -18,8 +18,15 @@ _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 # Separators that can stand in no XML text.
 _LINE, _CELL = "\x1e", "\x1f"
-_LINES = frozenset({"paragraph", "br", "item", "tr", "list", "table", "caption", "thead", "tbody"})
-_CELLS = frozenset({"td", "th"})
+# What stands apart in a narrative block, with what HTML calls the same, for it is sent too.
+_APART = {
+    **dict.fromkeys(("paragraph", "br", "item", "tr", "list", "table", "caption", "thead", "tbody"), _LINE),
+    **dict.fromkeys(("p", "div", "li", "translation"), _LINE),
+    **dict.fromkeys(("td", "th"), _CELL),
+    "footnote": " ",
+}
+# 10 to the ninth is not 109, and a number with the mark of a footnote is none of more digits.
+_RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
 
 
 def local_name(element: Element) -> str:
@@ -88,9 +95,10 @@ def _pieces(block: Element) -> Iterator[str]:
     for event, element in etree.iterwalk(block, events=("start", "end")):
         name = local_name(element)
         if element is not block:
-            yield _LINE if name in _LINES else _CELL if name in _CELLS else ""
+            yield _APART.get(name, "")
         if event == "start":
-            yield element.text or ""
+            text = element.text or ""
+            yield text.translate(_RAISED) if name == "sup" else text
         elif element is not block:
             yield element.tail or ""
 

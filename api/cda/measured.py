@@ -117,8 +117,9 @@ def _own_notes(sent: Element, narrative: Narrative, *, has_value: bool) -> Itera
         yield from other_quantities(element, narrative)
     if not has_value and (text := narrative.text(child(sent, "text"))):
         yield text
-    lost = (None if has_value else narrative.missing(one) for one in children(sent, "value"))
-    yield from (f"value is not in the document: {place}" for place in lost if place)
+    for one in children(sent, "value"):
+        if (place := narrative.missing(one)) and value(one, narrative) is None:
+            yield f"value is not in the document: {place}"
     if not has_value and is_true(sent, "negationInd"):
         yield "negated"
     for text in unread_times(child(sent, "effectiveTime")):
@@ -136,11 +137,14 @@ def other_subject(sent: Element, narrative: Narrative) -> str | None:
 
 def components(sent: Element, narrative: Narrative, notes: list[str]) -> Iterator[Component]:
     """An observation inside of an observation, and those inside of it one after the other. What a component
-    has no place for goes to the notes: comments, and the value of what was taken back."""
+    has no place for goes to the notes: whose it is, comments, and the value of what was taken back."""
     narrative.count_measured()
     values = values_of(sent, narrative)
     code = _code(sent, values, narrative)
     name = label_of(code)
+    whom = other_subject(sent, narrative)
+    own = (*([f"subject: {whom}"] if whom else ()), *_own_notes(sent, narrative, has_value=bool(values)))
+    notes += [_named(name, text, narrative) for text in own]
     status = status_of(sent)
     if status in WITHDRAWN:
         said = "; ".join(text for one in values if (text := shown(one)))

@@ -83,16 +83,18 @@ class Draft:
     def place_section(self, section: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
         if is_other_section(section):
             return
-        title, block = own_text(child(section, "title")), child(section, "text")
+        title, block, said = own_text(child(section, "title")), child(section, "text"), notes
         if is_conclusion(section):
             text = shown_text(block) if block is not None else None
             self.conclusions.update({text: None} if text else {})
-            notes = []  # the comments there are the text again
+            said = [] if text else notes  # the comments there are the text again
         elif block is not None and is_narrative_only(section):
             text = shown_text(block, between_cells=" | ")
             notes += ["\n".join(filter(None, (title, text)))] if text else []
         subject = other_subject(section, self.narrative) or around.subject
-        yield from self.place(section, replace(around, title=title or around.title, subject=subject), notes)
+        within = replace(around, title=title or around.title, subject=subject)
+        for inner in section:
+            yield from self.place_one(inner, within, notes if local_name(inner) == "component" else said)
 
     def place_contents(self, organizer: Element, around: Surroundings, notes: list[str]) -> list[int]:
         """What an organizer holds, without a panel for itself."""
@@ -151,20 +153,23 @@ class Draft:
         if child(element, "specimen") is not None:
             self.collected.append(element)
 
-    def _place_field(self, sent: Element, notes: list[str]) -> None:
-        """A field of the document is its conclusion, or is noted where it stands."""
+    def _place_field(self, sent: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
+        """A field of the document is its conclusion, or is noted where it stands; what is in it stands there too."""
         texts = [text for one in values_of(sent, self.narrative) if (text := shown(one))]
+        texts = texts or [text for text in (self.narrative.text(child(sent, "text")),) if text]
         if is_conclusion(sent):
             self.conclusions.update(dict.fromkeys(texts))
         elif texts:
             name = label_of(concept(child(sent, "code"), self.narrative))
             notes.append(": ".join(filter(None, (name, "; ".join(texts)))))
+        self._attach(sent, around)
+        yield from self.place(sent, around.inside(sent, self.narrative), notes)
 
     def _place_observation(self, sent: Element, around: Surroundings, notes: list[str]) -> Iterator[int]:
         if not is_event(sent):
             return
         if is_field(sent):
-            self._place_field(sent, notes)
+            yield from self._place_field(sent, around, notes)
             return
         self._collect(sent)
         self.narrative.count_measured()
@@ -177,9 +182,7 @@ class Draft:
             self.narrative.repeat(within.subject)
             said.append(f"subject: {within.subject}")
         parts, members = self._place_related(sent, within, said)
-        for inner in children(sent, "value"):
-            if is_binary(inner):
-                self._add(attachment(inner, around.title))
+        self._attach(sent, around)
         self.observations[place] = observation(
             sent,
             self.narrative,
@@ -203,15 +206,22 @@ class Draft:
                     continue
                 if relation.get("typeCode") == "REFR":
                     notes += filter(None, [referred_note(inner, self.narrative)])
+                elif is_field(inner):
+                    members += self._place_field(inner, around, notes)
                 else:
                     parts += components(inner, self.narrative, notes)
+                    for part in inner.iter("{*}observation", "{*}observationMedia"):
+                        self._attach(part, around)
             for inner in children(relation, "organizer", "act", "procedure", "observationMedia"):
                 members += self.place_one(inner, around, notes)
         return parts, members
 
-    def _attach(self, media: Element, around: Surroundings) -> None:
-        for sent in children(media, "value"):
-            self._add(attachment(sent, around.title))
+    def _attach(self, element: Element, around: Surroundings) -> None:
+        """What is in the bytes of a result, and whatever is in a medium."""
+        is_medium = local_name(element) == "observationMedia"
+        for sent in children(element, "value"):
+            if is_medium or is_binary(sent):
+                self._add(attachment(sent, around.title))
 
     def _add(self, found: Attachment) -> None:
         check_count(len(self.attachments))

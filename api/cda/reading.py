@@ -1,6 +1,7 @@
 """A CDA R2 document read into reports: `read_cda` is the only way in."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from lxml import etree
@@ -9,6 +10,7 @@ from api.cda.attachments import non_xml_body
 from api.cda.codes import concept, identifier, source_id
 from api.cda.elements import Element, Narrative, child, children, local_name
 from api.cda.header import Header, header_of, names_of, observed_status, report_status
+from api.cda.measured import other_subject
 from api.cda.observations import Draft, Surroundings
 from api.cda.refusal import ContentNotCdaError
 from api.cda.sections import is_lab_document, result_parts
@@ -93,26 +95,30 @@ def _of_summary(header: Header, narrative: Narrative, parts: list[Element]) -> I
     """A report for each result organizer, and one for the results that stand in none."""
     loose = _Group(None, Draft(narrative), [])
     groups: list[_Group] = []
-    for element in (one for part in parts for one in _outermost(part)):
+    for element, around in (one for part in parts for one in _outermost(part, Surroundings(), narrative)):
         if local_name(element) == "organizer":
             narrative.count_measured()
             group = _Group(element, Draft(narrative), [])
-            group.draft.place_contents(element, Surroundings(), group.notes)
+            group.draft.place_contents(element, around, group.notes)
             groups.append(group)
         else:
-            list(loose.draft.place_one(element, Surroundings(), loose.notes))
+            list(loose.draft.place_one(element, around, loose.notes))
     found = [one for one in (*groups, loose) if one.draft.observations or one.draft.attachments]
     for group in found:
         yield _of_group(header, group, is_only=len(found) == 1)
 
 
-def _outermost(part: Element) -> Iterator[Element]:
-    """The groups of results in a part of a summary, not those inside of them."""
+def _outermost(
+    part: Element, around: Surroundings, narrative: Narrative
+) -> Iterator[tuple[Element, Surroundings]]:
+    """The groups of results in a part of a summary, not those inside of them, and whose they are."""
     if local_name(part) in _GROUPS:
-        yield part
+        yield part, around
         return
+    if subject := other_subject(part, narrative):
+        around = replace(around, subject=subject)
     for inner in children(part, "component", "section", "entry", "act", "entryRelationship", *_GROUPS):
-        yield from _outermost(inner)
+        yield from _outermost(inner, around, narrative)
 
 
 def _of_group(header: Header, group: _Group, *, is_only: bool) -> ReportContent:

@@ -87,8 +87,8 @@ def is_other_section(element: Element) -> bool:
 
 
 def is_narrative_only(section: Element) -> bool:
-    """A section of text for people, with nothing for programs and nothing inside of it."""
-    return next(children(section, "entry", "component"), None) is None
+    """A section of text for people, with nothing for programs inside of it."""
+    return next(section.iter("{*}entry"), None) is None
 
 
 def is_field(element: Element) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.cda.reading import read_cda
 from api.cda.times import date_time
 from api.formats import content_type_of
 from domain.report_content import Observation, Value, ValueKind
@@ -395,3 +396,115 @@ def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(said: str) -> None:
     assert [(one.content_type, one.size_bytes) for one in report.attachments] == [("application/pdf", 5)]
     report = read(document(entry(f'<value xsi:type="ED" {file}>JVBERi0=</value>')))
     assert (report.observations[1].value, report.attachments[0].size_bytes) == (None, 5)
+
+
+# What is written above the line, beside another text, or deep inside
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ('<value xsi:type="ED">5.2 x 10<sup>3</sup>/л</value>', "5.2 x 10³/л"),
+        ('<value xsi:type="ED">5.2<footnote>гемолиз</footnote></value>', "5.2 гемолиз"),
+        ('<value xsi:type="ED"><p>3</p><p>5</p></value>', "3\n5"),
+        ('<value xsi:type="ED"><div>3</div>5</value>', "3\n5"),
+        ('<value xsi:type="ED">H<sub>2</sub>O</value>', "H2O"),
+        ('<value xsi:type="ST">рост<translation>growth</translation></value>', "рост\ngrowth"),
+    ],
+)
+def test_marked_up_figures_do_not_become_others(sent: str, text: str) -> None:
+    assert observed(sent).value == Value(kind=ValueKind.TEXT, text=text)
+
+
+def test_a_power_in_a_table_for_people_is_one() -> None:
+    table = "<table><tr><td>Лейкоциты</td><td>4,5·10<sup>9</sup>/л</td></tr></table>"
+    assert read(document(body=body(told("Р", table)))).notes == ("Р\nЛейкоциты | 4,5·10⁹/л",)
+
+
+def part(inner: str, attributes: str = "") -> str:
+    named = f'<code code="P" displayName="Часть"/>{inner}'
+    return f"<entryRelationship><observation {attributes}>{named}</observation></entryRelationship>"
+
+
+DONOR = '<subject><relatedSubject><code code="DON" displayName="Донор"/></relatedSubject></subject>'
+
+
+@pytest.mark.parametrize(
+    ("inner", "attributes", "note"),
+    [
+        (f"{RESULT}{DONOR}", "", "Часть: subject: Донор"),
+        ("", 'negationInd="true"', "Часть: negated"),
+        (
+            '<value xsi:type="ED"><reference value="#r9"/></value>',
+            "",
+            "Часть: value is not in the document: #r9",
+        ),
+        ("<text>слова</text>", "", "Часть: слова"),
+    ],
+)
+def test_what_a_part_has_no_place_for_is_noted_with_its_name(inner: str, attributes: str, note: str) -> None:
+    assert observed(RESULT, rest=part(inner, attributes)).notes == (note,)
+
+
+def test_one_of_two_values_that_is_missing_is_missed() -> None:
+    missing = '<value xsi:type="ED"><reference value="#r9"/></value>'
+    assert observed(f"{RESULT}{missing}").notes == ("value is not in the document: #r9",)
+
+
+def test_a_file_in_a_part_is_an_attachment() -> None:
+    file = '<value xsi:type="ED" mediaType="application/pdf">JVBERi0=</value>'
+    report = read(document(entry(RESULT, rest=part(file))))
+    assert [one.size_bytes for one in report.attachments] == [5]
+
+
+def test_a_file_that_is_elsewhere_is_called_by_its_address() -> None:
+    file = (
+        '<value xsi:type="ED" mediaType="application/pdf"><reference value="https://lab.test/x.pdf"/></value>'
+    )
+    titled = told("Результаты", "", f"<entry>{entry(file)[11:-12]}</entry>")
+    report = read(document(body=body(titled)))
+    assert [one.title for one in report.attachments] == ["Результаты: https://lab.test/x.pdf"]
+
+
+def field(inner: str, code: str = "833") -> str:
+    named = f'<code code="{code}" codeSystem="{FIELDS}" displayName="Услуга"/>{inner}'
+    return f"<component><observation>{named}</observation></component>"
+
+
+def test_what_stands_in_a_field_is_not_lost_with_it() -> None:
+    inside = f"<entryRelationship>{entry(RESULT)[11:-12]}</entryRelationship>"
+    panel, result = read(document(field(f'<value xsi:type="ST">ОАК</value>{inside}'))).observations
+    assert (panel.members, panel.notes) == ((1,), ("Услуга: ОАК",))
+    assert result.value == Value(kind=ValueKind.INTEGER, text="1")
+
+
+def test_a_field_without_a_value_is_its_text() -> None:
+    report = read(document(field("<text>Анемия</text>", "901"), field("<text>ОАК</text>"), entry(RESULT)))
+    assert (report.conclusion, report.observations[0].notes) == ("Анемия", ("Услуга: ОАК",))
+
+
+def test_a_field_in_a_result_is_no_part_of_it() -> None:
+    inside = field('<value xsi:type="ST">ОАК</value>')[11:-12]
+    found = observed(RESULT, rest=f"<entryRelationship>{inside}</entryRelationship>")
+    assert (found.components, found.notes) == ((), ("Услуга: ОАК",))
+
+
+def test_a_text_above_texts_is_not_lost() -> None:
+    inner = told("Б", "внутри")
+    assert read(document(body=body(told("А", "5 ммоль/л", inner)))).notes == ("А\n5 ммоль/л", "Б\nвнутри")
+
+
+def test_what_a_conclusion_does_not_say_in_its_text_is_not_lost() -> None:
+    advice = told("Заключение", "Анемия", told("Рекомендации", "Повторить"))
+    report = read(document(entry(RESULT), sections=advice))
+    assert report.conclusion == "Анемия" and report.notes == ("Рекомендации\nПовторить",)
+    bare = "<component><section><title>Заключение</title><entry><act><text>Анемия</text></act></entry></section></component>"
+    assert read(document(entry(RESULT), sections=bare)).notes == ("Анемия",)
+
+
+def test_results_of_somebody_else_in_a_summary_say_so() -> None:
+    marked = section("30954-2", organizer("A"))
+    assert "<entry>" in marked
+    text = SUMMARY.format(marked.replace("<entry>", f"{DONOR}<entry>", 1))
+    (report,) = read_cda(text.encode())
+    assert all("subject: Донор" in one.notes for one in report.observations) and report.observations
