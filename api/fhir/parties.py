@@ -6,7 +6,7 @@ from api.fhir import elements
 from api.fhir import resources as fhir
 from api.fhir.links import ObservationLinks
 from api.fhir.observations import Draft
-from api.fhir.patients import is_one, searched_number
+from api.fhir.patients import Individual, searched_number
 from api.fhir.references import Located, Resources, typed_name
 from api.fhir.refusal import ContentNotFhirError
 from domain.report_content import Attachment, Specimen, Subject
@@ -68,16 +68,19 @@ def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:
     which of the two the laboratory was wrong about, and one would read the results of the other."""
     if len(draft.resources.of(fhir.Patient)) < 2:
         return
-    first: Subject | None = None
+    person: Individual[Located] | None = None
     seen: set[Located] = set()
     for source in sources:
         reference = subject_reference(source)
         found = _patient_of(reference, source, draft.resources) if reference else None
         if found and found not in seen and isinstance(found.resource, fhir.Patient):
             seen.add(found)
-            subject = elements.subject(found.resource)
-            first = first or subject
-            if not is_one(first, subject):
+            other = Individual(found, elements.subject(found.resource))
+            if person is None:
+                person = other
+            elif person.may_be(other):
+                person.add(other)
+            else:
                 raise ContentNotFhirError(field=source.place.at("subject").fhir_path, code="patients-mixed")
 
 

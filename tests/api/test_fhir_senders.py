@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 
 import pytest
 
@@ -10,7 +9,7 @@ from api.fhir.reading import read_fhir
 from api.fhir.xml import read_fhir_xml
 from api.report_attachments import bytes_of
 from domain.report_content import ReportContent, Subject, Value, ValueKind
-from domain.values import Identifier, Quantity
+from domain.values import Quantity
 from tests.api.test_fhir import Json, bundle, names, observation, read, refusal, report
 
 PATIENT = {"resourceType": "Patient", "id": "p", "identifier": [{"system": "s", "value": "7"}]}
@@ -188,86 +187,6 @@ def test_a_panel_that_is_a_source_is_no_circle() -> None:
     )
     assert names(found) == ["a", "b"]
     assert [one.members for one in found.observations] == [(), (0,)]
-
-
-# Whose it is.
-
-BY_NUMBER = {"identifier": {"system": "s", "value": "7"}}
-BY_SEARCH = {"reference": "Patient?identifier=s|7"}
-
-
-@pytest.mark.parametrize(
-    "subject", [BY_NUMBER, BY_SEARCH, {"reference": "http://lab/Patient?identifier=s%7C7"}]
-)
-def test_a_patient_is_found_by_the_number_that_a_reference_gives(subject: Json) -> None:
-    """A logical reference, or the search of a transaction: name and birth date were lost, and what said its patient the
-    other way was taken for another's."""
-    found = only(
-        PATIENT | {"name": [{"family": "A"}], "birthDate": "1980-02-29"},
-        report("Observation/a", subject=subject),
-        observation("a", subject={"reference": "Patient/p"}),
-        observation("b", subject={"reference": "Patient/p"}),
-    )
-    assert found.subject == Subject(
-        family="A", birth_date="1980-02-29", identifiers=(Identifier(system="s", value="7"),)
-    )
-    assert (names(found), found.notes) == (["a", "b"], ())
-
-
-@pytest.mark.parametrize("subject", [BY_NUMBER, BY_SEARCH])
-def test_a_patient_who_was_not_sent_along_has_the_number_of_the_reference(subject: Json) -> None:
-    found = only(observation("a", subject=subject), observation("b", subject=BY_SEARCH))
-    assert found.subject == Subject(identifiers=(Identifier(system="s", value="7"),))
-    assert (names(found), found.notes) == (["a", "b"], ())
-
-
-@pytest.mark.parametrize(
-    "search", ["", "?", "?identifier", "?identifier=|", "?name=A", "?identifier=7&name=A"]
-)
-def test_a_search_that_gives_no_single_number_names_nobody(search: str) -> None:
-    found = only(PATIENT | {"id": "q"}, observation("a", subject={"reference": f"Patient{search}"}))
-    assert found.subject == Subject()
-    assert found.notes == ("unresolved reference: Patient",)
-
-
-def test_a_number_of_two_people_is_nobodys() -> None:
-    """A system may write its own name in the place of the patient's number."""
-    people = [PATIENT | {"id": one, "name": [{"family": one}], "birthDate": f"198{one}"} for one in "12"]
-    (first,) = read(bundle(*people, observation("a", subject=BY_NUMBER)))
-    assert first.subject == Subject(identifiers=(Identifier(system="s", value="7"),))
-    both = [observation(one, subject={"reference": f"Patient/{one}"}) for one in "12"]
-    assert [one.subject.family for one in read(bundle(*people, *both))] == ["1", "2"]
-    results = report("Observation/1", "Observation/2", subject={"reference": "Patient/1"})
-    assert refusal(bundle(*people, *both, results)).code == "patients-mixed"
-
-
-def test_a_number_that_is_given_to_all_takes_no_time() -> None:
-    numbers = [f"{n:04}" for n in range(1, 4001)]
-    people = [PATIENT | {"id": n, "name": [{"family": n}], "birthDate": n} for n in numbers]
-    results = [observation(n, subject={"reference": f"Patient/{n}"}) for n in numbers]
-    raw = json.dumps(bundle(*people, *results)).encode()
-    began = time.process_time()
-    assert len(read_fhir(raw)) == len(numbers)
-    assert time.process_time() - began < 2
-
-
-def test_people_of_whom_only_numbers_are_sent_are_told_apart() -> None:
-    people = [PATIENT | {"id": one, "identifier": [{"system": "s", "value": one}]} for one in "12"]
-    results = [observation(one, subject={"reference": f"Patient/{one}"}) for one in "12"]
-    mixed = bundle(*people, *results, report("Observation/1", "Observation/2"))
-    assert refusal(mixed).code == "patients-mixed"
-
-
-def test_a_patient_who_is_contained_in_each_result_is_one() -> None:
-    patient = PATIENT | {"name": [{"family": "A"}]}
-    results = [observation(one, contained=[patient], subject={"reference": "#p"}) for one in "abc"]
-    found = only(*results, observation("d"))
-    assert (names(found), found.subject.family) == (["a", "b", "c", "d"], "A")
-    nameless = [
-        observation(one, contained=[{"resourceType": "Patient", "id": "p"}], subject={"reference": "#p"})
-        for one in "ab"
-    ]
-    assert len(read(bundle(*nameless))) == 2
 
 
 # Who measured.
