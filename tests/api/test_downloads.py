@@ -1,5 +1,6 @@
 """Taking away by HTTP: each form of a result, archives, and all of one's data; each recorded before it leaves."""
 
+import base64
 import io
 import json
 import re
@@ -38,6 +39,7 @@ from ledger.tickets import Request
 from projections import cabinet, signing, transparency
 from tests.api.account_cast import grow_old
 from tests.api.cast import ANNA, BORIS, Laboratory, Person, Portal, bundle, code_of, settle, settled
+from tests.api.test_cda import document as cda_document
 from tests.api.ward_cast import BLOOD, DRUGS, MISHA, OPERATOR, family, receives, sent
 
 Taken = Callable[[str], httpx2.Response]
@@ -126,6 +128,47 @@ def test_fhir_json_is_valid_to_an_independent_reader_and_keeps_the_digits(anna: 
         if one["resource"]["resourceType"] == "Observation"
     )
     assert quantity["value"] == "73.10"
+
+
+def test_the_pdf_that_is_the_whole_of_a_cda_document_comes_out_as_it_went_in(
+    portal: Portal, laboratory: Laboratory
+) -> None:
+    """From the laboratory's envelope to the patient's browser; the printed result goes with its pages."""
+    person = portal.person(ANNA).register()
+    settle(portal.opened, person.patient_id, ANNA, laboratory.laboratory_id)
+    written = io.BytesIO()
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.add_blank_page()
+        pdf.save(written)
+    lines = base64.encodebytes(written.getvalue()).decode()
+    answer = portal.submit(laboratory.seal(cda_of_anna(lines), content_type="application/hl7-cda+xml"))
+    assert answer.status_code < 300, answer.text
+    portal.catch_up()
+    (report_id,) = reports(person)
+    page = f"/reports/{report_id}"
+    assert f"{page}/original/1" in person.get(page).text
+    assert file_of(person.get(f"{page}/original/1"), "application/pdf") == written.getvalue()
+    assert file_of(person.get(f"{page}/original/0"), "application/hl7-cda+xml") == cda_of_anna(lines)
+    with pikepdf.open(io.BytesIO(file_of(person.get(f"{page}/pdf"), "application/pdf"))) as printed:
+        assert len(printed.pages) == 2 + 2, "the sheet, its receipt, and the laboratory's pages"
+    assert person.get(f"{page}/original/2").status_code == 404
+
+
+def cda_of_anna(lines: str) -> bytes:
+    file = f'<text mediaType="application/pdf" representation="B64">{lines}</text>'
+    text = cda_document(body=f"<component><nonXMLBody>{file}</nonXMLBody></component>")
+    said = {
+        "Иванова": ANNA.family,
+        "<given>Анна": f"<given>{ANNA.given}",
+        'birthTime value="198503"': f'birthTime value="{ANNA.birth_date.replace("-", "")}"',
+        "112-233-445 95": ANNA.snils,
+        "9911111111111112": ANNA.enp,
+    }
+    for sample, hers in said.items():
+        assert sample in text
+        text = text.replace(sample, hers)
+    return text.encode()
 
 
 def test_an_earlier_version_is_taken_by_its_number_and_says_that_it_is_old(anna: Person) -> None:
