@@ -295,12 +295,18 @@ def _xml_tree(content: bytes) -> ET.Element | None:
 
 def _recoded(content: bytes) -> bytes:
     declared = re.match(rb"""[^<]*<\?xml[^>]*encoding=["']([\w.-]+)["'][^>]*\?>""", content)
-    codecs = [declared[1].decode()] if declared else ["utf-32", "utf-16", "utf-16-be", "utf-16-le"]
+    # A program may declare the encoding of its memory, and what it sends is UTF-8 all the same.
+    codecs = (
+        [declared[1].decode(), "utf-8"]
+        if declared
+        else ["utf-32", "utf-16", "utf-16-be", "utf-16-le", "utf-8"]
+    )
     for codec in codecs:
         with suppress(ValueError, LookupError):
             text = content.decode(codec)
             if "<" in text:
-                return _PREFIX.sub(rb"\1", re.sub(r"<\?xml[^>]*\?>", "", text).lstrip("\ufeff").encode())
+                # XML 1.0 has the mark among the letters of names since its fifth edition, expat has the fourth.
+                return _PREFIX.sub(rb"\1", re.sub(r"<\?xml[^>]*\?>", "", text).replace("\ufeff", "").encode())
     return b""
 
 
