@@ -26,7 +26,7 @@ def path_of(element: Element) -> str:
 def is_binary(sent: Element) -> bool:
     """An ED in base64: it says so, or is of a kind that cannot be text."""
     is_said = (attribute(sent, "representation") or "").upper() == "B64"
-    return is_said or attribute(sent, "mediaType") in _BINARY_TYPES
+    return is_said or (attribute(sent, "mediaType") or "").lower() in _BINARY_TYPES
 
 
 def attachment(sent: Element, title: str | None) -> Attachment:

@@ -92,8 +92,13 @@ def shown_text(element: Element, *, between_cells: str = " ") -> str | None:
 
 
 def _pieces(block: Element) -> Iterator[str]:
-    for event, element in etree.iterwalk(block, events=("start", "end")):
+    walk = etree.iterwalk(block, events=("start", "end"))
+    for event, element in walk:
         name = local_name(element)
+        is_shown = name != "thumbnail" and element.get("revised") != "delete"
+        if event == "start" and not is_shown:
+            walk.skip_subtree()
+            continue
         if element is not block:
             yield _APART.get(name, "")
         if event == "start":

@@ -19,6 +19,7 @@ _SEXES = {"M": "male", "F": "female", "UN": "other"}
 _SEXES_RUSSIAN = {"1": "male", "2": "female", "3": "unknown"}
 _POLICY_KINDS = "1.2.643.5.1.13.13.11.1035"
 _ENP_SYSTEM = "urn:oid:1.2.643.2.69.1.1.1.6.228"
+_OID = re.compile(r"(?:urn:oid:)?\d*\.[\d.]*", re.ASCII)
 _ENP = re.compile(r"\d{16}", re.ASCII)
 _SUMMARY_TEMPLATES = "2.16.840.1.113883.10.20."
 
@@ -122,8 +123,8 @@ def _sex(sent: Element | None) -> str | None:
 
 def _numbers(document: Element, role: Element | None) -> Iterator[Identifier]:
     for sent in children(role, "id"):
-        # An OID alone names a kind of number: whose is missing would be the same of everybody.
-        if (found := identifier(sent)) and not found.value.startswith("urn:oid:"):
+        # An OID alone, well formed or not, names a kind of number: whose is missing would be the same of everybody.
+        if (found := identifier(sent)) and (attribute(sent, "extension") or not _OID.fullmatch(found.value)):
             yield found
     # Not deeper: the guardian of a child stands inside of the patient and has numbers too.
     places = [one for place in (role, child(role, "patient")) if place is not None for one in place]

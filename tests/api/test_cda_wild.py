@@ -255,13 +255,18 @@ def test_a_pdf_may_stand_before_its_header() -> None:
         '<id root="1.2.643.100.3" extension=""/>',
         '<id root="1.2.643.100.3"/>',
         '<id nullFlavor="NI" root="1.2.3"/>',
+        '<id root="1.2.643.100.03"/>',
     ],
 )
 def test_a_number_that_was_left_out_is_not_the_same_number_of_everybody(sent: str) -> None:
     text = document(entry(RESULT)).replace('<id root="1.2.643.100.3" extension="112-233-445 95"/>', sent)
     assert [one.value for one in read(text).subject.identifiers] == ["9911111111111112"]
-    whole = '<id root="0f8fad5b-d9cb-469f-a165-70867728950e"/>'
-    assert read(text.replace(sent, whole)).subject.identifiers[0].value.startswith("urn:uuid:0f8f")
+    for whole in (
+        'root="0f8fad5b-d9cb-469f-a165-70867728950e"',
+        'root="MRN-2.5"',
+        'root="1.2.3" extension="2.5"',
+    ):
+        assert len(read(text.replace(sent, f"<id {whole}/>")).subject.identifiers) == 2
 
 
 @pytest.mark.parametrize(
@@ -388,12 +393,13 @@ def test_the_sex_is_read_by_every_register_of_its_codes(sent: str, sex: str | No
 
 
 @pytest.mark.parametrize("said", ["", 'representation="TXT"', 'representation="b64"'])
-def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(said: str) -> None:
-    file = f'mediaType="application/pdf" {said}'
+@pytest.mark.parametrize("kind", ["application/pdf", "Application/PDF"])
+def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(kind: str, said: str) -> None:
+    file = f'mediaType="{kind}" {said}'
     report = read(
         document(body=f"<component><nonXMLBody><text {file}>JVBERi0=</text></nonXMLBody></component>")
     )
-    assert [(one.content_type, one.size_bytes) for one in report.attachments] == [("application/pdf", 5)]
+    assert [(one.content_type, one.size_bytes) for one in report.attachments] == [(kind, 5)]
     report = read(document(entry(f'<value xsi:type="ED" {file}>JVBERi0=</value>')))
     assert (report.observations[1].value, report.attachments[0].size_bytes) == (None, 5)
 
@@ -408,6 +414,11 @@ def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(said: str) -> None:
         ('<value xsi:type="ED">5.2<footnote>гемолиз</footnote></value>', "5.2 гемолиз"),
         ('<value xsi:type="ED"><p>3</p><p>5</p></value>', "3\n5"),
         ('<value xsi:type="ED"><div>3</div>5</value>', "3\n5"),
+        (
+            '<value xsi:type="ED"><content revised="delete">5.0<br/></content><content revised="insert">7.0</content></value>',
+            "7.0",
+        ),
+        ('<value xsi:type="ED">рост<thumbnail representation="B64">AAAA</thumbnail>!</value>', "рост!"),
         ('<value xsi:type="ED">H<sub>2</sub>O</value>', "H2O"),
         ('<value xsi:type="ST">рост<translation>growth</translation></value>', "рост\ngrowth"),
     ],
