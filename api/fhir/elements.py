@@ -41,13 +41,14 @@ def value(sent: fhir.Measured) -> Value | None:
 def _value_in_text(sent: fhir.Measured) -> Value | None:
     flag = sent.value_boolean
     file, target, period = sent.value_attachment, sent.value_reference, sent.value_period
+    ends = (period.start, period.end) if period else ()
     texts = (
         (ValueKind.TEXT, sent.value_string),
         (ValueKind.BOOLEAN, None if flag is None else str(flag).lower()),
         (ValueKind.INTEGER, sent.value_integer),
         (ValueKind.TIME, sent.value_time),
         (ValueKind.DATE_TIME, sent.value_date_time),
-        (ValueKind.PERIOD, f"{period.start or ''}/{period.end or ''}" if period else None),
+        (ValueKind.PERIOD, "/".join(end or "" for end in ends) if any(ends) else None),
         (ValueKind.TEXT, (file.title or file.url or file.content_type) if file else None),
         (ValueKind.TEXT, (target.display or target.reference) if target else None),
     )

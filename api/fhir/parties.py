@@ -10,7 +10,7 @@ from api.fhir.patients import Individual, searched_number
 from api.fhir.references import Located, Resources, typed_name
 from api.fhir.refusal import ContentNotFhirError
 from domain.report_content import Attachment, Specimen, Subject
-from domain.values import Concept
+from domain.values import Concept, Identifier
 
 Person = Located | str | None
 # A tuple, for a union is slower to ask and would be made anew for each observation.
@@ -64,24 +64,39 @@ def subject_of(draft: Draft, sources: Iterable[Located]) -> Subject:
 
 
 def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:
-    """Refuses a report that names observations of another patient who was sent along: nobody could say
-    which of the two the laboratory was wrong about, and one would read the results of the other."""
-    if len(draft.resources.of(fhir.Patient)) < 2:
-        return
+    """Refuses a report that names observations of another patient: nobody could say which of the two the laboratory was
+    wrong about, and one would read the results of the other."""
     person: Individual[Located] | None = None
     seen: set[Located] = set()
+    numbers: dict[tuple[str, str | None], str] = {}
+    are_many = len(draft.resources.of(fhir.Patient)) > 1
     for source in sources:
         reference = subject_reference(source)
-        found = _patient_of(reference, source, draft.resources) if reference else None
-        if found and found not in seen and isinstance(found.resource, fhir.Patient):
+        if reference is None or not (
+            are_many or reference.identifier or searched_number(reference.reference)
+        ):
+            continue
+        found = _patient_of(reference, source, draft.resources)
+        is_another = False
+        if found is None:
+            is_another = not _is_only_number(elements.number_of(reference), numbers)
+        elif found not in seen and isinstance(found.resource, fhir.Patient):
             seen.add(found)
             other = Individual(found, elements.subject(found.resource))
+            is_another = person is not None and not person.may_be(other)
             if person is None:
                 person = other
-            elif person.may_be(other):
+            elif not is_another:
                 person.add(other)
-            else:
-                raise ContentNotFhirError(field=source.place.at("subject").fhir_path, code="patients-mixed")
+        if is_another:
+            raise ContentNotFhirError(field=source.place.at("subject").fhir_path, code="patients-mixed")
+
+
+def _is_only_number(number: Identifier | None, known: dict[tuple[str, str | None], str]) -> bool:
+    """A system gives a person one number of a kind; of those who were not sent along more is not known."""
+    if number is None or number.system is None:
+        return True
+    return known.setdefault((number.system, number.kind), number.value) == number.value
 
 
 def subject_reference(located: Located) -> fhir.Link | None:

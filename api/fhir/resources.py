@@ -3,8 +3,8 @@
 What R4 requires but real senders leave out, and a reader can do without, is optional here: the code of a report or
 observation, the type of a bundle. Forms of STU3 and DSTU2 are taken because national interfaces still send them: one
 object where R4 has a list (`OneOrMany`), a list of family names, and `performer.actor`, `codedDiagnosis`, `Binary.content`,
-`Observation.comment`, `comments` and `related`. A null is an absent element, and so is an empty text where text is no
-free one. Everything else of a wrong type is an error; elements not named here are extensions to us.
+`Observation.comment`, `comments` and `related`. A null is an absent element, and so is an empty text for a time, a sex, a
+comparator or a value. Everything else of a wrong type is an error; elements not named here are extensions to us.
 
 Codes and amounts are as in the domain, and the most of a submission: they are read straight into the domain's values.
 """

@@ -128,6 +128,21 @@ def test_a_number_that_somebody_has_twice_is_theirs_and_so_is_that_of_their_seco
     assert (names(found), found.subject.family) == (["a", "b"], "A")
 
 
+@pytest.mark.parametrize("is_search", [False, True])
+def test_a_report_of_two_numbers_of_one_system_is_of_two_people(is_search: bool) -> None:
+    def of(number: str) -> Json:
+        search = {"reference": f"Patient?identifier=s|{number}"}
+        return {"subject": search if is_search else {"identifier": {"system": "s", "value": number}}}
+
+    both = (report("Observation/a", "Observation/b", **of("1")), observation("a", **of("1")))
+    mixed = refusal(bundle(*both, observation("b", **of("2"))))
+    assert str(mixed) == "patients-mixed: Bundle.entry[2].resource.subject"
+    assert names(only(*both, observation("b", **of("1")))) == ["a", "b"]
+    of_another_kind = {"type": {"coding": [{"code": "SS"}]}, "system": "s", "value": "2"}
+    for number in ({"system": "t", "value": "2"}, {"value": "2"}, of_another_kind):
+        assert names(only(*both, observation("b", subject={"identifier": number}))) == ["a", "b"]
+
+
 def test_many_numbers_of_many_patients_take_no_time() -> None:
     many = [{"system": "s", "value": str(n)} for n in range(1000)]
     people = [

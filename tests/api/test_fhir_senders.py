@@ -248,6 +248,8 @@ def test_an_empty_text_says_nothing() -> None:
     assert (found.subject.sex, found.subject.birth_date, found.effective_at, found.issued_at) == (None,) * 4
     (result,) = found.observations
     assert (result.effective_at, result.value) == (None, None)
+    (period,) = only(observation("o", valuePeriod={"start": "", "end": ""})).observations
+    assert period.value is None
     assert result.reference_ranges[0].low == Quantity(value="1")
 
 
