@@ -239,7 +239,9 @@ def reference_range(sent: Element, narrative: Narrative) -> ReferenceRange | Non
     if found is not None and _is_interval(found):
         ends = interval(found, narrative)
         texts += [] if texts else _open_ends(ends)
-    if found is not None and (ends.is_broken or not (ends.low or ends.high)):
+    if ends.is_broken:  # one end alone says another thing
+        ends = ends._replace(low=None, high=None)
+    if found is not None and not (ends.low or ends.high):
         texts += filter(None, [shown(value(found, narrative))])
     whom = [child(one, "criterion") for one in children(criteria, "precondition")]
     applies, conditions = _conditions([one for one in whom if one is not None], narrative)

@@ -519,3 +519,15 @@ def test_results_of_somebody_else_in_a_summary_say_so() -> None:
     text = SUMMARY.format(marked.replace("<entry>", f"{DONOR}<entry>", 1))
     (report,) = read_cda(text.encode())
     assert all("subject: Донор" in one.notes for one in report.observations) and report.observations
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [('<width value="5"/>', "low 3.5; width 5"), ('<high value="ок. 9"/>', "low 3.5; high ок. 9")],
+)
+def test_a_range_of_which_an_end_is_not_understood_has_no_other(end: str, text: str) -> None:
+    """Against the one end alone, 20 would be said to be usual."""
+    usual = f'<value xsi:type="IVL_PQ"><low value="3.5"/>{end}</value>'
+    rest = f"<referenceRange><observationRange>{usual}</observationRange></referenceRange>"
+    (found,) = observed(RESULT, rest=rest).reference_ranges
+    assert (found.low, found.high, found.text) == (None, None, text)
