@@ -17,9 +17,9 @@ _ENVELOPE = (b"FHS", b"BHS", b"BTS", b"FTS")
 _FRAMING = b"\x0b\x1c\x1a"  # MLLP's, and the end of file of old systems
 _LINE_END = re.compile(rb"[\r\n]+")
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
-# Blanks behind a name are overlooked where the segment would be lost in the text before it: another patient,
-# another order.
-_BLANKS_BEHIND = re.compile(r"(PID|ORC|OBR|OBX|SPM) +(?=(.))")
+# Blanks around a name are overlooked where the segment would be lost in the text before it: another patient,
+# another order. Files put together keep their marks.
+_PADDED_NAME = re.compile(r"[\s\ufeff]*(PID|ORC|OBR|OBX|SPM)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +115,20 @@ def _whole_lines(lines: list[str], separator: str) -> Iterator[str]:
     """The segments. A line that begins like none is the rest of a text whose line break was not escaped;
     ADD is the rest of a segment that was too long."""
     parts: list[str] = []
-    for sent in lines:
-        padded = _BLANKS_BEHIND.match(sent)
-        line = f"{padded[1]}{sent[padded.end() :]}" if padded and padded[2] == separator else sent
+    for line in lines:
         if line.startswith(f"ADD{separator}") and parts:
             parts.append(line[4:])
-        elif _SEGMENT_NAME.match(line) and line[3:4] in ("", separator):
+        elif segment := _as_segment(line, separator):
             if parts:
                 yield "".join(parts)
-            parts = [line]
+            parts = [segment]
         else:
             parts += ["\n", line]
     yield "".join(parts)
+
+
+def _as_segment(line: str, separator: str) -> str | None:
+    if _SEGMENT_NAME.match(line) and line[3:4] in ("", separator):
+        return line
+    padded = _PADDED_NAME.match(line)
+    return padded[1] + line[padded.end() :] if padded and line.startswith(separator, padded.end()) else None

@@ -225,8 +225,10 @@ def test_a_result_behind_an_order_without_a_request_is_refused(
     assert refusal.value.code == "segment-order"
 
 
-def test_a_blank_behind_a_name_loses_no_segment() -> None:
-    other = "PID  |2||999^^^LIS||Петров^Пётр"
+@pytest.mark.parametrize("name", ["PID  ", "PID\t", "PID\u00a0", " PID", "\tPID ", "\ufeffPID"])
+def test_blanks_around_a_name_lose_no_segment(name: str) -> None:
+    """The next patient's results were the one's before."""
+    other = f"{name}|2||999^^^LIS||Петров^Пётр"
     first, second = read_hl7(content(PATIENT, REQUEST, GLUCOSE, other, "OBR |1||F2|2^B^L", GLUCOSE))
     assert (first.subject.family, second.subject.family) == ("Иванова", "Петров")
     found = report("OBX|1|TX|1^A^L||HGB | high\nWBC |low")
