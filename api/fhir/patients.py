@@ -98,13 +98,21 @@ class Patients(Generic[Sent]):
 
 def _is_alike(one: Subject, other: Subject) -> bool:
     """Of name and birth date, as far as both say them, one is the same and the given name is no other: people take
-    new names, and dates are mistyped, but a twin is somebody else. A name in one text has the given one in it."""
+    new names, and dates are mistyped, but a twin is somebody else. A name in one text has the given one in it, and with
+    one in parts it is not compared."""
     family = given = (one.name_text, other.name_text)
+    births = (one.birth_date, other.birth_date)
     if one.family and other.family:
         family, given = (one.family, other.family), (_initial(one), _initial(other))
-    said = [both for both in (family, (one.birth_date, other.birth_date)) if None not in both]
+    elif None in family and _is_named(one) and _is_named(other):
+        return births[0] is not None and births[0] == births[1]
+    said = [both for both in (family, births) if None not in both]
     is_same_given = None in given or given[0] == given[1]
     return is_same_given and (not said or any(mine == theirs for mine, theirs in said))
+
+
+def _is_named(subject: Subject) -> bool:
+    return bool(subject.family or subject.given or subject.name_text)
 
 
 def _initial(subject: Subject) -> str | None:

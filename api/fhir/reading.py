@@ -175,6 +175,7 @@ def _content_of_report(report: Located, draft: Draft) -> ReportContent:
 def _content_of_orphans(draft: Draft) -> ReportContent:
     """What the observations agree on is said of their report; a single one, or a single panel with its
     members, gives it code and name too."""
+    check_is_of_one(draft, draft.order)
     observations = draft.observations()
     only = draft.roots[0] if len(draft.roots) == 1 else None
     top = observations[0]  # the root comes before its members

@@ -87,6 +87,7 @@ ANNA: Json = {"name": [{"family": "A", "given": ["Anna"]}], "birthDate": "1990-0
         (ANNA, {"name": [{"family": "A", "given": ["Petr"]}], "birthDate": "1990-01-01"}),  # her twin
         (ANNA, {"name": [{"family": "B"}]}),
         ({"name": [{"text": "A Anna"}]}, {"name": [{"text": "A Petr"}]}),
+        (ANNA, {"name": [{"text": "B Petr"}]}),
         ({"birthDate": "1990-01-01"}, {"birthDate": "2020-01-01"}),
     ],
 )
@@ -107,7 +108,7 @@ def test_two_people_with_one_number_are_two_also_beside_a_resource_that_is_nearl
         {"name": [{"family": "B", "given": ["A."]}], "birthDate": "1990-01-01"},
         {"name": [{"family": "A"}], "birthDate": "1990-10-01"},
         {"birthDate": "1990-01-01"},
-        {"name": [{"text": "A Anna"}]},
+        {"name": [{"text": "A Anna"}], "birthDate": "1990-01-01"},
         {},
     ],
 )
@@ -141,6 +142,16 @@ def test_a_report_of_two_numbers_of_one_system_is_of_two_people(is_search: bool)
     of_another_kind = {"type": {"coding": [{"code": "SS"}]}, "system": "s", "value": "2"}
     for number in ({"system": "t", "value": "2"}, {"value": "2"}, of_another_kind):
         assert names(only(*both, observation("b", subject={"identifier": number}))) == ["a", "b"]
+
+
+@pytest.mark.parametrize("link", ["hasMember", "related"])
+def test_a_panel_without_a_report_has_no_results_of_another_person(link: str) -> None:
+    people = [{"resourceType": "Patient", "id": one, "name": [{"family": one}]} for one in "AB"]
+    b = {"reference": "Observation/b"}
+    links = {link: [b if link == "hasMember" else {"type": "has-member", "target": b}]}
+    panel = observation("a", subject={"reference": "Patient/A"}, **links)
+    mixed = refusal(bundle(*people, panel, observation("b", subject={"reference": "Patient/B"})))
+    assert str(mixed) == "patients-mixed: Bundle.entry[3].resource.subject"
 
 
 def test_many_numbers_of_many_patients_take_no_time() -> None:
