@@ -42,5 +42,6 @@ REPORT_FAMILIES: dict[str, tuple[str, ...]] = {
     "absent": ABSENT_REASONS,
     "change.aspect": tuple(Aspect),
     "change.fact": tuple(Fact),
+    "unit": ("code",),
     "as_of.verdict": ("same", "different", "other-release", "not-kept", "not-compared"),
 }

@@ -15,6 +15,7 @@ _ONE_END = re.compile(r"\s*(<=|>=|[<>≤≥])\s*([0-9]+(?:\.[0-9]+)?)\s*", re.AS
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _SIGN = re.compile("[<>≤≥]")
 _SIGNS = {"<=": "≤", ">=": "≥"}
+_UNBROKEN = "\u00a0"  # a line does not end behind a sign
 
 
 def unit_of(value: Value | None) -> str | None:
@@ -33,7 +34,7 @@ def unit_text(value: Value | None, locale: Locale) -> str | None:
 def unit_words(unit: str | None, locale: Locale) -> str | None:
     """The number of a unit in a register (НСИ 1358 in ОДЛИ) is called a code: bare, it would be read as digits of the
     value."""
-    return phrase("report.unit_code", locale=locale, code=unit) if unit and unit.isdecimal() else unit
+    return phrase("unit.code", locale=locale, code=unit) if unit and unit.isdecimal() else unit
 
 
 def range_text(ranges: Sequence[ReferenceRange], locale: Locale) -> str | None:
@@ -69,20 +70,23 @@ def _tells_ends(text: str, one: ReferenceRange) -> bool:
 def _ends_words(one: ReferenceRange, locale: Locale) -> str | None:
     low, high = _end(one.low, "≥", locale), _end(one.high, "≤", locale)
     if one.low and one.high and low and high and not (one.low.comparator or one.high.comparator):
-        return f"{low.removeprefix('≥ ')}–{high.removeprefix('≤ ')}"
+        return f"{low.partition(_UNBROKEN)[2]}–{high.partition(_UNBROKEN)[2]}"
     return "; ".join(filter(None, (low, high))) or None
 
 
 def _text_words(text: str, locale: Locale) -> str:
     found = _ONE_END.fullmatch(text)
-    return f"{_SIGNS.get(found[1], found[1])} {decimal_text(found[2], locale=locale)}" if found else text
+    return _signed(found[1], found[2], locale) if found else text
 
 
 def _end(end: Quantity | None, sign: str, locale: Locale) -> str | None:
     if end is None or not end.value:
         return None
-    sent = end.comparator or sign
-    return f"{_SIGNS.get(sent, sent)} {decimal_text(end.value, locale=locale)}"
+    return _signed(end.comparator or sign, end.value, locale)
+
+
+def _signed(sign: str, number: str, locale: Locale) -> str:
+    return f"{_SIGNS.get(sign, sign)}{_UNBROKEN}{decimal_text(number, locale=locale)}"
 
 
 def _name_of(concept: Concept | None) -> str | None:

@@ -35,6 +35,8 @@ LOINC = "http://loinc.org"
 LEAF = {"index": 1023, "tree_size": 4096, "event_id": "0190f3c2-7d1e-7c55-9d6b-2f1f6c1b2a90"}
 _FLAGS = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 
+LONG_RANGE = "не обнаружено < 10; сомнительно 10–15; обнаружено > 15"
+
 
 def measured(
     name: str, value: str | None, unit: str = "г/л", usual: str = "", flag: str = "", **said: Any
@@ -79,7 +81,10 @@ OBSERVATIONS = (
     measured("Натрий", "140", "ммоль/л", status=ObservationStatus.ENTERED_IN_ERROR),
     measured("Глюкоза", None, data_absent_reason=Concept(text="Гемолиз пробы")),
     measured("Креатинин", None, data_absent_reason=Concept(codings=(Coding(code="not-performed"),))),
-    _text("Антитела к SARS-CoV-2 IgG", "не обнаружено", "urn:oid:1.2.643.5.1.13.13.11.1080", "1017128"),
+    replace(
+        _text("Антитела к SARS-CoV-2 IgG", "не обнаружено", "urn:oid:1.2.643.5.1.13.13.11.1080", "1017128"),
+        reference_ranges=(ReferenceRange(text=LONG_RANGE),),
+    ),
 )  # fmt: skip
 CONTENT = ReportContent(
     status=ReportStatus.CORRECTED,

@@ -1,9 +1,11 @@
 """What a page says of a unit and of reference ranges is what the laboratory said, no more and no less."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from api.pages import Locale
 from api.portal.measured_words import range_text, unit_text
 from api.portal.range_bar import range_bar
 from api.portal.trend_view import TrendWords, trend_shown
@@ -16,6 +18,11 @@ from projections.analytes import ListedAnalyte
 
 def measured(**quantity: str) -> Value:
     return Value(kind=ValueKind.QUANTITY, quantity=Quantity(**quantity))
+
+
+def words(ranges: Sequence[ReferenceRange], locale: Locale) -> str | None:
+    said = range_text(ranges, locale)
+    return said and said.replace("\u00a0", " ")
 
 
 LOW, HIGH = Quantity(value="3.5"), Quantity(value="5.0")
@@ -44,7 +51,12 @@ LOW, HIGH = Quantity(value="3.5"), Quantity(value="5.0")
     ],
 )
 def test_one_range(sent: ReferenceRange, said: str | None) -> None:
-    assert range_text([sent], "ru") == said
+    assert words([sent], "ru") == said
+
+
+def test_no_line_ends_behind_a_sign() -> None:
+    assert range_text([ReferenceRange(low=LOW)], "ru") == "≥\u00a03,5"
+    assert range_text([ReferenceRange(high=HIGH, text="<5.0")], "ru") == "<\u00a05,0"
 
 
 def test_of_several_ranges_each_is_said_with_whom_it_is_for() -> None:
@@ -55,18 +67,18 @@ def test_of_several_ranges_each_is_said_with_whom_it_is_for() -> None:
         ReferenceRange(high=HIGH, applies_to=(pregnant,), text="<5.0"),
         ReferenceRange(low=Quantity(value="7"), high=Quantity(value="9"), text="дети: 7-9"),
     ]
-    assert range_text(ranges, "ru") == "3,5–5,0; беременные: < 5,0; дети: 7-9"
-    assert range_text(ranges[1:2], "ru") == "беременные: < 5,0"
-    assert range_text(ranges[:1] * 2, "en") == "3.5–5.0"
+    assert words(ranges, "ru") == "3,5–5,0; беременные: < 5,0; дети: 7-9"
+    assert words(ranges[1:2], "ru") == "беременные: < 5,0"
+    assert words(ranges[:1] * 2, "en") == "3.5–5.0"
 
 
 def test_ranges_of_several_ages_keep_their_numbers() -> None:
     child = ReferenceRange(low=LOW, high=HIGH, text="age 0–12")
     adult = ReferenceRange(high=Quantity(value="9"), text="age 12–99")
-    assert range_text([child, adult], "ru") == "3,5–5,0 (age 0–12); ≤ 9 (age 12–99)"
+    assert words([child, adult], "ru") == "3,5–5,0 (age 0–12); ≤ 9 (age 12–99)"
     women = Concept(text="жен")
     both = [replace(one, applies_to=(women,)) for one in (child, adult)]
-    assert range_text(both, "en") == "жен: 3.5–5.0 (age 0–12); жен: ≤ 9 (age 12–99)"
+    assert words(both, "en") == "жен: 3.5–5.0 (age 0–12); жен: ≤ 9 (age 12–99)"
 
 
 def test_no_bar_is_drawn_against_one_of_several_ranges() -> None:

@@ -1,5 +1,6 @@
 """Trends and comparisons as their pages show them: made by the domain from measurements, as the routes do."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from api.portal.trend_view import (
 )
 from domain.report_content import ReferenceRange, Value, ValueKind
 from domain.trend import Measurement, Trend, trend_of
-from domain.values import Quantity
+from domain.values import Concept, Quantity
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NORTH, SOUTH = UUID(int=1), UUID(int=2)
@@ -51,6 +52,11 @@ def measurement(number: int, value: Value, at: str | None, **given: Any) -> Meas
     return Measurement(**plain | {"value": value} | given)
 
 
+LONG = (
+    replace(
+        usual("4.1", "5.9")[0], applies_to=(Concept(text="взрослые натощак, цельная капиллярная кровь"),)
+    ),
+)
 PATIENT = {"name": "Образцова Мария Ильинична", "birth_date": "1977-11-04"}
 MIXED = [
     measurement(1, amount("5.1"), "2024-01-15T08:10:00+03:00", ranges=usual("4.1", "6.1"), flag="normal"),
@@ -58,7 +64,7 @@ MIXED = [
     measurement(3, amount("112", "мг/дл"), "2024-11-20", laboratory_id=SOUTH, ranges=usual("70", "100", "мг/дл"), flag="high"),
     measurement(4, amount("6.8"), "2025-02-11", ranges=usual("4.1", "6.1"), flag="high", is_corrected=True, former=amount("68")),
     measurement(5, amount("1.1", comparator="<"), "2025-06-01", ranges=usual("4.1", "5.9"), flag="critical-low"),
-    measurement(6, amount("5.6"), "2025-09-14", ranges=usual("4.1", "5.9"), flag="normal", laboratory_id=SOUTH),
+    measurement(6, amount("5.6"), "2025-09-14", ranges=LONG, flag="normal", laboratory_id=SOUTH),
     measurement(7, amount("7.9"), "2026-03-02", ranges=usual("4.1", "5.9"), flag="high"),
     measurement(8, amount("6.0"), "2026-11-22T08:15:00+03:00", ranges=usual("4.1", "5.9"), flag="high", is_preliminary=True),
     measurement(9, word("не определяется"), "2025-07-01"),
