@@ -21,14 +21,16 @@ from api.postgres_account import FOLDER_FOR_NOBODY
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: how root runs PostgreSQL; run as root")
 
-# A user of the server that says its address, then leaves when its standard input ends.
+# A user of the server that says its address, then leaves when its standard input ends. It looks up from its waiting: a signal
+# that comes in the moment before a read that blocks is noted, and the read blocks all the same.
 USER = """
-import sys
+import select, sys
 from pathlib import Path
 from api.embedded_postgres import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1])) as server:
     print(server.url, flush=True)
-    sys.stdin.read()
+    while not select.select([sys.stdin], [], [], 0.5)[0]:
+        pass
 """
 
 
