@@ -36,13 +36,16 @@ def attachment(sent: Element, title: str | None) -> Attachment:
     if text is None:
         address = attribute(child(sent, "reference"), "value")
         return Attachment(content_type=kind, title=": ".join(filter(None, (title, address))) or None)
-    size = _decoded_size(text) if is_binary(sent) else len(text.encode())
+    content = _content(sent, text)
+    size = None if content is None else len(content)
     return Attachment(content_type=kind, title=title, size_bytes=size, source=path_of(sent))
 
 
-def _decoded_size(text: str) -> int | None:
+def _content(sent: Element, text: str) -> bytes | None:
+    if not is_binary(sent):
+        return text.encode()
     try:
-        return len(base64.b64decode("".join(text.split()), validate=True))
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
 
@@ -53,14 +56,7 @@ def file_at(document: Element, source: str) -> bytes | None:
     for step in source.split("/")[2:]:  # the first is the document itself
         sent = None if sent is None else _inside(sent, step)
     text = own_text(sent) if sent is not None and local_name(sent) in {"text", "value"} else None
-    if sent is None or text is None:
-        return None
-    if not is_binary(sent):
-        return text.encode()
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return None
+    return None if sent is None or text is None else _content(sent, text)
 
 
 def _inside(whole: Element, step: str) -> Element | None:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from api.pages import Locale, decimal_text, phrase
 from domain.reference_ranges import is_usual
 from domain.report_content import ReferenceRange, Value
+from domain.ucum import UCUM
 from domain.values import Concept, Quantity
 from projections.summary import title_of
 
-_UCUM = "http://unitsofmeasure.org"
 _ONE_END = re.compile(r"\s*(<=|>=|[<>≤≥])\s*([0-9]+(?:\.[0-9]+)?)\s*", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _SIGN = re.compile("[<>≤≥]")
@@ -27,7 +27,7 @@ def unit_of(value: Value | None) -> str | None:
 def unit_text(value: Value | None, locale: Locale) -> str | None:
     """The unit for a reader; 1 is how UCUM writes that there is none."""
     quantity, unit = value.quantity if value else None, unit_of(value)
-    is_none = unit == "1" and quantity is not None and quantity.system in {None, _UCUM}
+    is_none = unit == "1" and quantity is not None and quantity.system in {None, UCUM}
     return None if is_none else unit_words(unit, locale)
 
 
