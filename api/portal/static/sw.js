@@ -57,17 +57,23 @@ const show = (notice) =>
     data: { link: notice.link },
   });
 
+const tell = async (data) => {
+  const notice = noticeOf(data);
+  const lies = (await self.registration.getNotifications({ tag: notice.tag })).length > 0;
+  // Sent once more because nobody knew whether it came: its reader has put it away already.
+  if (!lies && notice.tag !== "plain" && (await wasShown(notice.tag))) return;
+  await show(notice);
+  await remember(notice.tag);
+};
+
+// One after another: asked for its notices while it puts one on the screen, Chromium forgets that one, and a click on
+// it leads nowhere.
+let told = Promise.resolve();
+
 self.addEventListener("push", (event) => {
-  event.waitUntil(
-    (async () => {
-      const notice = noticeOf(event.data);
-      const lies = (await self.registration.getNotifications({ tag: notice.tag })).length > 0;
-      // Sent once more because nobody knew whether it came: its reader has put it away already.
-      if (!lies && notice.tag !== "plain" && (await wasShown(notice.tag))) return;
-      await show(notice);
-      await remember(notice.tag);
-    })(),
-  );
+  const next = () => tell(event.data);
+  told = told.then(next, next); // one that failed holds up none
+  event.waitUntil(told);
 });
 
 self.addEventListener("notificationclick", (event) => {
