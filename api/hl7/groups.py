@@ -9,6 +9,7 @@ from api.hl7.datatypes import organisation
 from api.hl7.observations import SentObservation
 from api.hl7.patients import subject_of
 from api.hl7.syntax import Segment
+from api.hl7.tables import CONTROLS
 from api.hl7.times import date_time
 from domain.report_content import Subject
 
@@ -45,6 +46,11 @@ class _Reading:
     specimens: list[Segment] = field(default_factory=list)
     note_target: list[str] | None = None
     is_in_order: bool = False
+    has_result: bool = False  # since the last request
+    # As the messages by specimen (OUL) are built: a specimen is that of each request up to the next specimen, an
+    # order stands behind its request.
+    is_specimen_first: bool = False
+    is_request_first: bool = False
 
     def patient_begins(self, segment: Segment) -> None:
         is_first = self.subject is None and not self.orders
@@ -62,6 +68,11 @@ class _Reading:
         self.notes, self.specimens = [], []
 
     def order_begins(self, segment: Segment) -> None:
+        if self.is_request_first and self.is_in_order:
+            last = self.orders[-1]
+            if not (last.common or self.has_result):
+                last.common = segment
+                return
         self.common, self.is_in_order, self.note_target = segment, False, None
 
     def request(self, segment: Segment) -> None:
@@ -72,21 +83,23 @@ class _Reading:
         order = Order(segment, self.subject, self.sender, self.sent_at, self.common)
         order.notes, order.observations, order.specimens = self.notes, self.observations, self.specimens
         self.orders.append(order)
-        self.common, self.is_in_order = None, True
-        self.notes, self.observations, self.specimens, self.note_target = [], [], [], order.notes
+        self.common, self.is_in_order, self.has_result = None, True, False
+        self.notes, self.observations, self.note_target = [], [], order.notes
+        if not self.is_specimen_first:  # else the next request of the specimen has the same list
+            self.specimens = []
 
     def observation(self, segment: Segment) -> None:
         if self.common and self.orders and self.orders[-1].subject is self.subject:
             self._order_was_behind(segment)
         sent = SentObservation(segment)
         (self.orders[-1].observations if self.is_in_order else self.observations).append(sent)
-        self.note_target = sent.notes
+        self.note_target, self.has_result = sent.notes, True
 
     def _order_was_behind(self, segment: Segment) -> None:
         """An ORC with a result right behind it is of the request before it, if that has neither yet: the next
         request must not get the result."""
         last = self.orders[-1]
-        if last.common or last.observations:
+        if last.common or self.has_result or self.is_specimen_first:
             raise ContentError("segment-order", segment.place)
         last.common, self.common, self.is_in_order = self.common, None, True
         last.notes += self.notes
@@ -94,8 +107,17 @@ class _Reading:
         self.notes, self.specimens = [], []
 
     def specimen(self, segment: Segment) -> None:
+        if self.is_specimen_first:
+            self._specimen_begins()
         (self.orders[-1].specimens if self.is_in_order else self.specimens).append(segment)
         self.note_target = self.orders[-1].notes if self.is_in_order else None
+
+    def _specimen_begins(self) -> None:
+        if self.orders and self.orders[-1].specimens is self.specimens:
+            self.specimens = []
+        elif self.specimens and self.observations:  # about a specimen that has no request
+            raise ContentError("segment-order", self.observations[0].segment.place)
+        self.is_in_order = False
 
     def note(self, segment: Segment) -> None:
         text = segment.lines(3)
@@ -113,12 +135,33 @@ _STEPS: dict[str, Callable[[_Reading, Segment], None]] = {
 }
 
 
-def orders_of(message: Message) -> list[Order]:
+def orders_of(message: Message, *, by_specimen: bool = False) -> list[Order]:
     """Each OBR with the patient before it. An observation before the first OBR of its patient goes to that
-    OBR; one whose patient has no OBR to come is refused, for no report is about it."""
+    OBR; one whose patient has no OBR to come is refused, for no report is about it.
+
+    `by_specimen` is a message of the OUL family. What stands first in its groups is seen in the message, for
+    senders mix the structures up."""
     reading = _Reading(organisation(message.header.first(4)), date_time(message.header.code(7)))
+    if by_specimen:
+        reading.is_specimen_first = _first(message, "SPM", "OBR") == "SPM"
+        reading.is_request_first = _first(message, "ORC", "OBR") == "OBR"
     for segment in message.segments:
         if step := _STEPS.get(segment.name):
             step(reading, segment)
     reading.patient_ends()
     return reading.orders
+
+
+def control_of(order: Order) -> str | None:
+    """Where the message says that the specimen is none of a patient's: its result tells how good the analyser
+    is, or is of several people's blood together."""
+    for specimen in order.specimens:
+        role = specimen.first(11)
+        code, system = role.code(1), role.code(3)
+        if code and code.upper() in CONTROLS and (system is None or system.upper() in {"HL70369", "0369"}):
+            return f"{specimen.place}-11"
+    return None
+
+
+def _first(message: Message, *names: str) -> str | None:
+    return next((segment.name for segment in message.segments if segment.name in names), None)

@@ -1,30 +1,37 @@
-"""HL7 v2 ORU messages in ER7 read into reports: `read_hl7` is the only way in."""
+"""HL7 v2 ORU and OUL messages in ER7 read into reports: `read_hl7` is the only way in."""
 
 from api.content import ContentError
 from api.hl7.batch import Message, messages_of
-from api.hl7.groups import orders_of
+from api.hl7.groups import control_of, orders_of
 from api.hl7.results import report_of
 from domain.report_content import ReportContent
 
 CONTENT_TYPES = ("application/hl7-v2", "x-application/hl7-v2+er7", "text/hl7v2")
-# R30 to R32 are results of tests at the point of care, R40 results without an order.
-_TRIGGERS = frozenset({None, "R01", "R30", "R31", "R32", "R40"})
+# R03 is an older R01, R30 to R32 are results of tests at the point of care, R40 results without an order.
+_RESULTS = frozenset({None, "R01", "R03", "R30", "R31", "R32", "R40"})
+# By container (R21, R23), specimen (R22), order (R24): analysers and what connects them.
+_RESULTS_BY_SPECIMEN = frozenset({None, "R21", "R22", "R23", "R24"})
+_STRUCTURES_BY_SPECIMEN = frozenset({"OUL_R21", "OUL_R22", "OUL_R23", "OUL_R24"})
 # Of the whole content: an OBX is read in some hundred microseconds, and nobody waits for seconds.
 OBSERVATIONS_MAX = 10_000
 
 
 def read_hl7(raw: bytes) -> tuple[ReportContent, ...]:
-    """A report for each OBR of each ORU message of the content."""
+    """A report for each OBR of each ORU or OUL message of the content, but for those about a control."""
     reports: list[ReportContent] = []
-    refused: str | None = None
-    is_any_read, observations = False, 0
+    refused: str | None = None  # a message of another kind
+    missing: str | None = None  # why messages of results have no report
+    observations = 0
     for message in messages_of(raw):
         observations += sum(segment.name == "OBX" for segment in message.segments)
         if observations > OBSERVATIONS_MAX:
             raise ContentError("content-too-complex", f"{message.prefix}OBX")
-        if _is_result(message):
-            is_any_read = True
-            reports += (report_of(order) for order in orders_of(message))
+        by_specimen = _is_by_specimen(message)
+        if by_specimen or _is_result(message):
+            orders = orders_of(message, by_specimen=by_specimen)
+            controls = [control_of(order) for order in orders]
+            missing = missing or next(filter(None, controls), "OBR")
+            reports += (report_of(order) for order, it in zip(orders, controls, strict=True) if it is None)
         else:
             field = f"{message.prefix}MSH-9"
             refused = refused or field
@@ -33,12 +40,18 @@ def read_hl7(raw: bytes) -> tuple[ReportContent, ...]:
                 raise ContentError("message-type-unsupported", field)
     if reports:
         return tuple(reports)
-    raise ContentError(
-        *(("no-report-in-content", "OBR") if is_any_read else ("message-type-unsupported", refused))
-    )
+    if missing:
+        raise ContentError("no-report-in-content", missing)
+    raise ContentError("message-type-unsupported", refused)
 
 
 def _is_result(message: Message) -> bool:
     sent = message.header.first(9)
     kind, trigger, structure = (sent.code(place) for place in (1, 2, 3))
-    return structure == "ORU_R01" or (kind == "ORU" and trigger in _TRIGGERS)
+    return structure == "ORU_R01" or (kind == "ORU" and trigger in _RESULTS)
+
+
+def _is_by_specimen(message: Message) -> bool:
+    sent = message.header.first(9)
+    kind, trigger, structure = (sent.code(place) for place in (1, 2, 3))
+    return structure in _STRUCTURES_BY_SPECIMEN or (kind == "OUL" and trigger in _RESULTS_BY_SPECIMEN)

@@ -244,7 +244,7 @@ def test_messages_of_other_kinds_are_passed_over_unless_they_have_results() -> N
     results = content(PATIENT, REQUEST, GLUCOSE)
     assert len(read_hl7(admission + results)) == 1
     assert refusal(admission) == ("message-type-unsupported", "MSH-9")
-    other = results.replace(b"ORU^R01^ORU_R01", b"OUL^R22^OUL_R22")
+    other = results.replace(b"ORU^R01^ORU_R01", b"ORF^R04^ORF_R04")
     assert refusal(results + other) == ("message-type-unsupported", "MSH[2]/MSH-9")
 
 

@@ -26,6 +26,11 @@ def test_an_answer_goes_back_to_the_sender() -> None:
     ]
 
 
+def test_an_answer_names_the_event_that_it_answers() -> None:
+    header = HEADER.replace("ORU^R01^ORU_R01", "OUL^R22^OUL_R22")
+    assert answer("AA", header=header)[0].endswith("||ACK^R22^ACK|A1|P|2.5.1")
+
+
 @pytest.mark.parametrize(
     ("code", "field", "error"),
     [
