@@ -37,7 +37,7 @@ def said(report: ReportContent) -> tuple[list[str], list[str], list[str]]:
     """Its numbers, kinds of specimens, values."""
     return (
         [number.value or "" for number in report.identifiers],
-        [one.kind.codings[0].code for one in report.specimens if one.kind],
+        [one.kind.codings[0].code or "" for one in report.specimens if one.kind],
         [one.value.quantity.value or "" for one in report.observations if one.value and one.value.quantity],
     )
 
