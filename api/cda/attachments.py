@@ -2,18 +2,25 @@
 
 import base64
 import binascii
+import contextlib
 import re
+import zlib
 from collections import Counter
 
-from api.cda.elements import Element, attribute, child, children, local_name, own_text
+from api.cda.elements import Element, attribute, child, children, inner_text, local_name, own_text, shown_text
 from api.cda.refusal import ContentNotCdaError
 from api.content import ContentError
+from api.xml_content import SIZE_LIMIT_BYTES
 from domain.report_content import Attachment
 
 ATTACHMENTS_LIMIT = 200
-_BINARY_TYPES = frozenset(
-    {"application/pdf", *(f"image/{kind}" for kind in ("png", "jpeg", "jpg", "gif", "tiff", "bmp"))}
-)
+# Of text are, among the kinds that are called applications, XML, JSON and RTF; pictures but for SVG are not.
+_BINARY_TYPES = re.compile(r"(?:application|audio|image|video)/(?!.*(?:xml|json|rtf)\b)", re.IGNORECASE)
+_COMPRESSIONS = frozenset({"DF", "GZ", "ZL"})  # deflate, gzip, zlib (HL7 V3 datatypes R1, ED.compression)
+_COMPRESSED_WINDOWS = (47, -15)  # what begins as zlib or gzip does; deflate without a beginning
+_PDF, _PDF_BEGINS = "application/pdf", b"%PDF-"
+# Of an ED, but no part of its file.
+_BESIDE_THE_FILE = frozenset({"reference", "thumbnail"})
 _PREFIX = re.compile(r"(?<=/)\w+:")
 _STEP = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<place>\d{1,9})\])?")
 
@@ -25,29 +32,64 @@ def path_of(element: Element) -> str:
 
 def is_binary(sent: Element) -> bool:
     """An ED in base64: it says so, or is of a kind that cannot be text."""
-    is_said = (attribute(sent, "representation") or "").upper() == "B64"
-    return is_said or (attribute(sent, "mediaType") or "").lower() in _BINARY_TYPES
+    is_said = (attribute(sent, "representation") or "").upper() == "B64" or _is_compressed(sent)
+    return is_said or _BINARY_TYPES.match(attribute(sent, "mediaType") or "") is not None
 
 
-def attachment(sent: Element, title: str | None) -> Attachment:
-    """An ED with bytes or text in it, or a reference to where they are; `size_bytes` stays empty if
-    what should be base64 is not."""
-    kind, text = attribute(sent, "mediaType"), own_text(sent)
+def _is_compressed(sent: Element) -> bool:
+    return (attribute(sent, "compression") or "").upper() in _COMPRESSIONS
+
+
+def attachment(sent: Element, title: str | None) -> Attachment | None:
+    """An ED with bytes or text in it, or a reference to where they are; nothing if it has neither. `size_bytes` stays
+    empty if what should be base64 is not, or was not packed as it says."""
+    kind, text = attribute(sent, "mediaType"), _text_in(sent)
     if text is None:
         address = attribute(child(sent, "reference"), "value")
-        return Attachment(content_type=kind, title=": ".join(filter(None, (title, address))) or None)
+        title = ": ".join(filter(None, (title, address)))
+        return Attachment(content_type=kind, title=title) if address else None
     content = _content(sent, text)
+    if content is not None and content.startswith(_PDF_BEGINS):
+        kind = _PDF
+    elif not is_binary(sent) and _marked_up(sent):
+        kind = "text/plain"
     size = None if content is None else len(content)
     return Attachment(content_type=kind, title=title, size_bytes=size, source=path_of(sent))
+
+
+def _text_in(sent: Element) -> str | None:
+    """What an ED holds itself. Markup that is no text (HTML in elements) is read as a narrative block is."""
+    inside = _marked_up(sent)
+    if inside and not is_binary(sent):
+        return shown_text(sent, between_cells=" | ")
+    texts = [sent.text or "", *(inner_text(one) for one in inside), *(one.tail or "" for one in sent)]
+    return "".join(texts).strip() or None
+
+
+def _marked_up(sent: Element) -> list[Element]:
+    return [one for one in sent if local_name(one) not in _BESIDE_THE_FILE]
 
 
 def _content(sent: Element, text: str) -> bytes | None:
     if not is_binary(sent):
         return text.encode()
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        content = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
+    return _unpacked(content) if _is_compressed(sent) else content
+
+
+def _unpacked(packed: bytes) -> bytes | None:
+    """The file as it was before; programs call one what is another of the three."""
+    for window in _COMPRESSED_WINDOWS:
+        unpacking = zlib.decompressobj(window)
+        with contextlib.suppress(zlib.error):
+            content = unpacking.decompress(packed, SIZE_LIMIT_BYTES + 1)
+            check_sizes(len(content))
+            if unpacking.eof:
+                return content
+    return None
 
 
 def file_at(document: Element, source: str) -> bytes | None:
@@ -55,7 +97,7 @@ def file_at(document: Element, source: str) -> bytes | None:
     sent: Element | None = document
     for step in source.split("/")[2:]:  # the first is the document itself
         sent = None if sent is None else _inside(sent, step)
-    text = own_text(sent) if sent is not None and local_name(sent) in {"text", "value"} else None
+    text = _text_in(sent) if sent is not None and local_name(sent) in {"text", "value"} else None
     return None if sent is None or text is None else _content(sent, text)
 
 
@@ -76,14 +118,20 @@ def _inside(whole: Element, step: str) -> Element | None:
 def non_xml_body(document: Element) -> tuple[Attachment, ...]:
     """The whole document as a file. It is all there is, so it must be whole."""
     sent = child(document, "component", "nonXMLBody", "text")
-    if sent is None:
+    found = attachment(sent, own_text(child(document, "title"))) if sent is not None else None
+    if sent is None or found is None:
         return ()
-    found = attachment(sent, own_text(child(document, "title")))
     if found.source and found.size_bytes is None:
         raise ContentNotCdaError(field=path_of(sent))
-    return (found,) if found.source or found.title else ()
+    return (found,)
 
 
 def check_count(count: int) -> None:
     if count > ATTACHMENTS_LIMIT:
+        raise ContentError("content-too-complex", None)
+
+
+def check_sizes(size: int) -> None:
+    """Unpacked, the files of a document are no larger together than a document may be."""
+    if size > SIZE_LIMIT_BYTES:
         raise ContentError("content-too-complex", None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from api.cda.attachments import attachment, check_count, is_binary
+from api.cda.attachments import attachment, check_count, check_sizes, is_binary
 from api.cda.codes import concept, label_of, source_id
 from api.cda.elements import Element, Narrative, child, children, local_name, own_text, shown_text
 from api.cda.header import status_of
@@ -223,9 +223,12 @@ class Draft:
             if is_medium or is_binary(sent):
                 self._add(attachment(sent, around.title))
 
-    def _add(self, found: Attachment) -> None:
+    def _add(self, found: Attachment | None) -> None:
+        if found is None:
+            return
         check_count(len(self.attachments))
-        self.narrative.repeat(found.title)
         self.attachments.append(found)
+        check_sizes(sum(one.size_bytes or 0 for one in self.attachments))
+        self.narrative.repeat(found.title)
         if found.source and found.size_bytes is None:
             self.notes[f"attachment is not base64: {found.source}"] = None

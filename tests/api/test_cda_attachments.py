@@ -1,14 +1,17 @@
 """A file inside of a CDA document comes out as it went in: it may be all that the laboratory sent."""
 
 import base64
+import gzip
 import time
+import zlib
 
 import pytest
 
 from api.cda.reading import read_cda
 from api.report_attachments import bytes_of
+from api.xml_content import SIZE_LIMIT_BYTES
 from domain.report_content import Attachment
-from tests.api.test_cda import document, entry
+from tests.api.test_cda import document, entry, refusal
 
 PDF = b"%PDF-1.4 whole"
 RESULT = '<value xsi:type="INT" value="1"/>'
@@ -72,3 +75,90 @@ def test_a_file_among_very_many_values_is_found_at_once() -> None:
     assert bytes_of(Attachment(source=f"{place}/value[90001]"), raw) == PDF
     assert bytes_of(Attachment(source=f"{place}/value[90002]"), raw) is None
     assert time.process_time() - began < 3
+
+
+def packed(content: bytes, compression: str, kind: str = "application/pdf") -> str:
+    file = base64.b64encode(content).decode()
+    return f'<text mediaType="{kind}" representation="B64" compression="{compression}">{file}</text>'
+
+
+DEFLATED = zlib.compress(PDF * 9)[2:-4]  # without what zlib puts around it
+
+
+@pytest.mark.parametrize(
+    ("compression", "content"),
+    [
+        ("DF", DEFLATED),
+        ("GZ", gzip.compress(PDF * 9)),
+        ("ZL", zlib.compress(PDF * 9)),
+        ("df", zlib.compress(PDF * 9)),  # a library whose Deflater writes zlib
+    ],
+)
+def test_a_file_that_was_packed_is_unpacked(compression: str, content: bytes) -> None:
+    raw = body(packed(content, compression))
+    assert out_of(raw) == [PDF * 9]
+    assert read_cda(raw)[0].attachments[0].size_bytes == len(PDF) * 9
+
+
+@pytest.mark.parametrize("content", [PDF, DEFLATED[:-3], zlib.compress(PDF)[:-2]])
+def test_a_file_that_is_not_packed_as_it_says_is_refused(content: bytes) -> None:
+    assert refusal(body(packed(content, "DF"))).code == "content-not-cda"
+
+
+def test_files_that_unpack_to_more_than_a_document_may_be_are_refused() -> None:
+    bomb = zlib.compress(bytes(SIZE_LIMIT_BYTES + 1))
+    assert refusal(body(packed(bomb, "ZL"))).code == "content-too-complex"
+    half = packed(zlib.compress(bytes(SIZE_LIMIT_BYTES // 2 + 1)), "ZL", "image/png").replace("text", "value")
+    media = f"<component><observationMedia>{half}</observationMedia></component>"
+    assert len(read_cda(document(entry(RESULT), media).encode())[0].attachments) == 1
+    assert refusal(document(entry(RESULT), media, media)).code == "content-too-complex"
+
+
+def test_a_thumbnail_is_no_part_of_the_picture() -> None:
+    small = base64.b64encode(b"small").decode()
+    picture = f'{base64.b64encode(b"picture").decode()}<thumbnail representation="B64">{small}</thumbnail>'
+    assert out_of(body(f'<text mediaType="image/png" representation="B64">{picture}</text>')) == [b"picture"]
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    ["<text/>", '<text nullFlavor="NI"/>', '<text mediaType="application/pdf" representation="B64"> </text>'],
+)
+def test_a_body_without_a_file_is_no_report(nothing: str) -> None:
+    assert refusal(body(nothing)).code == "no-report-in-content"
+
+
+def test_a_medium_without_a_file_is_no_attachment() -> None:
+    empty = '<component><observationMedia><value mediaType="image/png"/></observationMedia></component>'
+    assert out_of(document(entry(RESULT), empty).encode()) == []
+
+
+def test_html_in_elements_keeps_its_words_apart_and_is_called_what_it_became() -> None:
+    raw = body('<text mediaType="text/html"><p>3<br/>5</p></text>')
+    assert out_of(raw) == [b"3\n5"]
+    assert read_cda(raw)[0].attachments[0].content_type == "text/plain"
+    raw = body('<text mediaType="text/html"><![CDATA[<p>3<br/>5</p>]]></text>')
+    assert out_of(raw) == [b"<p>3<br/>5</p>"]
+    assert read_cda(raw)[0].attachments[0].content_type == "text/html"
+
+
+@pytest.mark.parametrize("kind", ["", 'mediaType="text/plain"', 'mediaType="Application/PDF; name=a.pdf"'])
+def test_what_begins_as_a_pdf_is_called_one(kind: str) -> None:
+    raw = body(f'<text {kind} representation="B64">{base64.b64encode(PDF).decode()}</text>')
+    assert read_cda(raw)[0].attachments[0].content_type == "application/pdf"
+    assert out_of(raw) == [PDF]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/msword", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+)
+def test_a_file_that_cannot_be_text_is_base64(kind: str) -> None:
+    sent = base64.b64encode(PDF).decode()
+    assert out_of(body(f'<text mediaType="{kind}">{sent}</text>')) == [PDF]
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "text/rtf", "application/xml; charset=utf-8"])
+def test_a_file_that_can_be_text_is_text(kind: str) -> None:
+    sent = base64.b64encode(PDF).decode()
+    assert out_of(body(f'<text mediaType="{kind}">{sent}</text>')) == [sent.encode()]

@@ -399,7 +399,7 @@ def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(kind: str, said: str) -
     report = read(
         document(body=f"<component><nonXMLBody><text {file}>JVBERi0=</text></nonXMLBody></component>")
     )
-    assert [(one.content_type, one.size_bytes) for one in report.attachments] == [(kind, 5)]
+    assert [(one.content_type, one.size_bytes) for one in report.attachments] == [("application/pdf", 5)]
     report = read(document(entry(f'<value xsi:type="ED" {file}>JVBERi0=</value>')))
     assert (report.observations[1].value, report.attachments[0].size_bytes) == (None, 5)
 
