@@ -108,6 +108,11 @@ def _pieces(block: Element) -> Iterator[str]:
             yield element.tail or ""
 
 
+def _is_elsewhere(address: str) -> bool:
+    """A file or a page, and no place in the document: senders leave the words of a template there too."""
+    return not address.startswith("#") and any(sign in address for sign in "./:")
+
+
 class Narrative:
     """The human-readable blocks of one document, which entries refer to by ID."""
 
@@ -132,7 +137,8 @@ class Narrative:
     def missing(self, element: Element) -> str | None:
         """The first place that is referred to in an element and is not in the document."""
         sent = (attribute(one, "value") or "" for one in element.iter("{*}reference"))
-        return next((one for one in sent if one.startswith("#") and one[1:] not in self._blocks), None)
+        inside = (one for one in sent if one and not _is_elsewhere(one))
+        return next((one for one in inside if one.removeprefix("#") not in self._blocks), None)
 
     def repeat(self, text: str | None) -> None:
         """A text is said once more: what comes out must stay in proportion to what came in."""
@@ -150,9 +156,11 @@ class Narrative:
             raise ContentError("content-too-complex", None)
 
     def _referred(self, address: str | None) -> str | None:
-        if address is None or not address.startswith("#"):
+        if address is None:
+            return None
+        name = address.removeprefix("#")  # some senders forget it
+        if name not in self._blocks and _is_elsewhere(address):
             return address
-        name = address[1:]
         if name in self._blocks and name not in self._texts:
             # Blocks may lie one in the other, and each walk goes through all that is inside.
             self._spend(_WALK_COST * sum(1 for _ in self._blocks[name].iter()))

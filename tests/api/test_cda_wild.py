@@ -404,6 +404,31 @@ def test_a_pdf_can_only_be_base64_whatever_is_said_of_it(kind: str, said: str) -
     assert (report.observations[1].value, report.attachments[0].size_bytes) == (None, 5)
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("#t1", "из\nтекста"),
+        ("t1", "из\nтекста"),  # real: the French TSH, second intention
+        ("#t2", None),
+        ("PtrToValueInSectionText", None),  # real: C32
+        ("https://lab.test/x.pdf", "https://lab.test/x.pdf"),
+        ("x.pdf", "x.pdf"),
+    ],
+)
+def test_a_reference_is_a_place_in_the_document_or_a_file_and_never_text(
+    address: str, said: str | None
+) -> None:
+    found = observed(f'<value xsi:type="ED"><reference value="{address}"/></value>')
+    assert found.value == (Value(kind=ValueKind.TEXT, text=said) if said else None)
+    lost = f"value is not in the document: {address}"
+    assert found.notes == ((lost,) if said is None else ())
+    named = observed(
+        f'<value xsi:type="CD" code="A" displayName="B"><originalText><reference value="{address}"/></originalText></value>'
+    )
+    assert named.value
+    assert named.value.concept == Concept(codings=(Coding(code="A", display="B"),), text=said)
+
+
 # What is written above the line, beside another text, or deep inside
 
 
