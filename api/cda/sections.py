@@ -13,14 +13,34 @@ _LAB_DOCUMENT_TEMPLATES = frozenset(
 )
 # СЭМД «Протокол лабораторного исследования»: its templates, its kind and its guides; the last number is the edition.
 _RUSSIAN_PROTOCOLS = ("1.2.643.5.1.13.2.7.5.1.7.", "1.2.643.5.1.13.13.15.18.", "1.2.643.5.1.13.13.14.7.")
+_SPECIALTIES = (
+    *(
+        "18717-9",
+        "18718-7",
+        "18719-5",
+        "18720-3",
+        "18721-1",
+        "18722-9",
+        "18723-7",
+        "18724-5",
+        "18725-2",
+        "18727-8",
+    ),
+    *("18728-6", "18729-4", "18767-4", "18768-2", "18769-0", "26435-8", "26436-6", "26437-4", "26438-2"),
+)
 _LAB_DOCUMENT_CODES = frozenset(
     {
         (_LOINC, "11502-2"),
-        # The kind «Протокол лабораторного исследования» in the old and the new register of kinds.
+        # The kind «Протокол лабораторного исследования» in the registers of kinds.
         ("1.2.643.5.1.13.13.99.2.195", "7"),
+        ("1.2.643.5.1.13.13.11.1115", "7"),
         ("1.2.643.5.1.13.13.11.1522", "7"),
+        # A report of one specialty is called by it (IHE XD-LAB), 26436-6 by none.
+        *((_LOINC, number) for number in _SPECIALTIES),
     }
 )
+# Registers of systems number otherwise, but write the kind out.
+_RUSSIAN_REGISTERS, _RUSSIAN_KIND = "1.2.643.", "протокол лабораторного исследования"
 # The sections of СЭМД are in two registers as well.
 _RESULT_SECTION_CODES = frozenset(
     {
@@ -61,8 +81,14 @@ def _code(element: Element) -> tuple[str | None, str | None]:
 def is_lab_document(document: Element) -> bool:
     """A document that is a laboratory report: all its observations are results."""
     sent = templates(document)
-    is_russian = any(root.startswith(_RUSSIAN_PROTOCOLS) for root in sent)
+    is_russian = any(root.startswith(_RUSSIAN_PROTOCOLS) for root in sent) or _is_named_protocol(document)
     return is_russian or _code(document) in _LAB_DOCUMENT_CODES or bool(sent & _LAB_DOCUMENT_TEMPLATES)
+
+
+def _is_named_protocol(document: Element) -> bool:
+    register = _code(document)[0] or ""
+    name = attribute(child(document, "code"), "displayName") or ""
+    return register.startswith(_RUSSIAN_REGISTERS) and name.casefold().startswith(_RUSSIAN_KIND)
 
 
 def result_parts(root: Element, *, is_lab: bool) -> Iterator[Element]:

@@ -49,6 +49,33 @@ def test_text_that_entries_say_too_is_not_said_twice() -> None:
     assert read(document(entry(RESULT), sections=materials)).notes == ()
 
 
+KIND = '<code code="7" codeSystem="1.2.643.5.1.13.13.11.1522" displayName="Протокол лабораторного исследования"/>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_laboratory"),
+    [
+        ('code="7" codeSystem="1.2.643.5.1.13.13.11.1115"', True),  # real: a regional MIS
+        (
+            'code="3" codeSystem="1.2.643.5.1.13.2.1.1.646" displayName="Протокол лабораторного исследования. Ред. 2"',
+            True,
+        ),
+        ('code="18725-2" codeSystem="2.16.840.1.113883.6.1"', True),  # XD-LAB, of microbiology alone
+        ('code="5" codeSystem="1.2.643.5.1.13.13.11.1522" displayName="Протокол консультации"', False),
+        ('code="121" codeSystem="1.2.643.5.1.13.13.11.1522"', False),  # cytology
+        ('code="57833-6" codeSystem="2.16.840.1.113883.6.1"', False),  # a prescription
+    ],
+)
+def test_a_laboratory_report_is_known_by_its_kind_however_numbered(kind: str, *, is_laboratory: bool) -> None:
+    text = document(body=body(told("Результаты", TABLE)))
+    assert KIND in text
+    text = text.replace(KIND, f"<code {kind}/>")
+    if is_laboratory:
+        assert read(text).notes
+    else:
+        assert refusal(text).code == "no-report-in-content"
+
+
 def test_a_document_of_another_kind_is_no_report_for_its_text() -> None:
     text = SUMMARY.format(told("Анамнез", "Здоров"))
     assert refusal(text).code == "no-report-in-content"
