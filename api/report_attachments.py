@@ -8,17 +8,20 @@ from api.cda.attachments import file_at
 from api.cda.elements import local_name
 from api.content import ContentError
 from api.fhir.xml import xml_to_json_value
+from api.hl7 import attachments as hl7
 from api.json_content import parse_json
 from api.xml_content import parse_xml
 from domain.report_content import Attachment
 
 
 def bytes_of(attachment: Attachment, content: bytes) -> bytes | None:
-    """The file, by the JSON pointer (RFC 6901) of FHIR and of reports that are a PDF, or by the path of elements of
-    CDA, which begins with the document's own; None if it is not there, or is of a format that points otherwise."""
-    if attachment.source is None or not attachment.source.startswith("/"):
+    """The file, by the JSON pointer (RFC 6901) of FHIR and of reports that are a PDF, by the path of elements of
+    CDA, which begins with the document's own, or by the place in an HL7 v2 message; None if it is not there."""
+    if attachment.source is None:
         return None
     try:
+        if not attachment.source.startswith("/"):
+            return hl7.file_at(content, attachment.source)
         root = parse_xml(content) if _is_xml(content) else None
         if root is not None and attachment.source.split("/")[1] == local_name(root):
             return file_at(root, attachment.source)

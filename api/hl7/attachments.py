@@ -1,13 +1,19 @@
-"""ED and RP of OBX-5: a document that came along, or a pointer to one; never read, only pointed at."""
+"""Documents in OBX-5: files that came along (ED, or a PDF under any name) and pointers to files (RP). Their bytes
+stay in the message, where `source` points, until somebody opens one."""
 
+import base64
 import re
+from collections.abc import Iterator
 
-from api.hl7.syntax import Element
+from api.hl7.batch import messages_of
+from api.hl7.syntax import NULL, Element, Segment
 from domain.report_content import Attachment
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
 _BLANKS = str.maketrans("", "", " \t\n")
+_PDF = "JVBERi0"  # %PDF- in base64
+_SOURCE = re.compile(r"((?:MSH\[\d+\]/)?OBX\[\d+\])-5(?:\[(\d+)\])?", re.ASCII)
 # Tables 0191 and 0291, in media types.
 _MEDIA_TYPES = {
     "PDF": "application/pdf",
@@ -28,30 +34,79 @@ _MEDIA_TYPES = {
 }
 
 
-def encapsulated(sent: Element, source: str) -> Attachment:
+def is_document(observation: Segment, kind: str) -> bool:
+    """Whether OBX-5 is a document: by its type, or a PDF that was sent as text."""
+    if kind in {"ED", "RP"}:
+        return True
+    return observation.raw(5).startswith(_PDF) and _size(observation.whole(5), "BASE64") is not None
+
+
+def attachments_of(observation: Segment, kind: str) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
+    """The documents of OBX-5, and a note for each that cannot be opened."""
+    found: list[Attachment] = []
+    notes: list[str] = []
+    for place, sent in _sent(observation):
+        attachment = _referenced(sent) if kind == "RP" else _encapsulated(sent, place)
+        found.append(attachment)
+        pointer = sent.text(1) if kind == "RP" else "no file can be read here"
+        if attachment.source is None and pointer:
+            notes.append(f"OBX-5: {pointer}")
+    return tuple(found), tuple(notes)
+
+
+def file_at(content: bytes, source: str) -> bytes | None:
+    """The file to which the source of an attachment points; None if there is none."""
+    asked = _SOURCE.fullmatch(source)
+    if asked is None:
+        return None
+    for message in messages_of(content):
+        for segment in message.segments:
+            if segment.place == asked[1]:
+                return next((_decoded(sent) for place, sent in _sent(segment) if place == source), None)
+    return None
+
+
+def _sent(observation: Segment) -> Iterator[tuple[str, Element]]:
+    """The repetitions that hold something, and the place of each."""
+    place = f"{observation.place}-5"
+    sent = (one for one in observation.repetitions(5) if one.raw != NULL)
+    for number, one in enumerate((one for one in sent if one.raw.strip(one.delimiters.component)), 1):
+        yield (place if number == 1 else f"{place}[{number}]"), one
+
+
+def _encapsulated(sent: Element, source: str) -> Attachment:
     """An ED: application, type, subtype, encoding, data."""
-    kind, subtype, encoding, data = (sent.part(place) for place in (2, 3, 4, 5))
+    application, kind, subtype = (sent.code(place) for place in (1, 2, 3))
+    data, encoding = _data(sent)
+    size = _size(data, encoding)
+    is_pdf = encoding == "BASE64" and data.raw.startswith(_PDF)
     return Attachment(
-        content_type=_media_type(kind.code(), subtype.code()),
-        title=_title(kind.code(), subtype.code()),
-        size_bytes=_size(data, (encoding.code() or "").upper()),
-        source=source,
+        content_type="application/pdf" if is_pdf else _media_type(subtype, kind, application),
+        title=_title(kind, subtype),
+        size_bytes=size,
+        source=source if size is not None else None,
     )
 
 
-def referenced(sent: Element, source: str) -> Attachment:
-    """An RP: pointer, application, type, subtype. Without a pointer, the place in the message."""
+def _referenced(sent: Element) -> Attachment:
+    """An RP: pointer, application, type, subtype. What it points to did not come along."""
     kind, subtype = sent.code(3), sent.code(4)
-    return Attachment(
-        content_type=_media_type(kind, subtype),
-        title=sent.text(2) or _title(kind, subtype),
-        source=sent.code(1) or source,
-    )
+    return Attachment(content_type=_media_type(subtype, kind), title=sent.text(2) or _title(kind, subtype))
 
 
-def _media_type(kind: str | None, subtype: str | None) -> str | None:
-    """The media type, or None where none is meant for certain."""
-    for name in (subtype, kind):
+def _data(sent: Element) -> tuple[Element, str]:
+    """The data and their encoding. A PDF in base64 is known by how it begins, for some senders leave components
+    out, so that it stands in another place."""
+    data, encoding = sent.part(5), (sent.code(4) or "").upper()
+    if encoding in {"BASE64", "HEX", "A"}:
+        return data, encoding
+    places = (place for place, raw in enumerate(sent.parts(), 1) if raw.startswith(_PDF))
+    return next(((sent.part(place), "BASE64") for place in places), (data, encoding))
+
+
+def _media_type(*names: str | None) -> str | None:
+    """The media type by the first name that is one, or None where none is meant for certain."""
+    for name in names:
         if name and name.upper() in _MEDIA_TYPES:
             return _MEDIA_TYPES[name.upper()]
         if name and re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", name.lower()):
@@ -60,17 +115,34 @@ def _media_type(kind: str | None, subtype: str | None) -> str | None:
 
 
 def _title(kind: str | None, subtype: str | None) -> str | None:
-    return "/".join(part for part in (kind, subtype) if part) or None
+    names = (
+        name for name in (kind, subtype) if name and name.upper() != "BASE64" and not name.startswith(_PDF)
+    )
+    return "/".join(names) or None
 
 
 def _size(data: Element, encoding: str) -> int | None:
     """How many bytes the data are, where they are what the encoding says."""
     if encoding == "BASE64":
-        # Long data are sent in lines, and the breaks between them as an escape.
-        text = data.raw if data.raw.isalnum() else (data.text() or "").translate(_BLANKS)
+        text = _base64(data)
         is_whole = len(text) % 4 == 0 and _BASE64.fullmatch(text) is not None
         return len(text) // 4 * 3 - text.count("=") if is_whole else None
     text = data.text() or ""
     if encoding == "HEX":
         return len(text) // 2 if _HEX.fullmatch(text) else None
     return len(text.encode()) if encoding == "A" and text else None
+
+
+def _decoded(sent: Element) -> bytes | None:
+    data, encoding = _data(sent)
+    if _size(data, encoding) is None:
+        return None
+    if encoding == "BASE64":
+        return base64.b64decode(_base64(data))
+    text = data.text() or ""
+    return bytes.fromhex(text) if encoding == "HEX" else text.encode()
+
+
+def _base64(data: Element) -> str:
+    """Long data are sent in lines, and the breaks between them as an escape."""
+    return data.raw if data.raw.isalnum() else (data.text() or "").translate(_BLANKS)

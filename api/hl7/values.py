@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from api.hl7.attachments import encapsulated, referenced
+from api.hl7.attachments import attachments_of, is_document
 from api.hl7.datatypes import concept
 from api.hl7.quantities import amount, is_number, is_ucum, structured_numeric
 from api.hl7.syntax import NULL, Element, Segment
@@ -33,12 +33,10 @@ def measured(observation: Segment, code: Concept, unit: Quantity | None) -> Meas
     if observation.raw(5).strip() == NULL:
         unknown = Coding(system=ABSENT_SYSTEM, code="unknown", display="Unknown")
         return Measured(data_absent_reason=Concept(codings=(unknown,)))
+    if is_document(observation, kind):
+        attachments, notes = attachments_of(observation, kind)
+        return Measured(attachments=attachments, notes=notes)
     sent = tuple(one for one in observation.repetitions(5) if one.raw != NULL)
-    if kind in {"ED", "RP"}:
-        read = encapsulated if kind == "ED" else referenced
-        source = f"{observation.place}-5"
-        found = tuple(read(one, source) for one in sent if one.raw.strip(one.delimiters.component))
-        return Measured(attachments=found)
     notes = _unit_notes(observation, unit)
     if kind in _TEXTS:
         value = _text(observation, unit)

@@ -166,9 +166,8 @@ def test_a_method_and_both_codes_are_kept() -> None:
             content_type="application/pdf", title="application/pdf", size_bytes=4, source="OBX[1]-5")),
         ("ED", "^TEXT^PLAIN^A^текст", Attachment(
             content_type="text/plain", title="TEXT/PLAIN", size_bytes=10, source="OBX[1]-5")),
-        ("ED", "^IM^JPEG^Base64^AAA", Attachment(content_type="image/jpeg", title="IM/JPEG", source="OBX[1]-5")),
-        ("RP", "https://lab.example/1^LIS^AP^PDF", Attachment(
-            content_type="application/pdf", title="LIS", source="https://lab.example/1")),
+        ("ED", "^IM^JPEG^Base64^AAA", Attachment(content_type="image/jpeg", title="IM/JPEG")),
+        ("RP", "https://lab.example/1^LIS^AP^PDF", Attachment(content_type="application/pdf", title="LIS")),
     ],
 )  # fmt: skip
 def test_a_document_is_an_attachment(kind: str, sent: str, attachment: Attachment) -> None:
