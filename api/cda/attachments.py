@@ -19,6 +19,7 @@ _BINARY_TYPES = re.compile(r"(?:application|audio|image|video)/(?!.*(?:xml|json|
 _COMPRESSIONS = frozenset({"DF", "GZ", "ZL"})  # deflate, gzip, zlib (HL7 V3 datatypes R1, ED.compression)
 _COMPRESSED_WINDOWS = (47, -15)  # what begins as zlib or gzip does; deflate without a beginning
 _PDF, _PDF_BEGINS = "application/pdf", b"%PDF-"
+_FILES_BEGIN = (_PDF_BEGINS, b"\x89PNG\r\n", b"\xff\xd8\xff")
 # Of an ED, but no part of its file.
 _BESIDE_THE_FILE = frozenset({"reference", "thumbnail"})
 _PREFIX = re.compile(r"(?<=/)\w+:")
@@ -81,7 +82,9 @@ def _content(sent: Element, text: str) -> bytes | None:
 
 
 def _unpacked(packed: bytes) -> bytes | None:
-    """The file as it was before; programs call one what is another of the three."""
+    """The file as it was before; programs call one what is another of the three, or packed what is not."""
+    if packed.startswith(_FILES_BEGIN):
+        return packed
     for window in _COMPRESSED_WINDOWS:
         unpacking = zlib.decompressobj(window)
         with contextlib.suppress(zlib.error):

@@ -92,6 +92,7 @@ DEFLATED = zlib.compress(PDF * 9)[2:-4]  # without what zlib puts around it
         ("GZ", gzip.compress(PDF * 9)),
         ("ZL", zlib.compress(PDF * 9)),
         ("df", zlib.compress(PDF * 9)),  # a library whose Deflater writes zlib
+        ("DF", PDF * 9),  # a template that calls every file packed
     ],
 )
 def test_a_file_that_was_packed_is_unpacked(compression: str, content: bytes) -> None:
@@ -100,7 +101,7 @@ def test_a_file_that_was_packed_is_unpacked(compression: str, content: bytes) ->
     assert read_cda(raw)[0].attachments[0].size_bytes == len(PDF) * 9
 
 
-@pytest.mark.parametrize("content", [PDF, DEFLATED[:-3], zlib.compress(PDF)[:-2]])
+@pytest.mark.parametrize("content", [b"whole", DEFLATED[:-3], zlib.compress(PDF)[:-2]])
 def test_a_file_that_is_not_packed_as_it_says_is_refused(content: bytes) -> None:
     assert refusal(body(packed(content, "DF"))).code == "content-not-cda"
 
