@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from api.content import ContentError
+from api.fhir.checked import Place
 from api.fhir.primitives import DateText, DateTimeText
-from api.fhir.resources import Place
 from api.json_content import parse_json
 from domain.report_content import Attachment, ReportContent, ReportStatus, Subject
 from domain.values import Coding, Concept, Identifier

@@ -2,14 +2,16 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from api.fhir import resources as fhir
+from api.fhir.checked import Place
 from api.fhir.patients import searched_number
 from api.fhir.refusal import ContentNotFhirError
-from api.fhir.resources import Place
 from domain.report_content import Component, Observation, ReferenceRange, Specimen, Subject, Value, ValueKind
 from domain.values import Concept, Identifier, Quantity
+
+_NO_QUANTITY, _NO_CONCEPT = Quantity(), Concept()
 
 
 def identifiers(sent: Iterable[fhir.Identifier]) -> tuple[Identifier, ...]:
@@ -25,9 +27,9 @@ def _kind(sent: Concept | None) -> str | None:
 
 def value(sent: fhir.Measured) -> Value | None:
     """value[x]; at most one is there. R5's Attachment and Reference keep only what can be read as text."""
-    if sent.value_quantity:
+    if sent.value_quantity and sent.value_quantity != _NO_QUANTITY:
         return Value(kind=ValueKind.QUANTITY, quantity=sent.value_quantity)
-    if sent.value_codeable_concept:
+    if sent.value_codeable_concept and sent.value_codeable_concept != _NO_CONCEPT:
         return Value(kind=ValueKind.CONCEPT, concept=sent.value_codeable_concept)
     if sent.value_range:
         return Value(kind=ValueKind.RANGE, low=sent.value_range.low, high=sent.value_range.high)
@@ -96,10 +98,30 @@ def observation(sent: fhir.Observation, full_url: str | None) -> Observation:
         issued_at=sent.issued,
         method=sent.method,
         notes=tuple(
-            text for text in (*(note.text for note in sent.note), sent.comment, sent.comments) if text
+            text
+            for text in (
+                *(note.text for note in sent.note),
+                sent.comment,
+                sent.comments,
+                *modifiers(sent, *sent.component, *_ranges(sent)),
+            )
+            if text
         ),
         source_id=sent.id or full_url,
     )
+
+
+def modifiers(
+    *sent: fhir.Measured | fhir.ReferenceRange | fhir.DiagnosticReport | fhir.Patient,
+) -> tuple[str, ...]:
+    """A modifier may turn what is said into its contrary (FHIR R4, extensibility), and none is known here: who reads
+    the result is told of it."""
+    return tuple(f"modifier not understood: {one.url}" for each in sent for one in each.modifier_extension)
+
+
+def _ranges(sent: fhir.Observation) -> Iterator[fhir.ReferenceRange]:
+    for one in (sent, *sent.component):
+        yield from one.reference_range
 
 
 def start_of(period: fhir.Period | None) -> str | None:

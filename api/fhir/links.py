@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter
 
 from api.fhir.into import Into
-from api.fhir.resources import Element, Link, NullIsEmpty, Reference, References, Related
+from api.fhir.resources import Element, Link, NullIsEmpty, Reference, References, Related, Sources
 
 
 class _ObservationLinks(Element):
@@ -17,7 +17,7 @@ class _ObservationLinks(Element):
     performer: References = ()
     specimen: Reference | None = None
     has_member: References = ()
-    derived_from: References = ()
+    derived_from: Sources = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

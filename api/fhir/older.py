@@ -1,11 +1,28 @@
 """Forms of DSTU2 and STU3, in which national interfaces still send, and of templates, as R4 has them."""
 
-from pydantic import BeforeValidator
+from typing import Any
+
+from pydantic import BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 # One CodeableConcept, Reference or HumanName where R4 has a list.
 OneOrMany = BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
 # A template that was not filled in.
 EmptyIsNone = BeforeValidator(lambda value: None if value == "" else value)
+
+
+def _else(nothing: object) -> WrapValidator:
+    """What a report can do without is no reason to refuse it when it is malformed."""
+
+    def read(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            return nothing
+
+    return WrapValidator(read)
+
+
+ElseNone, ElseEmpty = _else(None), _else(())
 
 
 def with_one_family(name: object) -> object:

@@ -54,13 +54,19 @@ def subject_of(draft: Draft, sources: Iterable[Located]) -> Subject:
             continue
         found = _patient_of(reference, source, draft.resources)
         if found and isinstance(found.resource, fhir.Patient):
-            return elements.subject(found.resource)
+            return _subject(draft, found.resource)
         if reference.reference and not searched_number(reference.reference):
             # Their number and name are no matter of the results: they have another key.
             draft.add_note("unresolved reference: Patient")
         return elements.subject_by_reference(reference)
     only = _only_patient(draft.resources)
-    return elements.subject(only.resource) if only and isinstance(only.resource, fhir.Patient) else Subject()
+    return _subject(draft, only.resource) if only and isinstance(only.resource, fhir.Patient) else Subject()
+
+
+def _subject(draft: Draft, patient: fhir.Patient) -> Subject:
+    for text in elements.modifiers(patient):
+        draft.add_note(text)
+    return elements.subject(patient)
 
 
 def check_is_of_one(draft: Draft, sources: Iterable[Located]) -> None:

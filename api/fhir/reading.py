@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from api.fhir import resources as fhir
-from api.fhir.elements import effective_at, identifiers, specimen
+from api.fhir.checked import Place, read_resource
+from api.fhir.elements import effective_at, identifiers, modifiers, specimen
 from api.fhir.links import ObservationLinks
+from api.fhir.narrative import plain_text, section_texts
 from api.fhir.observations import Draft
 from api.fhir.parties import (
     Person,
@@ -21,7 +23,6 @@ from api.fhir.parties import (
 )
 from api.fhir.references import Located, Resources, Sent
 from api.fhir.refusal import ContentNotFhirError
-from api.fhir.resources import Place
 from api.json_content import parse_json
 from domain.report_content import ReportContent, status_of_observations
 
@@ -48,7 +49,7 @@ def reports_in(content: object) -> tuple[ReportContent, ...]:
 
 
 def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportContent, ...]:
-    bundle = fhir.read_resource(content, place)
+    bundle = read_resource(content, place)
     if not isinstance(bundle, fhir.Bundle):
         return ()
     if bundle.type == "history":  # superseded versions would stand beside the current ones
@@ -64,10 +65,18 @@ def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportCon
     if len(reports) == 1 and bundle.identifier:  # of several reports it could not tell one from another
         names = reports[0].identifiers + identifiers([bundle.identifier])
         reports = (replace(reports[0], identifiers=tuple(dict.fromkeys(names))),)
+    if len(reports) == 1 and bundle.type == "document":
+        reports = (_with_sections(reports[0], sent),)
     for one in sent:
         if one.content.get("resourceType") == "Bundle":
             reports += _reports_of_bundle(one.content, one.place)
     return reports
+
+
+def _with_sections(report: ReportContent, sent: Iterable[Sent]) -> ReportContent:
+    document = next((one.content for one in sent if one.content.get("resourceType") == "Composition"), {})
+    said = (report.conclusion or "", *report.notes)
+    return replace(report, notes=(*report.notes, *section_texts(document, report.code, said)))
 
 
 def _reports_of(resources: Resources) -> tuple[ReportContent, ...]:
@@ -153,6 +162,11 @@ def _content_of_report(report: Located, draft: Draft) -> ReportContent:
     assert isinstance(sent, fhir.DiagnosticReport)
     check_is_of_one(draft, (report, *draft.order))
     performers = performer_names(draft.resources, [report])
+    forms = attachments(draft, report)
+    codes = (*sent.conclusion_code, *sent.coded_diagnosis)
+    is_told = draft.order or sent.conclusion or codes or any(form.source for form in forms)
+    told = None if is_told else plain_text(sent.text)
+    said = (told, *(note.text for note in sent.note), *modifiers(sent))
     return ReportContent(
         status=sent.status,
         subject=subject_of(draft, (report, *draft.order)),
@@ -165,9 +179,9 @@ def _content_of_report(report: Located, draft: Draft) -> ReportContent:
         specimens=specimens(draft, report),
         observations=draft.observations(),
         conclusion=sent.conclusion,
-        conclusion_codes=(*sent.conclusion_code, *sent.coded_diagnosis),
-        attachments=attachments(draft, report),
-        notes=(*(note.text for note in sent.note if note.text), *draft.notes),
+        conclusion_codes=codes,
+        attachments=forms,
+        notes=(*filter(None, said), *draft.notes),
         source_id=report.source_id,
     )
 

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from api.fhir import resources as fhir
+from api.fhir.checked import Place, read_resource
 from api.fhir.elements import observation, subject
 from api.fhir.links import ObservationLinks, links_of_observation, with_related
 from api.fhir.patients import Patients
-from api.fhir.resources import Place, Resource, read_resource
+from api.fhir.resources import Resource
 from api.fhir.usual import usual_observation
 from domain.report_content import Observation
 

@@ -9,9 +9,8 @@ comparator or a value. Everything else of a wrong type is an error; elements not
 Codes and amounts are as in the domain, and the most of a submission: they are read straight into the domain's values.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,16 +18,15 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
+from api.fhir.absent import reason_beside_value
 from api.fhir.into import Into, NotCopied
-from api.fhir.older import EmptyIsNone, OneOrMany, with_one_family
+from api.fhir.older import ElseEmpty, ElseNone, EmptyIsNone, OneOrMany, with_one_family
 from api.fhir.primitives import DecimalText, IntegerText, SentDate, SentDateTime, SentTime, SizeInBytes
-from api.fhir.refusal import ContentNotFhirError
 from domain import values
 from domain.report_content import ObservationStatus, ReportStatus
 
@@ -37,6 +35,16 @@ NullIsEmpty = BeforeValidator(lambda value: () if value is None else value)
 
 class Element(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel)
+
+
+class Extension(Element):
+    """Of a modifier only its name is read; it is never a reason to refuse."""
+
+    url: Any = None
+    value_code: Any = None
+
+
+Extensions = Annotated[tuple[Extension, ...], NullIsEmpty, ElseEmpty]
 
 
 class _Coding(Element):
@@ -85,6 +93,10 @@ class Link:
 
 Reference = Annotated[Link, Into(ReferenceElement)]
 References = Annotated[tuple[Reference, ...], NullIsEmpty, OneOrMany]
+
+
+# What a result was made from only says where another stands.
+Sources = Annotated[References, ElseEmpty]
 
 
 class _Quantity(Element):
@@ -137,6 +149,13 @@ class Annotation(Element):
 Annotations = Annotated[tuple[Annotation, ...], NullIsEmpty]
 
 
+class Narrative(Element):
+    """What is written for people; `div` is XHTML, untrusted."""
+
+    status: str | None = None
+    div: str | None = None
+
+
 class HumanName(Element):
     use: str | None = None
     text: str | None = None
@@ -159,6 +178,7 @@ class ReferenceRange(Element):
     applies_to: Concepts = ()
     age: Range | None = None
     text: str | None = None
+    modifier_extension: Extensions = ()
 
 
 def _only_one(element: Element, alternatives: frozenset[str], choice: str) -> None:
@@ -188,6 +208,7 @@ class Measured(Element):
     data_absent_reason: CodeableConcept | None = None
     interpretation: Concepts = ()
     reference_range: Annotated[tuple[ReferenceRange, ...], NullIsEmpty] = ()
+    modifier_extension: Extensions = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -197,6 +218,8 @@ class Measured(Element):
             names = [name for name in sent if name[:5] == "value" and name not in _VALUE_CHOICES]
             if any(sent[name] is not None for name in names):
                 raise PydanticCustomError("choice", "unknown type of value", {"element": "value[x]"})
+            if not sent.get("dataAbsentReason") and (reason := reason_beside_value(sent, _VALUE_CHOICES)):
+                return {**sent, "dataAbsentReason": reason}
         return sent
 
     @model_validator(mode="after")
@@ -246,7 +269,7 @@ class Observation(Resource, Measured, Timed):
     method: CodeableConcept | None = None
     component: Annotated[tuple[Measured, ...], NullIsEmpty] = ()
     has_member: References = ()
-    derived_from: References = ()
+    derived_from: Sources = ()
     note: Annotations = ()
     comment: str | None = None
     comments: str | None = None
@@ -255,6 +278,7 @@ class Observation(Resource, Measured, Timed):
 
 class DiagnosticReport(Resource, Timed):
     status: ReportStatus
+    text: Annotated[Narrative | None, ElseNone] = None
     identifier: Identifiers = ()
     category: Concepts = ()
     code: CodeableConcept | None = None
@@ -263,10 +287,25 @@ class DiagnosticReport(Resource, Timed):
     specimen: References = ()
     result: References = ()
     note: Annotations = ()
+    modifier_extension: Extensions = ()
     conclusion: str | None = None
     conclusion_code: Concepts = ()
     coded_diagnosis: Concepts = ()
     presented_form: Annotated[tuple[Attachment, ...], NullIsEmpty] = ()
+
+
+class Section(Element):
+    title: str | None = None
+    text: Narrative | None = None
+    entry: References = ()
+    section: "Annotated[tuple[Section, ...], NullIsEmpty]" = ()
+
+
+class Composition(Resource):
+    """Only the texts for people are read of it, and no result is refused for them."""
+
+    type: CodeableConcept | None = None
+    section: Annotated[tuple[Section, ...], NullIsEmpty] = ()
 
 
 class Patient(Resource):
@@ -274,6 +313,7 @@ class Patient(Resource):
     name: HumanNames = ()
     gender: Annotated[Literal["male", "female", "other", "unknown"] | None, EmptyIsNone] = None
     birth_date: SentDate | None = None
+    modifier_extension: Extensions = ()
 
 
 class SpecimenCollection(Element):
@@ -335,65 +375,3 @@ class Bundle(Resource):
     identifier: Identifier | None = None
     timestamp: Any = None  # named so that XML keeps it; a malformed one is no reason to refuse results
     entry: Annotated[tuple[Annotated[BundleEntry, Into(_BundleEntry)], ...], NullIsEmpty] = ()
-
-
-_MODELS: dict[str, type[Resource]] = {
-    model.__name__: model
-    for model in (
-        Bundle,
-        DiagnosticReport,
-        Observation,
-        Patient,
-        Specimen,
-        Organization,
-        Practitioner,
-        PractitionerRole,
-        Binary,
-    )
-}
-
-
-class Place(NamedTuple):
-    """Where something stands in a submission."""
-
-    root: str
-    steps: tuple[str | int, ...] = ()
-
-    def at(self, *steps: str | int) -> "Place":
-        return Place(self.root, (*self.steps, *steps))
-
-    @property
-    def fhir_path(self) -> str:
-        return self.root + "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in self.steps)
-
-    @property
-    def json_pointer(self) -> str:
-        return "".join(f"/{step}" for step in self.steps)
-
-
-def read_resource(sent: Mapping[str, Any], place: Place) -> Resource | None:
-    """The resource as its model; nothing for a type that says nothing about laboratory results."""
-    kind = sent.get("resourceType")
-    if not isinstance(kind, str):
-        raise ContentNotFhirError(field=place.at("resourceType").fhir_path)
-    model = _MODELS.get(kind)
-    if model is None:
-        return None
-    try:
-        return model.model_validate(sent)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-    # Raised out here because ValidationError carries what was sent along.
-    raise ContentNotFhirError(field=_field(first, place), code=_code(first))
-
-
-def _code(error: ErrorDetails) -> str:
-    is_value = error["type"] in {"enum", "literal_error"} and isinstance(error["input"], str)
-    return "value-not-allowed" if is_value or error["type"] == "value_not_allowed" else "content-not-fhir"
-
-
-def _field(error: ErrorDetails, place: Place) -> str:
-    steps = place.at(*error["loc"])
-    if error["type"] == "choice":
-        steps = steps.at(error["ctx"]["element"])
-    return steps.fhir_path

@@ -140,8 +140,17 @@ def usual_observation(
         named = {**sent, _SOURCE: sent.get("id") or full_url}
         for name in values_sent:  # read alone: what else stands around a value would cost more than the value
             named[_VALUE] = _READ_VALUE[name]({name: sent[name]})
+            if _is_absent(named[_VALUE]):  # an extension may say why
+                return None
         if "note" in sent:
             named[_NOTES] = tuple(note.text for note in _read_notes(sent["note"]) if note.text)
         return links_of_observation(sent), _read(named)
     except ValidationError:
         return None
+
+
+def _is_absent(value: report_content.Value) -> bool:
+    quantity, concept = value.quantity, value.concept
+    if quantity is not None:
+        return quantity.value is None
+    return concept is not None and not concept.codings and concept.text is None

@@ -3,10 +3,12 @@
 from lxml import etree
 from pydantic import BaseModel
 
+from api.fhir.absent import URL
+from api.fhir.checked import Place
 from api.fhir.primitives import NUMBER
 from api.fhir.reading import reports_in
 from api.fhir.refusal import ContentNotFhirError
-from api.fhir.resources import Place
+from api.fhir.resources import Composition
 from api.fhir.xml_names import Kind, Shape, resource_model, shapes_of
 from api.json_content import number
 from api.xml_content import parse_xml
@@ -25,7 +27,7 @@ def read_fhir_xml(raw: bytes) -> tuple[ReportContent, ...]:
 
 def xml_to_json_value(root: etree._Element) -> object:
     """What `parse_json` gives for the same resource in JSON, as far as it is read: elements that no model
-    names, the narrative and extensions among them, are left out."""
+    names, extensions among them, are left out."""
     name = _name_of(root)
     if name is None:
         raise ContentNotFhirError(field="resourceType")
@@ -40,7 +42,12 @@ def _name_of(element: etree._Element) -> str | None:
 
 def _resource(element: etree._Element, name: str, place: Place) -> dict[str, object]:
     model = resource_model(name)
-    content = _content(element, model, place) if model else {}
+    content: dict[str, object] = {}
+    try:
+        content = _content(element, model, place) if model else {}
+    except ContentNotFhirError:
+        if model is not Composition:  # what is read of it can be done without
+            raise
     return {"resourceType": name, **content}
 
 
@@ -57,6 +64,8 @@ def _content(element: etree._Element, model: type[BaseModel], place: Place) -> d
             values = found.setdefault(name, [])
             at = place.at(name, len(values)) if shape.repeats else place.at(name)
             values.append(_value(child, shape, at))
+            if name.startswith("value") and (extensions := _reasons(child)):
+                found[f"_{name}"] = [{"extension": extensions}]
         elif name.startswith(
             "value"
         ):  # a type of value[x] that R4 does not have: its name is what refuses it
@@ -68,12 +77,36 @@ def _content(element: etree._Element, model: type[BaseModel], place: Place) -> d
     }
 
 
+def _reasons(element: etree._Element) -> list[object]:
+    """The extensions that may say why a value, or what stands in it, is absent."""
+    places = (f"{_NAMESPACE}extension", f"{_NAMESPACE}value/{_NAMESPACE}extension")
+    return [_extension(one) for place in places for one in element.iterfind(place) if one.get("url") == URL]
+
+
 def _value(element: etree._Element, shape: Shape, place: Place) -> object:
     if shape.kind is Kind.RESOURCE:
         return _resource_inside(element, place)
+    if shape.kind is Kind.NARRATIVE:
+        return _narrative(element)
+    if shape.kind is Kind.EXTENSION:
+        return _extension(element)
     if shape.model and "value" not in element.attrib:
         return _content(element, shape.model, place)
     return _primitive(element, shape.kind, place)
+
+
+def _extension(element: etree._Element) -> dict[str, object]:
+    code = element.find(f"{_NAMESPACE}valueCode")
+    return {"url": element.get("url"), "valueCode": None if code is None else code.get("value")}
+
+
+def _narrative(element: etree._Element) -> dict[str, object]:
+    """In JSON the XHTML is one text."""
+    status, div = element.find(f"{_NAMESPACE}status"), element.find("{*}div")
+    return {
+        "status": None if status is None else status.get("value"),
+        "div": None if div is None else etree.tostring(div, encoding="unicode", with_tail=False),
+    }
 
 
 def _resource_inside(element: etree._Element, place: Place) -> dict[str, object] | None:

@@ -24,6 +24,8 @@ class Kind(Enum):
     BOOLEAN = auto()
     ELEMENT = auto()
     RESOURCE = auto()
+    NARRATIVE = auto()
+    EXTENSION = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ def _shape(annotation: object) -> Shape:
         return replace(_shape(arguments[0]), repeats=True)
     if origin is dict:
         return Shape(Kind.RESOURCE)
+    if annotation is fhir.Narrative:
+        return Shape(Kind.NARRATIVE)
+    if annotation is fhir.Extension:
+        return Shape(Kind.EXTENSION)
     if isinstance(annotation, type) and issubclass(annotation, fhir.Element):
         return Shape(Kind.ELEMENT, annotation)
     if annotation in _NUMBERS:

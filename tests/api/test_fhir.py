@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from api.content import ContentError
+from api.fhir.checked import Place
 from api.fhir.reading import read_fhir
 from api.fhir.references import Resources, Sent
 from api.fhir.refusal import ContentNotFhirError
-from api.fhir.resources import DiagnosticReport, Place
+from api.fhir.resources import DiagnosticReport
 from api.json_content import ContentNotJsonError
 from domain.report_content import Observation, ReportContent, Value, ValueKind
 from domain.values import Concept

@@ -294,3 +294,11 @@ def test_a_byte_order_mark_before_json_is_no_part_of_it() -> None:
     raw = b"\xef\xbb\xbf" + json.dumps(content).encode()
     (form,) = read_fhir(raw)[0].attachments
     assert bytes_of(form, raw) == PDF
+
+
+@pytest.mark.parametrize(
+    "sent", ["Observation/a", 5, [5], [{"reference": 5}], [{"reference": "Observation/a"}, 5]]
+)
+@pytest.mark.parametrize("more", [{}, {"comment": "read by the model"}])
+def test_a_malformed_source_refuses_no_result(sent: object, more: Json) -> None:
+    assert names(only(observation("o", derivedFrom=sent, **more))) == ["o"]

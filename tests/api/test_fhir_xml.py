@@ -67,7 +67,7 @@ def write_members(element: ET.Element, content: dict[str, Any], *, is_resource: 
 
 def write_element(parent: ET.Element, name: str, member: Any, extended: Any = None) -> None:
     if name == "div":
-        parent.append(ET.fromstring('<div xmlns="http://www.w3.org/1999/xhtml"><p>told</p> again</div>'))
+        parent.append(xhtml(member))
         return
     element = ET.SubElement(parent, name)
     if isinstance(member, dict) and "resourceType" in member:
@@ -78,6 +78,15 @@ def write_element(parent: ET.Element, name: str, member: Any, extended: Any = No
         element.set("value", str(member).lower() if isinstance(member, bool) else member)
     if isinstance(extended, dict):
         write_members(element, extended)
+
+
+def xhtml(sent: str) -> ET.Element:
+    try:
+        return ET.fromstring(sent)
+    except ET.ParseError:  # JSON carries such
+        element = ET.Element("{http://www.w3.org/1999/xhtml}div")
+        element.text = sent
+        return element
 
 
 def outcome_json(raw: bytes) -> object:
