@@ -13,30 +13,25 @@ _LAB_DOCUMENT_TEMPLATES = frozenset(
 )
 # СЭМД «Протокол лабораторного исследования»: its templates, its kind and its guides; the last number is the edition.
 _RUSSIAN_PROTOCOLS = ("1.2.643.5.1.13.2.7.5.1.7.", "1.2.643.5.1.13.13.15.18.", "1.2.643.5.1.13.13.14.7.")
-_SPECIALTIES = (
+# A laboratory's report, and what a document or a section of one specialty is called (IHE XD-LAB); 26436-6 is of none.
+_LAB_REPORTS = {
     *(
-        "18717-9",
-        "18718-7",
-        "18719-5",
-        "18720-3",
-        "18721-1",
-        "18722-9",
-        "18723-7",
-        "18724-5",
-        "18725-2",
-        "18727-8",
+        (_LOINC, code)
+        for code in ("11502-2", "18717-9", "18718-7", "18719-5", "18720-3", "18721-1", "18722-9")
     ),
-    *("18728-6", "18729-4", "18767-4", "18768-2", "18769-0", "26435-8", "26436-6", "26437-4", "26438-2"),
-)
+    *(
+        (_LOINC, code)
+        for code in ("18723-7", "18724-5", "18725-2", "18727-8", "18728-6", "18729-4", "18767-4")
+    ),
+    *((_LOINC, code) for code in ("18768-2", "18769-0", "26435-8", "26436-6", "26437-4", "26438-2")),
+}
 _LAB_DOCUMENT_CODES = frozenset(
     {
-        (_LOINC, "11502-2"),
+        *_LAB_REPORTS,
         # The kind «Протокол лабораторного исследования» in the registers of kinds.
         ("1.2.643.5.1.13.13.99.2.195", "7"),
         ("1.2.643.5.1.13.13.11.1115", "7"),
         ("1.2.643.5.1.13.13.11.1522", "7"),
-        # A report of one specialty is called by it (IHE XD-LAB), 26436-6 by none.
-        *((_LOINC, number) for number in _SPECIALTIES),
     }
 )
 # Registers of systems number otherwise, but write the kind out.
@@ -44,6 +39,7 @@ _RUSSIAN_REGISTERS, _RUSSIAN_KIND = "1.2.643.", "протокол лаборат
 # The sections of СЭМД are in two registers as well.
 _RESULT_SECTION_CODES = frozenset(
     {
+        *_LAB_REPORTS,
         (_LOINC, "30954-2"),
         ("1.2.643.5.1.13.13.99.2.197", "RESLAB"),
         ("1.2.643.5.1.13.13.11.1379", "RESLAB"),

@@ -81,6 +81,16 @@ def test_a_document_of_another_kind_is_no_report_for_its_text() -> None:
     assert refusal(text).code == "no-report-in-content"
 
 
+@pytest.mark.parametrize("code", ["11502-2", "18719-5", "26436-6"])
+def test_a_section_that_is_called_a_laboratorys_holds_results_in_a_document_of_another_kind(
+    code: str,
+) -> None:
+    """Real: the consultation that HL7 gives with CDA R2."""
+    text = SUMMARY.format(section("8716-3", organizer("vital")) + section(code, organizer("A")))
+    (report,) = read_cda(text.encode())
+    assert report.code == Concept(codings=(Coding(code="A"),))
+
+
 # What was not done
 
 
