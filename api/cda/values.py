@@ -50,7 +50,7 @@ def decimal(text: str | None) -> str | None:
 def quantity(sent: Element | None, narrative: Narrative) -> Quantity | None:
     """PQ, INT or REAL. The unit is the code; what the laboratory prints for it is in a translation with
     the same value. Without a value of its own the first translation speaks (a unit outside of UCUM)."""
-    if sent is None:
+    if sent is None or _denied_by(sent):
         return None
     value, unit = decimal(attribute(sent, "value")), attribute(sent, "unit")
     translations = list(children(sent, "translation"))
@@ -66,6 +66,13 @@ def quantity(sent: Element | None, narrative: Narrative) -> Quantity | None:
         return _translated(value, same[0], narrative)
     shown = printed or (unit if unit != "1" else None)
     return Quantity(value=value, unit=shown, system=UCUM if unit else None, code=unit)
+
+
+def _denied_by(sent: Element) -> str | None:
+    """The null flavor of an amount that stands there all the same: there is none, or it is not known. Only OTH, of a unit
+    outside of UCUM, says nothing against it."""
+    flavor = attribute(sent, "nullFlavor")
+    return flavor if flavor != "OTH" and attribute(sent, "value") else None
 
 
 def _translated(value: str | None, sent: Element, narrative: Narrative) -> Quantity:
@@ -109,7 +116,7 @@ def _is_open(end: Element | None) -> bool:
 
 def value(sent: Element, narrative: Narrative) -> Value | None:
     """One observation value. What does not fit its type, or has an unknown type, stays as text."""
-    read = _read(sent, narrative)
+    read = None if _denied_by(sent) else _read(sent, narrative)
     if read is not None:
         return read
     text = raw_text(sent, narrative)
@@ -199,7 +206,8 @@ def raw_text(sent: Element, narrative: Narrative) -> str | None:
     without an amount says nothing."""
     amount = attribute(sent, "value")
     names = ("unit", "displayName", "code") if amount else ("displayName", "code")
-    said = [amount, *(attribute(sent, name) for name in names)]
+    denied = _denied_by(sent)
+    said = [amount, *(attribute(sent, name) for name in names), f"({denied})" if denied else None]
     if not len(sent) or child(sent, "reference") is not None:
         said.append(narrative.text(sent))
         return " ".join(filter(None, said)) or None

@@ -466,6 +466,22 @@ def test_a_reference_is_a_place_in_the_document_or_a_file_and_never_text(
     assert named.value.concept == Concept(codings=(Coding(code="A", display="B"),), text=said)
 
 
+@pytest.mark.parametrize("kind", ["PQ", "INT", "REAL"])
+def test_an_amount_that_is_said_to_be_unknown_is_no_number(kind: str) -> None:
+    found = observed(f'<value xsi:type="{kind}" nullFlavor="UNK" value="0"/>')
+    assert (found.value, found.notes) == (Value(kind=ValueKind.TEXT, text="0 (UNK)"), ())
+    usual = observed(f'<value xsi:type="{kind}" nullFlavor="OTH" value="0"/>')
+    assert usual.value
+    assert (usual.value.kind == ValueKind.TEXT, usual.notes) == (False, ())
+
+
+def test_a_range_whose_end_is_said_to_be_unknown_has_no_other() -> None:
+    ends = '<low value="1"/><high nullFlavor="UNK" value="0"/>'
+    value = f'<observationRange><value xsi:type="IVL_PQ">{ends}</value></observationRange>'
+    (found,) = observed(RESULT, rest=f"<referenceRange>{value}</referenceRange>").reference_ranges
+    assert (found.low, found.high, found.text) == (None, None, "low 1; high 0 (UNK)")
+
+
 # What is written above the line, beside another text, or deep inside
 
 
