@@ -37,6 +37,7 @@ class Message:
 def messages_of(raw: bytes) -> Iterator[Message]:
     """The messages of the content, one after another, so that only one is held in its parts."""
     content, encoding = without_mark(raw)
+    content = content.rstrip(b"\0")  # the rest of a buffer
     if b"\0" in content:
         raise ContentError("content-not-hl7", None)
     sent = _lines_of_messages(content)

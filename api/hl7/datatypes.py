@@ -71,7 +71,9 @@ def patient_identifier(element: Element) -> Identifier | None:
         return None
     kind, assigner = element.code(5), element.part(4)
     system = authority(assigner.code(1), assigner.code(2), assigner.code(3))
-    return Identifier(system=system or IDENTIFIER_KINDS.get((kind or "").upper()), value=value, kind=kind)
+    if system is None or ":" not in system:  # a name; the type says better what it is
+        system = IDENTIFIER_KINDS.get((kind or "").upper(), system)
+    return Identifier(system=system, value=value, kind=kind)
 
 
 def organisation(element: Element) -> str | None:

@@ -9,7 +9,8 @@ from domain.report_content import Subject
 
 def subject_of(patient: Segment) -> Subject:
     name = _legal_name(patient.repetitions(5))
-    sent = patient.repetitions(3) or patient.repetitions(2)  # before version 2.3.1 the number may be in PID-2
+    # Before version 2.3.1 the number may be in PID-2, and some have it as another one, in PID-4.
+    sent = patient.repetitions(3) or patient.repetitions(2) or patient.repetitions(4)
     identifiers = (patient_identifier(one) for one in sent)
     sex = patient.code(8)
     return Subject(

@@ -8,6 +8,7 @@ from domain.report_content import ReportContent
 
 CONTENT_TYPES = ("application/hl7-v2", "x-application/hl7-v2+er7", "text/hl7v2")
 # R03 is an older R01, R30 to R32 are results of tests at the point of care, R40 results without an order.
+_STRUCTURES = frozenset({"ORU_R01", "ORU_R30"})
 _RESULTS = frozenset({None, "R01", "R03", "R30", "R31", "R32", "R40"})
 # By container (R21, R23), specimen (R22), order (R24): analysers and what connects them.
 _RESULTS_BY_SPECIMEN = frozenset({None, "R21", "R22", "R23", "R24"})
@@ -46,12 +47,18 @@ def read_hl7(raw: bytes) -> tuple[ReportContent, ...]:
 
 
 def _is_result(message: Message) -> bool:
-    sent = message.header.first(9)
-    kind, trigger, structure = (sent.code(place) for place in (1, 2, 3))
-    return structure == "ORU_R01" or (kind == "ORU" and trigger in _RESULTS)
+    return _is_of(message, "ORU", _RESULTS, _STRUCTURES)
 
 
 def _is_by_specimen(message: Message) -> bool:
+    return _is_of(message, "OUL", _RESULTS_BY_SPECIMEN, _STRUCTURES_BY_SPECIMEN)
+
+
+def _is_of(message: Message, kind: str, triggers: frozenset[str | None], structures: frozenset[str]) -> bool:
+    """By kind and event, or by the structure, which some send alone."""
     sent = message.header.first(9)
-    kind, trigger, structure = (sent.code(place) for place in (1, 2, 3))
-    return structure in _STRUCTURES_BY_SPECIMEN or (kind == "OUL" and trigger in _RESULTS_BY_SPECIMEN)
+    return (
+        sent.code(3) in structures
+        or sent.code(1) in structures
+        or (sent.code(1) == kind and sent.code(2) in triggers)
+    )

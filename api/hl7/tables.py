@@ -136,7 +136,7 @@ _SYSTEM_OIDS = {
 }
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38})){3,}")
 
-# Numbers of a person that are sent with a type and without whose they are (CX.5).
+# Numbers of a person that are sent with a type (CX.5) and without an OID of whose they are.
 IDENTIFIER_KINDS = {
     "SNILS": "urn:oid:1.2.643.100.3",
     "СНИЛС": "urn:oid:1.2.643.100.3",

@@ -5,12 +5,20 @@ from datetime import date, time
 
 _TIMESTAMP = re.compile(
     r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)(?P<clock>\d\d(?:\d\d(?:\d\d(?:\.?\d{1,9})?)?)?)?)?)?"
-    r"(?P<zone>[+-]\d{4})?",
+    r"(?P<zone>Z|[+-]\d{4})?",
     re.ASCII,
 )
+# As ISO 8601 and much of Europe write it, and so programs that pass a time on as they have it. What begins with
+# the month in some countries and with the day in others is no time.
+_WRITTEN_OUT = re.compile(
+    r"(?:(\d{4})([-/]?)(\d\d)\2(\d\d)|(\d\d)\.(\d\d)\.(\d{4}))"
+    r"(?:[T ](\d\d:?\d\d(?::?\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII,
+)
+_COLONS = re.compile(r"\d\d:\d\d(?::\d\d.*)?", re.ASCII)
 # Milliseconds are often sent without the point before them.
 _CLOCK = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(?:\.?(\d{1,9}))?)?)?", re.ASCII)
-_TIME = re.compile(r"(\d\d(?:\d\d(?:\d\d(?:\.?\d{1,9})?)?)?)([+-]\d{4})?", re.ASCII)
+_TIME = re.compile(r"(\d\d(?:\d\d(?:\d\d(?:\.?\d{1,9})?)?)?)(Z|[+-]\d{4})?", re.ASCII)
 
 
 def date_time(sent: str | None) -> str | None:
@@ -20,7 +28,8 @@ def date_time(sent: str | None) -> str | None:
     >>> date_time("20240403101500.12+0300")
     '2024-04-03T10:15:00.12+03:00'
     """
-    found = _TIMESTAMP.fullmatch(sent or "")
+    sent = sent or ""
+    found = _TIMESTAMP.fullmatch(sent) or _TIMESTAMP.fullmatch(_digits(sent))
     if found is None:
         return None
     day = [part for part in found.group("year", "month", "day") if part]
@@ -34,9 +43,18 @@ def date_time(sent: str | None) -> str | None:
     return f"{'-'.join(day)}T{shown}{zone}" if shown and zone is not None else None
 
 
+def _digits(sent: str) -> str:
+    found = _WRITTEN_OUT.fullmatch(sent)
+    if found is None:
+        return sent
+    year, _, month, day, *european, clock, zone = found.groups("")
+    return f"{year}{month}{day}{''.join(reversed(european))}{clock}{zone}".replace(":", "")
+
+
 def time_of_day(sent: str | None) -> str | None:
     """A TM as FHIR time, with the zone that was sent."""
-    found = _TIME.fullmatch(sent or "")
+    sent = sent or ""
+    found = _TIME.fullmatch(sent.replace(":", "") if _COLONS.fullmatch(sent) else sent)
     if found is None:
         return None
     shown, zone = clock_text(found[1]), zone_text(found[2])
@@ -71,8 +89,8 @@ def clock_text(clock: str) -> str | None:
 
 def zone_text(zone: str | None) -> str | None:
     """An offset with a colon; empty if none was sent, None if it is none."""
-    if zone is None:
-        return ""
+    if zone is None or zone == "Z":
+        return zone or ""
     if int(zone[1:3]) > 14 or int(zone[3:]) > 59:
         return None
     return f"{zone[:3]}:{zone[3:]}"

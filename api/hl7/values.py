@@ -27,12 +27,16 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
+_UNKNOWN = Measured(
+    data_absent_reason=Concept(codings=(Coding(system=ABSENT_SYSTEM, code="unknown", display="Unknown"),))
+)
+
+
 def measured(observation: Segment, code: Concept, unit: Quantity | None) -> Measured:
     """The value of an observation: one, several as components, a document, or none."""
     kind = (observation.code(2) or "").upper()
-    if observation.raw(5).strip() == NULL:
-        unknown = Coding(system=ABSENT_SYSTEM, code="unknown", display="Unknown")
-        return Measured(data_absent_reason=Concept(codings=(unknown,)))
+    if _is_null(observation):
+        return _UNKNOWN
     if is_document(observation, kind):
         attachments, notes = attachments_of(observation, kind)
         return Measured(attachments=attachments, notes=notes)
@@ -41,12 +45,23 @@ def measured(observation: Segment, code: Concept, unit: Quantity | None) -> Meas
     if kind in _TEXTS:
         value = _text(observation, unit)
         return Measured(value=value, notes=(*notes, *_lost_unit(value, unit)))
-    values = [_value(one, kind, unit) for one in sent if one.raw.strip(one.delimiters.component)]
+    read = (_value(one, kind, unit) for one in sent if one.raw.strip(one.delimiters.component))
+    values = [(value, note) for value, note in read if value]
     notes += tuple(note for _, note in values if note)
+    if not values and NULL in observation.raw(5):
+        return _UNKNOWN
     if len(values) > 1:
         return _several(values, sent, code, (*notes, *_lost_unit(values[0][0], unit)))
     only = values[0][0] if values else None
     return Measured(value=only, notes=(*notes, *_lost_unit(only, unit)))
+
+
+def _is_null(observation: Segment) -> bool:
+    """Whether the field is the null value, or each of its components is."""
+    raw, sent = observation.raw(5), observation.delimiters
+    if NULL not in raw:
+        return False
+    return not raw.replace(NULL, "").strip(f"{sent.component}{sent.repetition}{sent.subcomponent} ")
 
 
 def _several(
@@ -78,16 +93,16 @@ def _measured_number(text: str, unit: Quantity | None) -> Value | None:
     return Value(kind=ValueKind.QUANTITY, quantity=amount(text.strip(), unit))
 
 
-def _value(sent: Element, kind: str, unit: Quantity | None) -> tuple[Value, str | None]:
+def _value(sent: Element, kind: str, unit: Quantity | None) -> tuple[Value | None, str | None]:
     if kind != "SN" and kind not in _READERS and (number := _measured_number(sent.text() or "", unit)):
         return number, None
     if kind in _CODED:
+        # Of a code that is not there, analysers send the system.
         found = concept(sent)
-        if found:
-            return Value(kind=ValueKind.CONCEPT, concept=found), None
-    elif kind == "SN":
+        return (Value(kind=ValueKind.CONCEPT, concept=found) if found else None), None
+    if kind == "SN":
         return structured_numeric(sent, unit)
-    elif read := _READERS.get(kind):
+    if read := _READERS.get(kind):
         value = read(sent, unit)
         if value:
             return value, None

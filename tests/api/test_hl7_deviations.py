@@ -25,8 +25,9 @@ def test_a_lost_backslash_in_the_header_takes_no_delimiter_with_it(sent: str) ->
 
 @pytest.mark.parametrize("sent", ["^~\\", "^~$"])
 def test_other_short_delimiters_mean_what_their_places_say(sent: str) -> None:
-    (found,) = read_hl7(content(PATIENT, REQUEST, GLUCOSE, header=HEADER.replace(r"^~\&", sent, 1)))
-    assert found.subject.identifiers[0].system == "&1.2.643.100.3&ISO"
+    patient = "PID|1||17^^^&1.2.3.4.5&ISO"
+    (found,) = read_hl7(content(patient, REQUEST, GLUCOSE, header=HEADER.replace(r"^~\&", sent, 1)))
+    assert found.subject.identifiers[0].system == "&1.2.3.4.5&ISO"
 
 
 @pytest.mark.parametrize(
@@ -233,3 +234,90 @@ def test_blanks_around_a_name_lose_no_segment(name: str) -> None:
     assert (first.subject.family, second.subject.family) == ("Иванова", "Петров")
     found = report("OBX|1|TX|1^A^L||HGB | high\nWBC |low")
     assert found.observations[0].value and found.observations[0].value.text == "HGB "
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ("2024-04-03", "2024-04-03"),
+        ("2024-04-03 10:15", "2024-04-03T10:15:00"),
+        ("2024-04-03T10:15:30.25Z", "2024-04-03T10:15:30.25Z"),
+        ("2024-04-03T10:15:30+03:00", "2024-04-03T10:15:30+03:00"),
+        ("20240403T101530", "2024-04-03T10:15:30"),
+        ("03.04.2024", "2024-04-03"),
+        ("03.04.2024 10:15:30", "2024-04-03T10:15:30"),
+        ("29.02.2023", None),
+        ("2024-13-03", None),
+        ("2024-04-03 25:00", None),
+        ("03/04/2024", None),
+        ("3.4.2024", None),
+        ("03.04.24", None),
+        ("20240403101530Z", "2024-04-03T10:15:30Z"),
+        ("2024/04/03", "2024-04-03"),
+        ("2024/04-03", None),
+        ("2024-04", None),
+        ("2024-04-03+0300", None),
+    ],
+)
+def test_a_time_may_be_written_as_in_other_standards(sent: str, text: str | None) -> None:
+    assert date_time(sent) == text
+    (found,) = read_hl7(content(f"PID|1||1||X^Y||{sent}", REQUEST, GLUCOSE))
+    assert found.subject.birth_date == (text[:10] if text else None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "is_absent"),
+    [
+        ("CE", "^^99ROC", False),
+        ("CWE", "^^^^^99ROC", False),
+        ("CWE", '""^""', True),
+        ("CE", '""^""^L', True),
+        ("ST", '""^""', True),
+        ("TX", '""~""', True),
+        ("NM", '""^', True),
+    ],
+)
+def test_a_value_of_which_no_part_says_anything_is_none(kind: str, sent: str, is_absent: bool) -> None:
+    """Analysers name the system of a code that is not there; a null may stand in each component."""
+    found = observation(f"{kind}|1^A^L||{sent}")
+    assert (found.value, found.components, found.notes) == (None, (), ())
+    assert (found.data_absent_reason is not None) == is_absent
+
+
+@pytest.mark.parametrize(
+    ("sent", "system"),
+    [
+        ("9911111111111112^^^ФОМС^ЕНП", "urn:oid:1.2.643.2.69.1.1.1.6.228"),
+        ("11223344595^^^PFR^SNILS", "urn:oid:1.2.643.100.3"),
+        ("11223344595^^^&1.2.3.4.5&ISO^SNILS", "urn:oid:1.2.3.4.5"),
+        ("17^^^LIS^MR", "LIS"),
+    ],
+)
+def test_a_number_is_what_its_type_says_whoever_is_named_beside_it(sent: str, system: str) -> None:
+    (found,) = read_hl7(content(f"PID|1||{sent}||X^Y", REQUEST, GLUCOSE))
+    assert found.subject.identifiers[0].system == system
+
+
+def test_a_number_in_the_last_place_for_one_is_not_lost() -> None:
+    (found,) = read_hl7(content("PID|1|||17^^^LIS|X^Y", REQUEST, GLUCOSE))
+    assert [one.value for one in found.subject.identifiers] == ["17"]
+
+
+def test_zeros_behind_a_message_are_the_end_of_a_buffer() -> None:
+    raw = content(PATIENT, REQUEST, GLUCOSE)
+    assert read_hl7(raw + b"\0\0") == read_hl7(b"\x0b" + raw + b"\x1c\r\0") == read_hl7(raw)
+    assert read_hl7(raw.decode().encode("utf-16")) == read_hl7(raw)
+
+
+@pytest.mark.parametrize("kind", ["ORU_R01", "ORU_R30", "OUL_R22"])
+def test_the_kind_of_a_message_may_be_its_structure(kind: str) -> None:
+    raw = content(PATIENT, REQUEST, GLUCOSE, header=HEADER.replace("ORU^R01^ORU_R01", kind))
+    assert len(read_hl7(raw)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [("10:15", "10:15:00"), ("10:15:30.5+0300", "10:15:30.5+03:00"), ("25:00", None), ("1:5", None)],
+)
+def test_a_time_of_day_may_have_colons(sent: str, text: str | None) -> None:
+    assert time_of_day(sent) == text
