@@ -32,7 +32,7 @@ class ObservationLinks:
     related: tuple[Link, ...] = ()
 
 
-_KINDS = ("has-member", "derived-from")
+_HEADED, _SOURCE = "has-member", "derived-from"
 _LINKS = TypeAdapter(Annotated[ObservationLinks, Into(_ObservationLinks)]).validator
 
 
@@ -42,7 +42,8 @@ def links_of_observation(sent: Mapping[str, Any]) -> ObservationLinks:
 
 
 def with_related(links: ObservationLinks, related: Iterable[Related]) -> ObservationLinks:
-    """DSTU2 and STU3 named by `related` both what an observation heads and what it was made from."""
-    named = {kind: tuple(one.target for one in related if one.target and one.type == kind) for kind in _KINDS}
-    headed, sources = named.values()
+    """DSTU2 and STU3 named by `related` both what an observation heads and what it was made from. Without a type it is
+    what stands beneath it: ОДЛИ names so the germs of a culture, and of each the antibiotics."""
+    named = [(one.type or _SOURCE, one.target) for one in related if one.target]
+    headed, sources = (tuple(target for kind, target in named if kind == one) for one in (_HEADED, _SOURCE))
     return replace(links, related=headed, derived_from=links.derived_from + sources)

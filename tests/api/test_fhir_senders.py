@@ -136,6 +136,29 @@ def test_what_a_result_was_made_from_stands_beneath_it(links: Json) -> None:
     assert names(second) == ["other"]
 
 
+def test_germs_and_antibiotics_stand_beneath_their_culture() -> None:
+    """ОДЛИ relates them without a type."""
+
+    def related(*targets: str) -> Json:
+        return {"related": [{"target": {"reference": f"Observation/{one}"}} for one in targets]}
+
+    first, second = read(
+        bundle(
+            report("Observation/culture", "Observation/sugar"),
+            report("Observation/other"),
+            observation("ampicillin"),
+            observation("culture", **related("germ", "other")),
+            observation("germ", **related("ampicillin", "gentamicin", "culture")),
+            observation("gentamicin"),
+            observation("sugar"),
+            observation("other"),
+        )
+    )
+    assert names(first) == ["culture", "sugar", "germ", "ampicillin", "gentamicin"]
+    assert [one.members for one in first.observations] == [(2,), (), (3, 4), (), ()]
+    assert (names(second), second.notes) == (["other"], ())
+
+
 def test_what_a_heading_of_stu3_names_follows_it() -> None:
     """Its own report has it, at its place; a panel it is not, as STU3 had none."""
     related = [{"type": "has-member", "target": {"reference": f"Observation/{one}"}} for one in "ab"]
