@@ -5,9 +5,10 @@ from datetime import date
 
 from api.cda.elements import Element, attribute, child
 
-# HL7 V3 datatypes R1, TS. An hour without minutes gets the minutes that FHIR asks for. Some write a T before it.
+# HL7 V3 datatypes R1, TS. An hour without minutes gets the minutes that FHIR asks for. Some write a T before it, and
+# some thousandths without their point.
 _HL7 = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:T?([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(\.\d{1,12})?)?)?)?)?)?"
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:[T ]?([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(\.\d{1,12}|\d{3})?)?)?)?)?)?"
     r"(Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?",
     re.ASCII,
 )
@@ -18,6 +19,9 @@ _ISO = re.compile(
     re.ASCII,
 )
 
+# Much of Europe writes the day first with points between. With strokes it may be the month, so that is none.
+_DAY_FIRST = re.compile(r"^(\d\d)\.(\d\d)\.(\d{4})(?![\d.])", re.ASCII)
+
 
 def date_time(text: str | None) -> str | None:
     """FHIR dateTime text, or nothing if the text is no time.
@@ -27,6 +31,7 @@ def date_time(text: str | None) -> str | None:
     """
     if text is None:
         return None
+    text = _DAY_FIRST.sub(r"\3-\2-\1", text, count=1)
     if (iso := _ISO.fullmatch(text)) and _is_in_calendar(iso[1], iso[2], iso[3]):
         return text if iso[4] is None else f"{text[:10]}T{iso[4]}{_zone(iso[5])}"
     sent = _HL7.fullmatch(text)
@@ -36,8 +41,12 @@ def date_time(text: str | None) -> str | None:
     written = "-".join(part for part in (year, month, day) if part)
     if hour is None:
         return written
-    clock = f"T{hour}:{minute or '00'}" + (f":{second}{fraction or ''}" if second else "")
+    clock = f"T{hour}:{minute or '00'}" + (f":{second}{_fraction(fraction)}" if second else "")
     return written + clock + _zone(zone)
+
+
+def _fraction(sent: str | None) -> str:
+    return f".{sent.removeprefix('.')}" if sent else ""
 
 
 def _zone(sent: str | None) -> str:
