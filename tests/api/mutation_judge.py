@@ -24,6 +24,8 @@ _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII
 _FIELD = re.compile(r"[A-Za-z0-9_./\[\]():*-]{1,500}", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T.*)?)?)?", re.ASCII)
 _RUN = re.compile(r"[^\W_]+")
+# What CDA has in <sup> stands beside other digits, and is no digit of theirs.
+_RAISED_APART = {ord(raised): f" {plain} " for plain, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _COMPARATORS = {None, "<", "<=", ">", ">="}
 # Words that readers add by themselves: to dates without minutes, to a denied finding, to a range's age.
 _OWN_WORDS = {"age", "negated", "true", "false", "00"}
@@ -131,7 +133,7 @@ def _invented(kind: str, reports: Sequence[ReportContent], source: str) -> Itera
     ):
         yield "number"
     for text in _some(text for report in reports for text in _said(report)):
-        for run in _RUN.findall(text):
+        for run in _RUN.findall(text.translate(_RAISED_APART)):
             if run not in source and run not in _OWN_WORDS:
                 yield f"text {run[:40]!r}"
     lowered = source.lower()
