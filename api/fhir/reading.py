@@ -23,6 +23,7 @@ from api.fhir.parties import (
 )
 from api.fhir.references import Located, Resources, Sent
 from api.fhir.refusal import ContentNotFhirError
+from api.fhir.repeats import without_repeats
 from api.json_content import parse_json
 from domain.report_content import ReportContent, status_of_observations
 
@@ -54,11 +55,12 @@ def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportCon
         return ()
     if bundle.type == "history":  # superseded versions would stand beside the current ones
         raise ContentNotFhirError(field=place.at("type").fhir_path, code="value-not-allowed")
-    sent = [
+    entries = [
         Sent(entry.resource, place, ("entry", index, "resource"), entry.full_url)
         for index, entry in enumerate(bundle.entry)
         if entry.resource is not None
     ]
+    sent = without_repeats(entries)
     reports = _reports_of(Resources(one for one in sent if one.content.get("resourceType") != "Bundle"))
     sent_at = _instant(content.get("timestamp"))
     reports = tuple(replace(one, sent_at=sent_at) for one in reports) if sent_at else reports

@@ -232,8 +232,13 @@ _VALUES = frozenset(name for name in Measured.model_fields if name.startswith("v
 _VALUE_CHOICES = frozenset(map(to_camel, _VALUES))
 
 
+class Meta(Element):
+    version_id: str | None = None
+
+
 class Resource(Element):
     id: str | None = None
+    meta: Annotated[Meta | None, ElseNone] = None
     contained: Annotated[tuple[dict[str, Any], ...], NullIsEmpty] = ()
 
 

@@ -169,6 +169,7 @@ def test_what_is_read_has_the_types_of_its_json() -> None:
     assert found == {
         "resourceType": "Observation",
         "id": "a",
+        "meta": {},
         "status": "final",
         "category": [{"text": "laboratory"}, {}],
         "valueQuantity": {"value": "72.50", "unit": "%"},
