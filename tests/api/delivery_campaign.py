@@ -76,7 +76,7 @@ class Driver:
     _client: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self._client = httpx2.Client(base_url=self.laboratory.opened.settings.public_url, timeout=30)
+        self._client = httpx2.Client(base_url=self.laboratory.opened.settings.public_url, timeout=60)
 
     def made(self) -> list[Sent]:
         """What is sent in a round: new reports, and corrections of those that are acknowledged."""

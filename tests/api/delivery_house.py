@@ -173,7 +173,7 @@ def house(home: Path) -> Iterator[House]:
 
 def _kill(process: BaseProcess) -> None:
     process.kill()
-    process.join(timeout=30)
+    process.join(timeout=60)
     assert not process.is_alive()
 
 

@@ -74,7 +74,7 @@ class IdentityProvider:
         finally:
             self._http.shutdown()
             self._http.server_close()
-            thread.join(timeout=10)
+            thread.join(timeout=60)
 
     def answer(
         self, path: str, form: dict[str, str], authorization: str

@@ -148,4 +148,4 @@ def push_peer() -> Iterator[PushPeer]:
         yield peer
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)

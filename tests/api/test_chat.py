@@ -147,7 +147,7 @@ def test_fifty_streams_hold_neither_pages_nor_connections(
     with ExitStack() as stack:
         many = stack.enter_context(
             httpx2.Client(
-                base_url=anna.client.base_url, cookies=anna.client.cookies, limits=limits, timeout=30
+                base_url=anna.client.base_url, cookies=anna.client.cookies, limits=limits, timeout=60
             )
         )
         listeners = [stack.enter_context(listening_to(many, own)) for _ in range(50)]
@@ -174,7 +174,7 @@ def test_the_server_stops_at_once_although_somebody_listens(opened: Node, live: 
     with socket.create_server(("127.0.0.1", 0)) as second:
         url = f"http://127.0.0.1:{second.getsockname()[1]}"
         began = 0.0
-        with httpx2.Client(base_url=url, cookies=anna.client.cookies) as client:
+        with httpx2.Client(base_url=url, cookies=anna.client.cookies, timeout=60) as client:
             with serving(opened, second, works=False, grace_seconds=40):
                 stream = client.stream("GET", f"{own}/live", timeout=60)
                 answer = stream.__enter__()

@@ -38,7 +38,9 @@ def settings(settings: Settings) -> Settings:
 def proxy(portal: Portal) -> Iterator[httpx2.Client]:
     """A client at the proxy's address."""
     url = portal.opened.settings.public_url
-    with httpx2.Client(base_url=url, transport=httpx2.HTTPTransport(local_address=PROXY)) as client:
+    with httpx2.Client(
+        base_url=url, transport=httpx2.HTTPTransport(local_address=PROXY), timeout=60
+    ) as client:
         yield client
 
 

@@ -24,9 +24,11 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: how root 
 # A user of the server that says its address, then leaves when its standard input ends. It looks up from its waiting: a signal
 # that comes in the moment before a read that blocks is noted, and the read blocks all the same.
 USER = """
-import select, sys
+import select, signal, sys
 from pathlib import Path
 from api.embedded_postgres import EmbeddedPostgres
+# Tests that a shell runs in its background are born deaf to Ctrl-C, and so is this process.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with EmbeddedPostgres(Path(sys.argv[1])) as server:
     print(server.url, flush=True)
     while not select.select([sys.stdin], [], [], 0.5)[0]:

@@ -91,7 +91,7 @@ def leave(answer: httpx2.Response) -> str:
 
 def at_provider(url: str) -> str:
     """Where the provider sends the browser back to: our path with its answer."""
-    answer = httpx2.get(url)
+    answer = httpx2.get(url, timeout=60)
     back = urlsplit(answer.headers["location"])
     return f"{back.path}?{back.query}"
 

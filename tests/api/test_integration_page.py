@@ -91,7 +91,7 @@ def _wait(running: Live) -> None:
     while monotonic() < give_up:
         assert running.process.poll() is None, (running.folder / "complained").read_text()
         try:
-            if httpx2.get(f"{running.url}/readyz").status_code == 200:
+            if httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200:
                 return
         except httpx2.TransportError:
             sleep(0.1)
@@ -142,7 +142,7 @@ def test_the_sandbox_says_where_it_is_and_who_is_in_it(live: Live) -> None:
         one["name"] in said and one["snils"] in said and one["policy_number"] in said for one in patients
     )
     give_up = monotonic() + 30  # the log is signed by a process of its own, a moment after the start
-    while (checkpoint := httpx2.get(f"{live.url}/v1/log/checkpoint")).status_code == 404:
+    while (checkpoint := httpx2.get(f"{live.url}/v1/log/checkpoint", timeout=60)).status_code == 404:
         assert monotonic() < give_up, checkpoint.text
         sleep(0.1)
     assert checkpoint.text.splitlines()[0] == ORIGIN

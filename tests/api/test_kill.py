@@ -130,7 +130,7 @@ class Driver:
         finally:
             stop.set()
             for thread in threads:
-                thread.join(timeout=30)
+                thread.join(timeout=90)
         assert not any(thread.is_alive() for thread in threads)
 
     def _send(self, stop: Signal) -> None:
@@ -163,7 +163,7 @@ class Driver:
                 assert self.post(client, sent), sent.envelope_id
 
     def _client(self) -> httpx2.Client:
-        return httpx2.Client(base_url=self.laboratory.opened.settings.public_url, timeout=20)
+        return httpx2.Client(base_url=self.laboratory.opened.settings.public_url, timeout=60)
 
 
 # The house that is killed.
@@ -193,7 +193,7 @@ class House:
     def kill_server(self) -> None:
         assert self.server is not None
         self.server.kill()
-        self.server.join(timeout=30)
+        self.server.join(timeout=60)
         assert not self.server.is_alive()
 
     def kill_postgres(self) -> None:
@@ -252,8 +252,8 @@ def test_nothing_acknowledged_is_lost_when_it_is_killed(house: House, victim: st
 
 def looks_well(opened: Node) -> None:
     """The views reach the end, the log verifies, and the views are what the events make."""
-    last, give_up = opened.ledger.last_position(), monotonic() + 30
-    while httpx2.get(f"{opened.settings.public_url}/readyz", timeout=10).json()["behind"] != {
+    last, give_up = opened.ledger.last_position(), monotonic() + 60
+    while httpx2.get(f"{opened.settings.public_url}/readyz", timeout=60).json()["behind"] != {
         view.name: 0 for view in PROJECTIONS
     }:
         assert monotonic() < give_up, "the views do not follow"

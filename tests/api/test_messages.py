@@ -251,7 +251,7 @@ def begun(portal: Portal, path: str) -> Iterator[socket.socket]:
     """A request of which half the body is sent."""
     address = ("127.0.0.1", portal.opened.settings.port)
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FHIR}\r\nContent-Length: 100\r\n\r\n"
-    with closing(socket.create_connection(address, timeout=20)) as connection:
+    with closing(socket.create_connection(address, timeout=60)) as connection:
         connection.sendall(head.encode() + b"x" * 50)
         yield connection
 

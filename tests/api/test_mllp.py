@@ -99,7 +99,7 @@ def port(opened: Node) -> Iterator[int]:
 
 def sent(port: int, *messages: bytes) -> list[list[str]]:
     """The acknowledgements: their segments."""
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         return [exchanged(connection, one) for one in messages]
 
 
@@ -190,7 +190,7 @@ def test_what_is_no_message_at_all_is_refused(portal: Portal, port: int) -> None
 
 
 def test_a_message_over_the_limit_is_refused_and_the_conversation_ends(portal: Portal, port: int) -> None:
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         answer = exchanged(connection, b"MSH|^~\\&|" + b"x" * 400_000)
         assert code_of(answer)[0] == "AR"
         assert connection.recv(1) == b""
@@ -199,7 +199,7 @@ def test_a_message_over_the_limit_is_refused_and_the_conversation_ends(portal: P
 
 def test_a_message_without_its_end_leaves_nothing(portal: Portal, sender: Laboratory, port: int) -> None:
     before = portal.opened.ledger.last_position()
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         connection.sendall(START + message("1"))
     assert sent(port, message("2"))
     assert len(portal.events(ReportReceived)) == 1
@@ -218,7 +218,7 @@ def test_in_enhanced_mode_the_sender_chooses_the_answer(
 
 
 def test_who_wants_no_answer_gets_none(portal: Portal, sender: Laboratory, port: int) -> None:
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         connection.sendall(START + message("1", header="|||NE|NE") + END)
         assert code_of(exchanged(connection, message("2"))) == ("AA", "M2")
     assert len(portal.events(ReportReceived)) == 2
@@ -241,7 +241,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged(
 
 def test_the_listener_stops_with_a_sender_on_the_line(opened: Node) -> None:
     with listening(opened) as port:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
         assert code_of(exchanged(connection, message("1")))[0] == "AR"
         connection.sendall(START + b"half of a mess")
     with closing(connection), suppress(ConnectionResetError):  # what was sent may lie there unread
@@ -286,7 +286,7 @@ def secured(port: int, server: Path, client: tuple[Path, Path] | None, one: byte
     context = ssl.create_default_context(cafile=str(server))
     if client is not None:
         context.load_cert_chain(*client)
-    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=60)
     with closing(context.wrap_socket(plain, server_hostname="localhost")) as connection:
         return exchanged(connection, one)
 

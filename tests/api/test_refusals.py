@@ -172,7 +172,9 @@ def test_a_laboratory_is_heard_from_an_address_that_is_over_its_limit(
 @pytest.fixture
 def proxy(portal: Portal) -> Iterator[httpx2.Client]:
     url = portal.opened.settings.public_url
-    with httpx2.Client(base_url=url, transport=httpx2.HTTPTransport(local_address=PROXY)) as client:
+    with httpx2.Client(
+        base_url=url, transport=httpx2.HTTPTransport(local_address=PROXY), timeout=60
+    ) as client:
         yield client
 
 
@@ -197,7 +199,7 @@ def test_who_is_not_our_proxy_cannot_say_to_be_somebody_else(portal: Portal) -> 
 def test_the_listener_hangs_up_on_who_is_refused_too_often(portal: Portal, opened: Node) -> None:
     with (
         listening(opened, refusals=Refusals(opened)) as port,
-        closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection,
+        closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection,
     ):
         for _ in range(OF_ONE):
             answer = exchanged(connection, message("1"))

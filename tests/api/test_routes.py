@@ -47,7 +47,7 @@ def test_a_form_of_another_site_is_refused_even_with_the_right_token(anna: Perso
     anna.register()
     token = anna.token()
     for name, headers in FORGED.items():
-        with httpx2.Client(base_url=anna.client.base_url, cookies=anna.client.cookies) as forger:
+        with httpx2.Client(base_url=anna.client.base_url, cookies=anna.client.cookies, timeout=60) as forger:
             answer = forger.post("/sign-out", data={"csrf": token}, headers=headers)
         assert (answer.status_code, code_of(answer)) == (403, "cross-site"), name
         assert anna.is_signed_in, name

@@ -64,7 +64,7 @@ def serving(application: object, listening: socket.socket) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def sandbox(opened: Node, listening: socket.socket) -> Iterator[httpx2.Client]:
     with (
         serving(application, listening),
         httpx2.Client(
-            base_url=opened.settings.public_url, timeout=30, limits=httpx2.Limits(max_keepalive_connections=0)
+            base_url=opened.settings.public_url, timeout=60, limits=httpx2.Limits(max_keepalive_connections=0)
         ) as client,
     ):
         yield client

@@ -188,7 +188,7 @@ def test_a_slow_relay_holds_back_no_other_channel(
         finally:
             stop.set()
             for thread in threads:
-                thread.join(timeout=20)
+                thread.join(timeout=60)
 
 
 def _until(true: Callable[[], object], seconds: float = 60.0) -> None:

@@ -63,7 +63,10 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def is_up(settings: Settings) -> bool:
-    with suppress(OSError), socket.create_connection((settings.host, settings.port), timeout=5):
+    with (
+        suppress(OSError),
+        socket.create_connection((settings.host, settings.port), timeout=PATIENCE_SECONDS),
+    ):
         return True
     return False
 
@@ -85,18 +88,20 @@ def submit(laboratory: Laboratory, settings: Settings, number: int) -> None:
     for _ in range(number):
         key = str(uuid4())
         envelope = laboratory.seal(bundle(key), envelope_id=key, audience=settings.public_url)
-        answer = httpx2.post(f"{settings.public_url}/v1/submissions", content=envelope, timeout=30)
+        answer = httpx2.post(
+            f"{settings.public_url}/v1/submissions", content=envelope, timeout=PATIENCE_SECONDS
+        )
         assert answer.status_code == 201, answer.text
 
 
 def counted(settings: Settings) -> float:
-    text = httpx2.get(f"{settings.public_url}/metrics", timeout=30).text
+    text = httpx2.get(f"{settings.public_url}/metrics", timeout=PATIENCE_SECONDS).text
     found = re.search(r'letopis_submissions_total\{outcome="recorded"\} (\S+)', text)
     return float(found[1]) if found else 0.0
 
 
 def ready(settings: Settings) -> dict[str, object]:
-    found: dict[str, object] = httpx2.get(f"{settings.public_url}/readyz", timeout=30).json()
+    found: dict[str, object] = httpx2.get(f"{settings.public_url}/readyz", timeout=PATIENCE_SECONDS).json()
     return found
 
 

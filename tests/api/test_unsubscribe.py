@@ -17,7 +17,7 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 @pytest.fixture
 def mailer(portal: Portal) -> httpx2.Client:
     """A mail program's server: it names no origin, carries no cookie, and holds nothing but the link."""
-    return httpx2.Client(base_url=portal.opened.settings.public_url)
+    return httpx2.Client(base_url=portal.opened.settings.public_url, timeout=60)
 
 
 def link(portal: Portal, patient_id: object, channel: Channel = Channel.EMAIL) -> str:

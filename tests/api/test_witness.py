@@ -86,10 +86,10 @@ def witnesses(folder: Path, url: str) -> list[Witness]:
 
 def test_each_answer_is_the_one_of_the_specification(address: str) -> None:
     def post(body: bytes) -> tuple[int, str, bytes]:
-        answer = httpx2.post(f"{address}/add-checkpoint", content=body)
+        answer = httpx2.post(f"{address}/add-checkpoint", content=body, timeout=60)
         return answer.status_code, answer.headers["content-type"], answer.content
 
-    assert httpx2.get(address + LATEST).status_code == 404
+    assert httpx2.get(address + LATEST, timeout=60).status_code == 404
     assert post(TREE.request(0, 7))[0] == 200
     assert post(TREE.request(0, 7)) == (409, "text/x.tlog.size", b"7\n")
     assert post(TREE.request(7, 7))[0] == 200
@@ -101,11 +101,11 @@ def test_each_answer_is_the_one_of_the_specification(address: str) -> None:
     assert post(TREE.request(20, 30).replace(b"\n30\n", b"\n31\n"))[0] == 403
     assert post(TREE.request(20, 30).replace(b"ledger.example", b"ledger.exampel"))[0] == 404
     assert post(b" " * (witness.REQUEST_SIZE_BYTES_MAX + 1))[0] == 413
-    assert httpx2.get(f"{address}/add-checkpoint").status_code == 405
-    assert httpx2.post(address + LATEST).status_code == 405
+    assert httpx2.get(f"{address}/add-checkpoint", timeout=60).status_code == 405
+    assert httpx2.post(address + LATEST, timeout=60).status_code == 405
     for path in ("/", "/x", f"/{'0' * 64}/checkpoint", LATEST.upper(), f"/..{LATEST}/", "/witness.key"):
-        assert httpx2.get(address + path).status_code == 404
-    latest = httpx2.get(address + LATEST)
+        assert httpx2.get(address + path, timeout=60).status_code == 404
+    latest = httpx2.get(address + LATEST, timeout=60)
     assert latest.headers["content-type"].startswith("text/plain")
     assert note.parse(latest.content).text == note.parse(TREE.signed(20)).text
 
@@ -267,10 +267,10 @@ def test_a_disk_that_fails_is_an_honest_503_and_nothing_is_cosigned(
     memory: WitnessMemory, address: str
 ) -> None:
     with patch.object(witness_memory, "write_durably", side_effect=OSError(28, "No space left on device")):
-        answer = httpx2.post(f"{address}/add-checkpoint", content=TREE.request(0, 7))
+        answer = httpx2.post(f"{address}/add-checkpoint", content=TREE.request(0, 7), timeout=60)
     assert (answer.status_code, b"\xe2\x80\x94" in answer.content) == (503, False)
     assert memory.latest(origin_hash(ORIGIN)) is None
-    assert httpx2.post(f"{address}/add-checkpoint", content=TREE.request(0, 7)).status_code == 200
+    assert httpx2.post(f"{address}/add-checkpoint", content=TREE.request(0, 7), timeout=60).status_code == 200
 
 
 def test_a_witness_killed_at_any_step_forgets_nothing_that_it_gave_out(tmp_path: Path) -> None:
