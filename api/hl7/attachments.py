@@ -13,6 +13,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
 _BLANKS = str.maketrans("", "", " \t\n")
 _PDF = "JVBERi0"  # %PDF- in base64
+_END_CHARACTERS = 1_368  # the last 1,024 bytes, in which a PDF has its %%EOF
 _SOURCE = re.compile(r"((?:MSH\[\d+\]/)?OBX\[\d+\])-5(?:\[(\d+)\])?", re.ASCII)
 # Tables 0191 and 0291, in media types.
 _MEDIA_TYPES = {
@@ -35,10 +36,14 @@ _MEDIA_TYPES = {
 
 
 def is_document(observation: Segment, kind: str) -> bool:
-    """Whether OBX-5 is a document: by its type, or a PDF that was sent as text."""
+    """Whether OBX-5 is a document: by its type, or a PDF that was sent as text. That must be a whole one: of one in
+    pieces each is a text of its own."""
     if kind in {"ED", "RP"}:
         return True
-    return observation.raw(5).startswith(_PDF) and _size(observation.whole(5), "BASE64") is not None
+    sent = observation.whole(5)
+    if not sent.raw.startswith(_PDF) or _size(sent, "BASE64") is None:
+        return False
+    return b"%%EOF" in base64.b64decode(_base64(sent)[-_END_CHARACTERS:])
 
 
 def attachments_of(observation: Segment, kind: str) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:

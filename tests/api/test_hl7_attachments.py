@@ -100,8 +100,8 @@ def test_what_points_nowhere_is_no_file(source: str) -> None:
     assert bytes_of(Attachment(source=source), b"no message") is None
 
 
-@pytest.mark.parametrize("value", ["JVBERi0 is how a PDF begins", "JVBERi0", "see JVBERi0xLjc="])
-def test_a_text_is_no_file(value: str) -> None:
+@pytest.mark.parametrize("value", ["JVBERi0 is how a PDF begins", "JVBERi0", "see JVBERi0xLjc=", SENT[:40]])
+def test_a_text_or_a_piece_of_a_file_is_no_file(value: str) -> None:
     _, found = read(f"OBX|1|TX|1^A^L||{value}")
     assert (
         found.attachments == () and found.observations[0].value and found.observations[0].value.text == value
