@@ -50,6 +50,11 @@ _RESULT_TEMPLATES = frozenset(
         "2.16.840.1.113883.10.20.22.2.3",  # C-CDA results section, entries optional
         "2.16.840.1.113883.10.20.22.2.3.1",  # and required
         "2.16.840.1.113883.10.20.22.4.1",  # result organizer
+        "2.16.840.1.113883.10.20.1.14",  # CCD results section
+        "2.16.840.1.113883.10.20.1.32",  # and result organizer
+        "2.16.840.1.113883.3.88.11.83.122",  # HITSP diagnostic results section
+        "2.16.840.1.113883.10.22.3.14",  # IPS results section
+        "1.3.6.1.4.1.19376.1.5.3.1.3.28",  # IHE coded results section
         "1.3.6.1.4.1.19376.1.3.3.2.1",  # IHE laboratory specialty section
         "1.3.6.1.4.1.19376.1.3.3.2.2",  # IHE laboratory report item section
         "1.3.6.1.4.1.19376.1.3.1",  # IHE laboratory report data processing entry

@@ -91,6 +91,25 @@ def test_a_section_that_is_called_a_laboratorys_holds_results_in_a_document_of_a
     assert report.code == Concept(codings=(Coding(code="A"),))
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        'root="2.16.840.1.113883.10.20.22.2.3" extension="2014-06-09"',
+        'root="2.16.840.1.113883.10.20.22.2.3.1"',
+        'root="2.16.840.1.113883.10.20.1.14"',
+        'root="2.16.840.1.113883.3.88.11.83.122"',
+        'root="2.16.840.1.113883.10.22.3.14"',
+        'root="1.3.6.1.4.1.19376.1.5.3.1.3.28"',
+    ],
+)
+def test_a_section_of_results_is_known_by_its_template_too(template: str) -> None:
+    text = SUMMARY.format(
+        section("30954-2", organizer("A")).replace("<code ", f"<templateId {template}/><code ", 1)
+    )
+    (report,) = read_cda(text.replace("30954-2", "99999-9").encode())
+    assert report.code == Concept(codings=(Coding(code="A"),))
+
+
 # What was not done
 
 
