@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 from domain import matching, patient, proposal, report
 from domain.matching import LABORATORY_PATIENT_ID, PERSON, Agreement
 from domain.numbers import LaboratoryNumber, laboratory_numbers
-from domain.patient import Patient, ProfileStated
+from domain.patient import Patient, PatientRegistered, ProfileStated
 from domain.proposal import MatchNotProposedError, Proposal
 from domain.reading import ProposalRead, ReadingPurpose
 from domain.report import Report
 from domain.report_content import Subject
 from domain.values import LaboratoryId, OrganisationId, PatientId
-from ledger.codec import Circumstances
+from ledger.codec import Circumstances, Erased
 from ledger.commands import PatientNotFoundError, decide_again
 from ledger.matching import (
     barrier_of,
@@ -224,6 +224,10 @@ def unlink_number(
 
 
 def _patient(ledger: Ledger, patient_id: PatientId) -> tuple[Patient, int]:
+    """PatientNotFoundError too if the id is of something else: of a report, of the laboratory."""
+    first = next(ledger.read(patient_id), None)
+    if first is not None and not isinstance(first.event, PatientRegistered | Erased):
+        raise PatientNotFoundError
     known, version = ledger.load(patient_id, patient.evolve)
     if known is None:
         raise PatientNotFoundError

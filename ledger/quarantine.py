@@ -8,10 +8,17 @@ from domain.admission import Sending
 from domain.organisation import Format
 from domain.reading import ReadingPurpose, SubmissionRead
 from domain.report_content import ReportContent
-from domain.submission import ReleaseReason, Submission, SubmissionAccepted, SubmissionReceived
+from domain.submission import (
+    NotInQuarantineError,
+    ReleaseReason,
+    Submission,
+    SubmissionAccepted,
+    SubmissionEvent,
+    SubmissionReceived,
+)
 from domain.values import OrganisationId
 from ledger import intake
-from ledger.codec import Circumstances
+from ledger.codec import Circumstances, Erased
 from ledger.commands import decide_again
 from ledger.filing import Source
 from ledger.intake import Accepted, Problem
@@ -90,4 +97,8 @@ def release(ledger: Ledger, submission_id: UUID, reason: ReleaseReason, by: Circ
 
 
 def _load(ledger: Ledger, submission_id: UUID) -> tuple[Submission | None, int]:
+    """NotInQuarantineError too if the id is of something else: of its report, of the laboratory."""
+    first = next(ledger.read(submission_id), None)
+    if first is not None and not isinstance(first.event, SubmissionEvent | Erased):
+        raise NotInQuarantineError
     return ledger.load(submission_id, submission.evolve)

@@ -148,7 +148,10 @@ def test_what_nothing_proposes_is_neither_shown_nor_decided(
     for verb in ("show", "confirm", "decline"):
         decided(portal, verb, report_id, anna, code="match-not-proposed")
     decided(portal, "confirm", uuid4(), anna, code="report-not-found")
-    decided(portal, "confirm", report_id, uuid4(), code="patient-not-found")
+    # Two ids stand beside each other: one of them may be taken for the other, or for a laboratory's.
+    for other in (uuid4(), report_id, laboratory.laboratory_id):
+        decided(portal, "confirm", report_id, other, code="patient-not-found")
+    decided(portal, "confirm", anna, anna, code="report-not-found")
     assert portal.opened.ledger.last_position() == before
 
 
@@ -251,6 +254,7 @@ def test_a_number_that_cannot_be_linked_is_refused_with_its_reason(
         (boris, "0000", OWN_SYSTEM, "laboratory-patient-id-filler"),
         (boris, BORIS.snils, SNILS_SYSTEM, "laboratory-patient-id-system"),
         (uuid4(), "17", "", "patient-not-found"),
+        (laboratory.laboratory_id, "17", "", "patient-not-found"),
     ):
         arguments = ("--patient", patient_id, "--number", number, "--system", system)
         decided(portal, "link-id", handle, *arguments, code=code)

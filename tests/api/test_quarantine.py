@@ -112,3 +112,13 @@ def test_what_is_released_is_closed_and_no_longer_listed(portal: Portal, submiss
     assert again.returncode == 1 and "quarantine" in again.stderr
     assert letopis(portal.opened, *arguments, "because").returncode == 2
     assert letopis(portal.opened, "quarantine", "show", str(uuid4())).returncode == 1
+
+
+def test_an_id_of_something_else_is_told_as_one_that_is_not_in_quarantine(
+    portal: Portal, laboratory: Laboratory
+) -> None:
+    (report,) = portal.submit(laboratory.seal(bundle("1"))).json()["reports"]
+    for other in (report["id"], str(laboratory.laboratory_id), str(uuid4())):
+        for act in (["show"], ["retry"], ["release", "--reason", "not-a-report"]):
+            refused = letopis(portal.opened, "quarantine", *act, other)
+            assert refused.returncode == 1 and "does not lie in quarantine" in refused.stderr, refused.stderr
