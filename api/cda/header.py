@@ -58,12 +58,11 @@ def header_of(document: Element) -> Header:
     """Refuses a document about several people: whose its results are nobody could say."""
     if len(list(children(document, "recordTarget"))) > 1:
         raise ContentNotCdaError(field="/ClinicalDocument/recordTarget[2]")
-    statuses = (status_of(event) for event in _events(document))
     times = (time_of(child(event, "effectiveTime")) for event in _events(document))
     return Header(
         subject=_subject(document),
         identifiers=_document_numbers(document),
-        status=next((status for status in statuses if status), None),
+        status=_status(document),
         effective_at=next((time for time in times if time), None),
         issued_at=time_of(child(document, "effectiveTime")),
         performer=_performer(document),
@@ -72,6 +71,14 @@ def header_of(document: Element) -> Header:
         is_further_version=_is_further_version(document),
         is_summary=_is_summary(document),
     )
+
+
+def _status(document: Element) -> ObservationStatus | None:
+    """Of the document itself (sdtc:statusCode, ELGA: results follow), else of what it documents: a document that is not done
+    has no study that is."""
+    own, *others = (status_of(one) for one in (document, *_events(document)))
+    known = next((status for status in others if status), None)
+    return own if own not in {None, ObservationStatus.FINAL} else known or own
 
 
 def status_of(element: Element | None) -> ObservationStatus | None:

@@ -218,7 +218,7 @@ def test_the_russian_protocol_keeps_the_printed_unit_and_its_battery() -> None:
 def test_the_austrian_report_keeps_panels_comments_and_its_conclusion() -> None:
     (report,) = read("cda-xdlab/xpandh-lab__CDA_Lab_Allgemeiner_Laborbefund.xml")
     assert sum(bool(one.members) for one in report.observations) == 11
-    assert report.status == "corrected"  # it replaces another document
+    assert report.status == "preliminary"  # it replaces another document, and says that results follow
     assert "neuerliche Untersuchung in zwei Wochen" in (report.conclusion or "")
     assert [(one.received_at, one.collected_at) for one in report.specimens] == [
         ("2021-06-01T08:15:00+02:00", "2021-06-01T06:35:00+02:00")

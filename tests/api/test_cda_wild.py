@@ -401,6 +401,25 @@ def test_the_words_of_fhir_for_a_status_are_understood(sent: str, status: str) -
 
 
 @pytest.mark.parametrize(
+    ("own", "event", "status"),
+    [
+        ("active", "", "preliminary"),  # real: ELGA, «Wert folgt»
+        ("active", "completed", "preliminary"),
+        ("completed", "active", "preliminary"),
+        ("completed", "", "final"),
+        ("nullified", "completed", "entered-in-error"),
+    ],
+)
+def test_a_document_that_is_not_done_is_no_final_report(own: str, event: str, status: str) -> None:
+    header = f'<statusCode xmlns="urn:hl7-org:sdtc" code="{own}"/>'
+    if event:
+        header += (
+            f'<documentationOf><serviceEvent><statusCode code="{event}"/></serviceEvent></documentationOf>'
+        )
+    assert read(document(entry(RESULT), header=header)).status == status
+
+
+@pytest.mark.parametrize(
     ("sent", "found"),
     [
         ("2026-03-01 10:15:00", "2026-03-01T10:15:00"),
