@@ -77,9 +77,11 @@ def _begins(line: bytes, name: bytes) -> bool:
 
 def _message(lines: list[bytes], encoding: str | None, prefix: str) -> Message:
     header = lines[0].split(lines[0][3:4] or b"|", 18)
-    # MSH-1 is the separator itself, so MSH-18 comes 17th. Its first repetition is the set of the message.
-    sent = re.split(rb"[~^]", header[17])[0] if len(header) > 17 else b""
-    declared = encoding or sent.decode("ascii", "replace").strip().strip('"') or None
+    # MSH-1 is the separator itself, so MSH-18 comes 17th. Its first repetition is the set of the message; where it is
+    # empty, that is ASCII, and the next one what it is shifted to.
+    sent = re.split(rb"[~^]", header[17]) if len(header) > 17 else []
+    names = (name.decode("ascii", "replace").strip().strip('"') for name in sent)
+    declared = encoding or next(filter(None, names), None)
     text, codec = decode(b"\n".join(lines), declared, f"{prefix}MSH-18")
     delimiters = delimiters_of(text, codec, f"{prefix}MSH")
     counts: Counter[str] = Counter()

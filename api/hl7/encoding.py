@@ -2,9 +2,12 @@
 
 import codecs
 import re
+from contextlib import suppress
 
 from api.content import ContentError
 
+# JIS X 0208 and its kin between escape sequences, as hospitals in Japan send it.
+_JAPANESE = "iso2022_jp_ext"
 # The names of table 0211, and those that senders write instead; letters and digits alone.
 _CODECS = {
     "ASCII": "ascii",
@@ -30,6 +33,7 @@ _CODECS = {
     "ISOIR101": "iso8859-2",
     "ISOIR144": "iso8859-5",
     "ISOIR192": "utf-8",
+    **dict.fromkeys(("ISOIR13", "ISOIR14", "ISOIR87", "ISOIR159"), _JAPANESE),
     # What is called so has dashes and quotes of Windows where the standard has nothing, so browsers take the
     # one for the other.
     **dict.fromkeys(("88591", "ISO88591", "ISOIR100"), "cp1252"),
@@ -49,6 +53,7 @@ _FREQUENT_BYTES = {codec: _FREQUENT.encode(codec) for codec in _CYRILLIC_CODECS}
 # What else a laboratory writes in Russian: Ё, letters of the neighbours, signs.
 _SIGNS = "ёЁіІїЇєЄґҐўЎ«»“”„’‘–—…№°±µ§·•\u00a0®©™‰€"
 _MIXED_WORD = re.compile("[A-Za-z]{2}[\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]{2}")
+_SHIFT = re.compile(rb"\x1b[$()-/]")
 _CONTROL = re.compile("[\x80-\x9f]")
 # No language has as many letters with marks in a row; Russian text under the name of a Latin set has.
 _LATIN_GIBBERISH = re.compile("[\u00c0-\u00ff]{4}|[\u00c0-\u024f]{5}")
@@ -88,6 +93,8 @@ def decode(raw: bytes, declared: str | None, field: str) -> tuple[str, str]:
         return raw.decode("ascii"), codec or "utf-8"
     if declared and codec is None:
         raise ContentError("content-encoding-unknown", field)
+    if raw.isascii() and _SHIFT.search(raw):
+        return _japanese(raw, codec, field)
     if codec in {"utf-16", "utf-32"}:  # in two or four bytes it would not have come so far
         codec = "utf-8"
     try:
@@ -99,6 +106,14 @@ def decode(raw: bytes, declared: str | None, field: str) -> tuple[str, str]:
     if text is None:
         raise ContentError("content-not-decodable", field)
     return text, codec or "cp1251"
+
+
+def _japanese(raw: bytes, codec: str | None, field: str) -> tuple[str, str]:
+    """Text with escape sequences, which name their set themselves: the bytes after them are no ASCII."""
+    if codec in {None, "ascii", _JAPANESE}:
+        with suppress(UnicodeDecodeError):
+            return raw.decode(_JAPANESE), _JAPANESE
+    raise ContentError("content-not-decodable", field)
 
 
 def _single_byte(raw: bytes, codec: str, *, is_declared: bool) -> str | None:

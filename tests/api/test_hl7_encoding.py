@@ -132,11 +132,30 @@ def test_an_unknown_set_is_refused(declared: str) -> None:
     assert (refusal.value.code, refusal.value.field) == ("content-encoding-unknown", "MSH-18")
 
 
-def test_shifted_sets_are_not_taken_for_ascii() -> None:
-    raw = content("PID|1", REQUEST, "OBX|1|ST|1^A^L||\x1b$B0!\x1b(B", header=HEADER + "|" * 6 + "ISO IR87")
+@pytest.mark.parametrize(
+    "declared", ["~ISO IR87", "ISO IR87", "ASCII~ISO IR87", "ISO IR6~ISO IR87~ISO IR13", ""]
+)
+@pytest.mark.parametrize("codec", ["iso2022_jp_ext", "utf-8"])
+def test_japanese_is_read_in_the_shifted_set_and_in_utf_8(declared: str, codec: str) -> None:
+    """The first repetition is what the message begins with, which is ASCII whether it is said or not."""
+    text = "血清 ^ 総蛋白 | ｶﾝｼﾞｬ 7.2".replace("|", "-").replace("^", "-")
+    assert read(sent(declared, codec, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "sequence", "code"),
+    [
+        ("", "\x1b$A0!\x1b(B", "content-not-decodable"),
+        ("", "\x1b$)C0!", "content-not-decodable"),
+        ("", "\x1b$B0\x1b(B", "content-not-decodable"),
+        ("ISO IR58", "\x1b$A0!\x1b(B", "content-encoding-unknown"),
+        ("UNICODE UTF-8", "\x1b$B0!\x1b(B", "content-not-decodable"),
+    ],
+)
+def test_other_shifted_sets_are_not_taken_for_ascii(declared: str, sequence: str, code: str) -> None:
     with pytest.raises(ContentError) as refusal:
-        read_hl7(raw)
-    assert refusal.value.code == "content-encoding-unknown"
+        read_hl7(content("PID|1", REQUEST, f"OBX|1|ST|1^A^L||{sequence}", header=HEADER + "|" * 6 + declared))
+    assert refusal.value.code == code
 
 
 def test_each_message_of_a_batch_has_its_own_set() -> None:
