@@ -55,7 +55,8 @@ def send(
     as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON line a file.")] = False,
     tries: Annotated[int, typer.Option(min=1, help="How often to try while the server is away.")] = TRIES,
     failure: Annotated[
-        str | None, typer.Option(help="Ask a sandbox to fail: see docs/integration.md.")
+        str | None,
+        typer.Option(help="Ask a sandbox for not-ready, slow, drop, quarantine, unknown-key or too-large."),
     ] = None,
 ) -> None:
     """Sign, encrypt and submit files over HTTP, each in an envelope of its own.
@@ -108,8 +109,22 @@ def _line(path: Path, told: Told) -> dict[str, Any]:
 
 
 def _shown(line: dict[str, Any]) -> str:
-    why = f": {line['problem']['code']}" if line["problem"] else ""
-    return f"{line['file']}: {line['outcome']}{why} {' '.join(line['reports'])}".rstrip()
+    """What became of it; of what there is to mend, also the place, the reason and the advice, and by which id
+    the operator knows what was kept."""
+    problem, answer = line["problem"], line["answer"] or {}
+    why = f": {problem['code']}" if problem else ""
+    said = f"{line['file']}: {line['outcome']}{why} {' '.join(line['reports'])}".rstrip()
+    if not problem or not problem["detail"]:
+        return said
+    where = f"{problem['field']}: " if problem["field"] else ""
+    more = [f"{where}{problem['detail']}", _english(answer.get("advice"))]
+    if line["outcome"] == "quarantined":
+        more.append(f"Submission {answer.get('submission_id')}.")
+    return f"{said}\n    {' '.join(filter(None, more))}"
+
+
+def _english(words: object) -> str | None:
+    return str(words.get("en")) if isinstance(words, dict) and words.get("en") else None
 
 
 def _fail(words: str) -> NoReturn:

@@ -16,7 +16,7 @@ from api.envelope_keys import generate_key, load_key, private_jwk, public_jwk
 from api.lab_client import Intake, IntakeUnreachableError, client
 from api.laboratories import Sender
 from api.settings import Settings
-from domain.submission import SubmissionReceived
+from domain.submission import SubmissionQuarantined, SubmissionReceived
 from tests.api.cast import Laboratory, Portal, bundle
 from tests.api.command import letopis
 from tests.api.conftest import REGISTERED
@@ -84,7 +84,7 @@ def test_send_submits_each_file_and_says_what_became_of_it(
     bad.write_bytes(b"{}")
     url = portal.opened.settings.public_url
     sent = run("send", "--url", url, "--handle", "invitro", "--key", key, good, bad, tmp_path / "none")
-    lines = sent.stdout.splitlines()
+    lines = [line for line in sent.stdout.splitlines() if not line.startswith(" ")]
     assert [line.split(": ", 1)[1].split()[0].rstrip(":") for line in lines] == [
         "recorded",
         "quarantined",
@@ -93,6 +93,23 @@ def test_send_submits_each_file_and_says_what_became_of_it(
     assert "content-not-fhir" in lines[1] and "file-unreadable" in lines[2]
     assert sent.returncode == 1
     assert len(portal.events(SubmissionReceived)) == 2
+
+
+def test_what_is_to_be_mended_is_told_with_its_place_reason_and_id(
+    run: Run, portal: Portal, key: Path, tmp_path: Path
+) -> None:
+    bad, held = tmp_path / "bad.json", tmp_path / "held.json"
+    bad.write_bytes(b"{}")
+    held.write_bytes(bundle("A-1"))
+    url = portal.opened.settings.public_url
+    sent = run("send", "--url", url, "--handle", "invitro", "--key", key, bad, held)
+    _, why, waits, why_it_waits = sent.stdout.splitlines()
+    (quarantined,) = portal.events(SubmissionQuarantined)
+    assert why.startswith("    resourceType: The content is not a FHIR R4 resource")
+    assert "The field that does not fit is named." in why and str(quarantined.stream_id) in why
+    assert "recorded: patient-unknown" in waits and why_it_waits.strip()
+    strange = run("send", "--url", url, "--handle", "nobody", "--key", key, bad).stdout.splitlines()
+    assert strange[0].endswith("rejected: laboratory-unknown") and "Check the laboratory's name" in strange[1]
 
 
 def test_send_again_is_the_same_submission(run: Run, portal: Portal, key: Path, tmp_path: Path) -> None:
