@@ -122,7 +122,7 @@ def known(home: Path) -> Iterator[str]:
 
 
 class HandleMalformedError(ValueError):
-    """A handle is made of letters, digits and dashes."""
+    """A handle is made of Latin letters, digits and dashes."""
 
 
 def checked_handle(text: str) -> str:
@@ -130,6 +130,13 @@ def checked_handle(text: str) -> str:
     if not text.replace("-", "").replace("_", "").isalnum():
         raise HandleMalformedError
     return text
+
+
+def new_handle(text: str) -> str:
+    """A handle that goes into a header of HTTP too (Letopis-Laboratory)."""
+    if not text.isascii():
+        raise HandleMalformedError
+    return checked_handle(text)
 
 
 def _path(home: Path, name: str) -> Path:

@@ -68,7 +68,7 @@ _REFUSALS: dict[type[Exception], str] = {
         "Another laboratory has this sender: revoke it there first (letopis lab revoke-sender)."
     ),
 }
-HANDLE = typer.Argument(help="The laboratory's short name: letters, digits, dashes.")
+HANDLE = typer.Argument(help="The laboratory's short name: Latin letters, digits, dashes.")
 OID = typer.Option("--oid", help="OID in the registry of medical organisations.")
 CERTIFICATE_NUMBER = typer.Option(help="Number of the certificate of accreditation.")
 UNTIL = typer.Option(formats=["%Y-%m-%d"], help="Last day of the accreditation; without it it has no end.")
@@ -93,6 +93,8 @@ def add(
     key: Annotated[Path | None, _KEY] = None,
 ) -> None:
     """Register a laboratory. Without --key its signing key is made on this machine."""
+    if not name.strip():
+        raise typer.BadParameter("say the official name", param_hint="--name")
     stated: list[Statement] = []
     if kind is not None:
         stated.append(LaboratoryKindStated(kind=kind))
@@ -107,7 +109,7 @@ def add(
     if study_types is not None:
         stated.append(LaboratoryStudyTypesAllowed(study_types=_listed(study_types, StudyType)))
     registered = LaboratoryRegistered(
-        handle=checked(laboratories.checked_handle, handle),
+        handle=checked(laboratories.new_handle, handle),
         name=name,
         inn=checked(inn, inn_),
         ogrn=checked(ogrn, ogrn_),
@@ -161,8 +163,8 @@ def add_sender(
 ) -> None:
     """Take HL7 v2 messages of this sender, by MLLP, as the laboratory's."""
     added = LaboratorySenderAdded(
-        application=application,
-        facility=facility,
+        application=_first_component(application),
+        facility=_first_component(facility),
         certificate_sha256=_fingerprint(certificate) if certificate else None,
     )
     with opened_node() as opened:
@@ -182,6 +184,13 @@ def revoke_sender(
             opened.ledger, handle, application=application, facility=facility, by=OPERATOR
         )
         print(f"{handle}: revoked {application}|{facility}")
+
+
+def _first_component(text: str) -> str:
+    """By it a message is known: what stands behind it (LIS^1.2.643^ISO) would never be matched."""
+    if set(text) & set("|^~\\&"):
+        raise typer.BadParameter("name what stands before the first ^ in MSH-3 and MSH-4")
+    return text
 
 
 def _fingerprint(file: Path) -> str:

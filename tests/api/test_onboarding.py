@@ -130,6 +130,7 @@ def test_a_key_whose_name_begins_with_a_dash_is_revoked_too(portal: Portal, labo
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
+        (("--name", " "), "official name"),
         (("--inn", "7707083894"), "check digit of inn"),
         (("--ogrn", "1027700132196"), "check digit of ogrn"),
         (("--oid", "1.2.643..5"), "object identifier"),
@@ -156,7 +157,23 @@ def test_a_private_key_is_not_taken(portal: Portal, tmp_path: Path) -> None:
     assert run.returncode == 2 and "stay with the laboratory" in " ".join(
         run.stderr.replace("│", " ").split()
     )
-    assert letopis(portal.opened, "lab", "add", "../first", *NEW).returncode == 2
+
+
+def test_a_handle_fits_into_a_file_name_and_into_a_header(portal: Portal) -> None:
+    """Letopis-Laboratory takes ASCII alone: a laboratory of another name could send envelopes only."""
+    for wrong in ("../first", "лаборатория", ""):
+        refused = letopis(portal.opened, "lab", "add", wrong, *NEW)
+        assert refused.returncode == 2 and "Latin letters" in refused.stderr, refused.stderr
+
+
+def test_a_sender_is_named_as_a_message_is_matched(portal: Portal, laboratory: Laboratory) -> None:
+    """By the first component: LIS^1.2.3^ISO, copied out of MSH-3, was registered and never recognised."""
+    handle = laboratory.sender.handle
+    for wrong in (("--application", "LIS^1.2.3^ISO"), ("--application", "LIS", "--facility", "LAB^1.2^ISO")):
+        refused = letopis(portal.opened, "lab", "sender", handle, *wrong)
+        words = " ".join(refused.stderr.replace("│", " ").split())
+        assert refused.returncode == 2 and "before the first ^" in words, words
+    assert not portal.events(LaboratorySenderAdded)
 
 
 def test_what_is_stated_later_is_shown(portal: Portal, laboratory: Laboratory) -> None:
