@@ -1,4 +1,4 @@
-"""Rendered forms and pictures inside a CDA document: pointed at and measured, never opened."""
+"""Rendered forms and pictures inside a CDA document: pointed at and measured; unpacked, but never looked into."""
 
 import base64
 import binascii
