@@ -1,17 +1,27 @@
 """A report that is only a PDF, with a small JSON header that says who, what and when."""
 
-import base64
 import contextlib
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from api.content import ContentError
 from api.fhir.checked import Place
-from api.fhir.primitives import DateText, DateTimeText
+from api.fhir.older import AnyCase, Listed
+from api.fhir.primitives import SentDate, SentDateTime
+from api.fhir.resources import Sex
 from api.json_content import parse_json
+from api.packed_text import packed, unpacked
 from domain.report_content import Attachment, ReportContent, ReportStatus, Subject
 from domain.values import Coding, Concept, Identifier
 
@@ -43,23 +53,48 @@ def _is_said(text: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=_TEXT_LIMIT), AfterValidator(_is_said)]
+# A number is what its digits are.
+Number = Annotated[Text, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+def _is_nothing(member: object) -> bool:
+    if isinstance(member, dict):
+        return all(map(_is_nothing, member.values()))
+    return member is None or (isinstance(member, str) and not member.strip())
+
+
+def _said(names: object) -> object:
+    return [name for name in names if not _is_nothing(name)] if isinstance(names, list) else names
 
 
 class Part(BaseModel):
-    """Unknown members are refused: one that was misspelt would be lost without a word. Null is absent."""
+    """Unknown members are refused: one that was misspelt would be lost without a word."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Patient(Part):
+class Form(Part):
+    """Null is absent, and so is what a form was not filled in with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, sent: object) -> object:
+        if not isinstance(sent, dict):
+            return sent
+        return {name: None if _is_nothing(member) else member for name, member in sent.items()}
+
+
+class Patient(Form):
     """At least one of family name, СНИЛС and policy number: a report of nobody could never be delivered."""
 
     family: Text | None = None
-    given: Annotated[tuple[Text, ...], Field(max_length=_GIVEN_NAMES_LIMIT)] = ()
-    birth_date: DateText | None = None
-    sex: Literal["male", "female", "other", "unknown"] | None = None
-    snils: Text | None = None
-    policy_number: Text | None = None
+    given: Annotated[
+        tuple[Text, ...], Field(max_length=_GIVEN_NAMES_LIMIT), BeforeValidator(_said), Listed
+    ] = ()
+    birth_date: SentDate | None = None
+    sex: Sex = None
+    snils: Number | None = None
+    policy_number: Number | None = None
 
     @model_validator(mode="after")
     def _is_somebody(self) -> Self:
@@ -68,7 +103,7 @@ class Patient(Part):
         return self
 
 
-class Code(Part):
+class Code(Form):
     """What the report is in a code system, LOINC or the laboratory's own."""
 
     system: Text | None = None
@@ -76,13 +111,15 @@ class Code(Part):
     display: Text | None = None
 
 
-class Header(Part):
+class Header(Form):
     title: Text
     patient: Patient
-    issued_at: DateTimeText
-    status: ReportStatus = ReportStatus.FINAL
-    report_number: Text | None = None
-    collected_at: DateTimeText | None = None
+    issued_at: SentDateTime
+    status: Annotated[ReportStatus, BeforeValidator(lambda value: value or ReportStatus.FINAL), AnyCase] = (
+        ReportStatus.FINAL
+    )
+    report_number: Number | None = None
+    collected_at: SentDateTime | None = None
     performer: Text | None = None
     code: Code | None = None
 
@@ -116,13 +153,12 @@ def _field(error: ErrorDetails) -> str | None:
 
 
 def _decoded(text: str) -> bytes:
-    """White space is taken, for encoders break lines."""
-    packed = "".join(text.split())
-    if len(packed) > -(-PDF_LIMIT_BYTES // 3) * 4:
+    text = packed(text)
+    if len(text) > -(-PDF_LIMIT_BYTES // 3) * 4:
         raise ContentError("pdf-too-large", "pdf")
     decoded = None
     with contextlib.suppress(ValueError):
-        decoded = base64.b64decode(packed, validate=True)
+        decoded = unpacked(text)
     if decoded is None:
         raise ContentError("content-not-pdf", "pdf")
     return decoded

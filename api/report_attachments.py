@@ -1,7 +1,5 @@
 """Files that a laboratory sent inside of a report: their bytes lie in the submission, where `source` points."""
 
-import base64
-import binascii
 from typing import Any
 
 from api.cda.attachments import file_at
@@ -10,6 +8,7 @@ from api.content import ContentError
 from api.fhir.xml import xml_to_json_value
 from api.hl7 import attachments as hl7
 from api.json_content import parse_json
+from api.packed_text import unpacked
 from api.xml_content import parse_xml
 from domain.report_content import Attachment
 
@@ -33,8 +32,8 @@ def bytes_of(attachment: Attachment, content: bytes) -> bytes | None:
     if not isinstance(found, str):
         return None
     try:
-        return base64.b64decode("".join(found.split()), validate=True)
-    except (binascii.Error, ValueError):
+        return unpacked(found)
+    except ValueError:
         return None
 
 

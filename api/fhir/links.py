@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter
 
 from api.fhir.into import Into
-from api.fhir.resources import Element, Link, NullIsEmpty, Reference, References, Related, Sources
+from api.fhir.older import Listed
+from api.fhir.resources import Element, Link, Reference, References, Related, Sources
 
 
 class _ObservationLinks(Element):
     id: str | None = None
-    contained: Annotated[tuple[dict[str, Any], ...], NullIsEmpty] = ()
+    contained: Annotated[tuple[dict[str, Any], ...], Listed] = ()
     subject: Reference | None = None
     performer: References = ()
     specimen: Reference | None = None

@@ -1,11 +1,33 @@
-"""Forms of DSTU2 and STU3, in which national interfaces still send, and of templates, as R4 has them."""
+"""Forms of DSTU2 and STU3, in which national interfaces still send, of templates, and of programs that take it easily,
+as R4 has them."""
 
 from typing import Any
 
 from pydantic import BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-# One CodeableConcept, Reference or HumanName where R4 has a list.
-OneOrMany = BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)
+_SEXES = {"m": "male", "м": "male", "f": "female", "ж": "female"}
+
+
+def _listed(value: object) -> object:
+    if value is None:
+        return ()
+    return [value] if isinstance(value, dict) else value
+
+
+def _small(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _sex(value: object) -> object:
+    small = _small(value)
+    return _SEXES.get(small, small) if isinstance(small, str) else value
+
+
+# One where R4 has a list, and null for none.
+Listed = BeforeValidator(_listed)
+ListedText = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+# Codes that no other code of their value set is like but for capitals and blanks.
+AnyCase, SexWord = BeforeValidator(_small), BeforeValidator(_sex)
 # A template that was not filled in.
 EmptyIsNone = BeforeValidator(lambda value: None if value == "" else value)
 
@@ -32,6 +54,7 @@ def with_one_family(name: object) -> object:
     if not isinstance(name, dict) or not isinstance(family, list) or not all(map(_is_text, family)):
         return name
     given = name.get("given") or []
+    given = [given] if isinstance(given, str) else given
     further = given + family[1:] if isinstance(given, list) else given
     return {**name, "family": next(iter(family), None), "given": further}
 

@@ -9,6 +9,7 @@ from api.fhir.observations import Draft
 from api.fhir.patients import Individual, searched_number
 from api.fhir.references import Located, Resources, typed_name
 from api.fhir.refusal import ContentNotFhirError
+from api.packed_text import is_data_url, media_type
 from domain.report_content import Attachment, Specimen, Subject
 from domain.values import Concept, Identifier
 
@@ -172,7 +173,10 @@ def attachments(draft: Draft, report: Located) -> tuple[Attachment, ...]:
 def _attachment(draft: Draft, report: Located, sent: fhir.Attachment, index: int) -> Attachment:
     """The bytes may stand in the report itself or in a Binary that was sent along."""
     data, place, kind = sent.data, report.place.at("presentedForm", index, "data"), sent.content_type
-    if data is None and sent.url:
+    if data is None and sent.url and is_data_url(sent.url):
+        data, place = sent.url, report.place.at("presentedForm", index, "url")
+        kind = kind or media_type(sent.url)
+    elif data is None and sent.url:
         binary = draft.resources.find(sent.url, report)
         if binary and isinstance(binary.resource, fhir.Binary):
             file = binary.resource
@@ -183,7 +187,8 @@ def _attachment(draft: Draft, report: Located, sent: fhir.Attachment, index: int
             )
             kind = kind or file.content_type
         else:
-            draft.add_note(f"unresolved reference: {sent.url}")
+            is_content = sent.url.startswith("data:")  # of any length, and nothing to look for
+            draft.add_note(f"unresolved reference: {'data:' if is_content else sent.url}")
     size = elements.decoded_size(data, place) if data is not None else None
     return Attachment(
         content_type=kind,

@@ -27,6 +27,8 @@ _DATE_TIME = re.compile(
 # What else is written of ISO 8601: a blank for the T, no colon in the offset.
 _BLANK = re.compile(r"(?<=\d{4}-\d\d-\d\d) (?=\d\d:)", re.ASCII)
 _OFFSET = re.compile(r"(?<=\d)([+-]\d\d)(\d\d)$", re.ASCII)
+# PostgreSQL writes no minutes of an offset that has none.
+_HOURS = re.compile(r"(?<=\d)([+-]\d\d)$", re.ASCII)
 _MIDNIGHT = re.compile(r"[T ]00:00:00(?:\.0+)?")
 _DAY_LENGTH = 10
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?", re.ASCII)
@@ -40,7 +42,9 @@ def _number(value: object) -> str:
     return text
 
 
-def _decimal(value: object) -> str:
+def _decimal(value: object) -> str | None:
+    if value == "":  # a template that was not filled in
+        return None
     # Nearly all are of this type, and the calls cost more than the look.
     text = str(value) if type(value) is LosslessFloat else _number(value)
     # Without an exponent the digits bound it.
@@ -82,8 +86,10 @@ def _date_time(text: str) -> str:
 def _sent_date_time(text: str) -> str | None:
     if not text:  # a template that was not filled in
         return None
-    is_plain = _DATE_TIME.fullmatch(text)
-    return _date_time(text if is_plain else _OFFSET.sub(r"\1:\2", _BLANK.sub("T", text)))
+    if _DATE_TIME.fullmatch(text):
+        return _date_time(text)
+    day, mark, time = _BLANK.sub("T", text.strip()).partition("T")
+    return _date_time(day + mark + _HOURS.sub(r"\1:00", _OFFSET.sub(r"\1:\2", time)))
 
 
 def _is_in_calendar(year: int, month: int, day: int) -> bool:
@@ -115,8 +121,6 @@ def _time(text: str) -> str | None:
 DecimalText = Annotated[str, PlainValidator(_decimal)]
 IntegerText = Annotated[str, PlainValidator(_integer)]
 SizeInBytes = Annotated[int, PlainValidator(_size)]
-DateTimeText = Annotated[str, AfterValidator(_date_time)]
-DateText = Annotated[str, AfterValidator(_date)]
 # As laboratories write them: None if nothing stands there.
 SentDateTime = Annotated[str, AfterValidator(_sent_date_time)]
 SentDate = Annotated[str, AfterValidator(_sent_date)]

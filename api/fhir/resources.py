@@ -2,7 +2,7 @@
 
 What R4 requires but real senders leave out, and a reader can do without, is optional here: the code of a report or
 observation, the type of a bundle. Forms of STU3 and DSTU2 are taken because national interfaces still send them: one
-object where R4 has a list (`OneOrMany`), a list of family names, and `performer.actor`, `codedDiagnosis`, `Binary.content`,
+object where R4 has a list (`Listed`), a list of family names, and `performer.actor`, `codedDiagnosis`, `Binary.content`,
 `Observation.comment`, `comments` and `related`. A null is an absent element, and so is an empty text for a time, a sex, a
 comparator or a value. Everything else of a wrong type is an error; elements not named here are extensions to us.
 
@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -25,12 +24,19 @@ from pydantic_core import PydanticCustomError
 
 from api.fhir.absent import reason_beside_value
 from api.fhir.into import Into, NotCopied
-from api.fhir.older import ElseEmpty, ElseNone, EmptyIsNone, OneOrMany, with_one_family
+from api.fhir.older import (
+    AnyCase,
+    ElseEmpty,
+    ElseNone,
+    EmptyIsNone,
+    Listed,
+    ListedText,
+    SexWord,
+    with_one_family,
+)
 from api.fhir.primitives import DecimalText, IntegerText, SentDate, SentDateTime, SentTime, SizeInBytes
 from domain import values
 from domain.report_content import ObservationStatus, ReportStatus
-
-NullIsEmpty = BeforeValidator(lambda value: () if value is None else value)
 
 
 class Element(BaseModel):
@@ -44,7 +50,7 @@ class Extension(Element):
     value_code: Any = None
 
 
-Extensions = Annotated[tuple[Extension, ...], NullIsEmpty, ElseEmpty]
+Extensions = Annotated[tuple[Extension, ...], Listed, ElseEmpty]
 
 
 class _Coding(Element):
@@ -57,12 +63,12 @@ Coding = Annotated[values.Coding, Into(_Coding)]
 
 
 class _CodeableConcept(Element):
-    codings: Annotated[tuple[Coding, ...], NullIsEmpty] = Field(default=(), alias="coding")
+    codings: Annotated[tuple[Coding, ...], Listed] = Field(default=(), alias="coding")
     text: str | None = None
 
 
 CodeableConcept = Annotated[values.Concept, Into(_CodeableConcept)]
-Concepts = Annotated[tuple[CodeableConcept, ...], NullIsEmpty, OneOrMany]
+Concepts = Annotated[tuple[CodeableConcept, ...], Listed]
 
 
 class Identifier(Element):
@@ -71,7 +77,7 @@ class Identifier(Element):
     value: str | None = None
 
 
-Identifiers = Annotated[tuple[Identifier, ...], NullIsEmpty]
+Identifiers = Annotated[tuple[Identifier, ...], Listed]
 
 
 class ReferenceElement(Element):
@@ -92,7 +98,7 @@ class Link:
 
 
 Reference = Annotated[Link, Into(ReferenceElement)]
-References = Annotated[tuple[Reference, ...], NullIsEmpty, OneOrMany]
+References = Annotated[tuple[Reference, ...], Listed]
 
 
 # What a result was made from only says where another stands.
@@ -101,7 +107,7 @@ Sources = Annotated[References, ElseEmpty]
 
 class _Quantity(Element):
     value: DecimalText | None = None
-    comparator: Annotated[Literal["<", "<=", ">=", ">"] | None, EmptyIsNone] = None
+    comparator: Annotated[Literal["<", "<=", ">=", ">"] | None, EmptyIsNone, AnyCase] = None
     unit: str | None = None
     system: str | None = None
     code: str | None = None
@@ -126,7 +132,7 @@ class Period(Element):
 
 
 class Timing(Element):
-    event: Annotated[tuple[SentDateTime, ...], NullIsEmpty] = ()
+    event: Annotated[tuple[SentDateTime, ...], Listed] = ()
 
 
 class SampledData(Element):
@@ -146,7 +152,7 @@ class Annotation(Element):
     text: str | None = None
 
 
-Annotations = Annotated[tuple[Annotation, ...], NullIsEmpty]
+Annotations = Annotated[tuple[Annotation, ...], Listed]
 
 
 class Narrative(Element):
@@ -160,7 +166,7 @@ class HumanName(Element):
     use: str | None = None
     text: str | None = None
     family: str | None = None
-    given: Annotated[tuple[str | None, ...], NullIsEmpty] = ()
+    given: Annotated[tuple[str | None, ...], Listed, ListedText] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -168,7 +174,7 @@ class HumanName(Element):
         return with_one_family(sent)
 
 
-HumanNames = Annotated[tuple[HumanName, ...], NullIsEmpty, OneOrMany]
+HumanNames = Annotated[tuple[HumanName, ...], Listed]
 
 
 class ReferenceRange(Element):
@@ -207,7 +213,7 @@ class Measured(Element):
     value_reference: Reference | None = None
     data_absent_reason: CodeableConcept | None = None
     interpretation: Concepts = ()
-    reference_range: Annotated[tuple[ReferenceRange, ...], NullIsEmpty] = ()
+    reference_range: Annotated[tuple[ReferenceRange, ...], Listed] = ()
     modifier_extension: Extensions = ()
 
     @model_validator(mode="before")
@@ -239,7 +245,7 @@ class Meta(Element):
 class Resource(Element):
     id: str | None = None
     meta: Annotated[Meta | None, ElseNone] = None
-    contained: Annotated[tuple[dict[str, Any], ...], NullIsEmpty] = ()
+    contained: Annotated[tuple[dict[str, Any], ...], Listed] = ()
 
 
 class Timed(Element):
@@ -266,23 +272,23 @@ class Related(Element):
 
 
 class Observation(Resource, Measured, Timed):
-    status: ObservationStatus
+    status: Annotated[ObservationStatus, AnyCase]
     category: Concepts = ()
     subject: Reference | None = None
     performer: References = ()
     specimen: Reference | None = None
     method: CodeableConcept | None = None
-    component: Annotated[tuple[Measured, ...], NullIsEmpty] = ()
+    component: Annotated[tuple[Measured, ...], Listed] = ()
     has_member: References = ()
     derived_from: Sources = ()
     note: Annotations = ()
     comment: str | None = None
     comments: str | None = None
-    related: Annotated[tuple[Related, ...], NullIsEmpty] = ()
+    related: Annotated[tuple[Related, ...], Listed] = ()
 
 
 class DiagnosticReport(Resource, Timed):
-    status: ReportStatus
+    status: Annotated[ReportStatus, AnyCase]
     text: Annotated[Narrative | None, ElseNone] = None
     identifier: Identifiers = ()
     category: Concepts = ()
@@ -296,27 +302,30 @@ class DiagnosticReport(Resource, Timed):
     conclusion: str | None = None
     conclusion_code: Concepts = ()
     coded_diagnosis: Concepts = ()
-    presented_form: Annotated[tuple[Attachment, ...], NullIsEmpty] = ()
+    presented_form: Annotated[tuple[Attachment, ...], Listed] = ()
 
 
 class Section(Element):
     title: str | None = None
     text: Narrative | None = None
     entry: References = ()
-    section: "Annotated[tuple[Section, ...], NullIsEmpty]" = ()
+    section: "Annotated[tuple[Section, ...], Listed]" = ()
 
 
 class Composition(Resource):
     """Only the texts for people are read of it, and no result is refused for them."""
 
     type: CodeableConcept | None = None
-    section: Annotated[tuple[Section, ...], NullIsEmpty] = ()
+    section: Annotated[tuple[Section, ...], Listed] = ()
+
+
+Sex = Annotated[Literal["male", "female", "other", "unknown"] | None, EmptyIsNone, SexWord]
 
 
 class Patient(Resource):
     identifier: Identifiers = ()
     name: HumanNames = ()
-    gender: Annotated[Literal["male", "female", "other", "unknown"] | None, EmptyIsNone] = None
+    gender: Sex = None
     birth_date: SentDate | None = None
     modifier_extension: Extensions = ()
 
@@ -379,4 +388,4 @@ class Bundle(Resource):
     type: Annotated[_BundleType | None, EmptyIsNone] = None
     identifier: Identifier | None = None
     timestamp: Any = None  # named so that XML keeps it; a malformed one is no reason to refuse results
-    entry: Annotated[tuple[Annotated[BundleEntry, Into(_BundleEntry)], ...], NullIsEmpty] = ()
+    entry: Annotated[tuple[Annotated[BundleEntry, Into(_BundleEntry)], ...], Listed] = ()

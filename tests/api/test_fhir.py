@@ -146,7 +146,7 @@ def test_a_long_unterminated_string_is_refused_without_effort() -> None:
         (observation("o", valueInteger=1.5), "content-not-fhir", "Observation.valueInteger"),
         (observation("o", issued="2024-02-30"), "content-not-fhir", "Observation.issued"),
         (
-            report(contained=[{"resourceType": "Patient", "gender": "M"}]),
+            report(contained=[{"resourceType": "Patient", "gender": "X"}]),
             "value-not-allowed",
             "DiagnosticReport.contained[0].gender",
         ),

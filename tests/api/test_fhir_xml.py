@@ -184,7 +184,7 @@ def test_a_decimal_is_kept_as_sent(text: str) -> None:
     assert value.quantity.value == text
 
 
-@pytest.mark.parametrize("text", ["", "NaN", "1_000", " 5", "+5", "007", ".5", "5.", "٥", "1e9999999"])
+@pytest.mark.parametrize("text", [" ", "NaN", "1_000", " 5", "+5", "007", ".5", "5.", "٥", "1e9999999"])
 def test_a_decimal_that_is_none_in_fhir_is_refused(text: str) -> None:
     sent = f'{STATUS}<valueQuantity><value value="{text}"/></valueQuantity>'
     code = "value-not-allowed" if text == "1e9999999" else "content-not-fhir"

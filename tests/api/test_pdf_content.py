@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from api import pdf_content
 from api.content import ContentError
 from api.pdf_content import read_pdf
+from api.report_attachments import bytes_of
 from domain.numbers import numbers_of
 from domain.report_content import ReportContent
 from domain.values import Coding, Identifier
@@ -94,6 +95,76 @@ def test_base64_may_be_broken_into_lines() -> None:
     assert read_pdf(written(pdf=lines))[0].attachments[0].size_bytes == 3 * len(PDF)
 
 
+@pytest.mark.parametrize("name", [*HEADER.keys() - LEAST.keys()])
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_what_a_form_was_not_filled_in_with_is_absent(name: str, nothing: object) -> None:
+    assert read_pdf(written({**LEAST, name: nothing})) == read_pdf(written(LEAST))
+
+
+@pytest.mark.parametrize("name", [*PATIENT.keys() - {"family"}])
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_nor_is_what_it_says_nothing_of_a_patient(name: str, nothing: object) -> None:
+    assert read_pdf(written({**LEAST, "patient": {"family": "Doe", name: nothing}})) == read_pdf(
+        written(LEAST)
+    )
+
+
+def test_names_and_a_code_may_be_left_empty() -> None:
+    header = {
+        **LEAST,
+        "patient": {"family": "Doe", "given": ["Anna", "", None]},
+        "code": {"system": "", "code": None, "display": ""},
+    }
+    (report,) = read_pdf(written(header))
+    assert report.subject.given == ("Anna",)
+    assert report.code and report.code.codings == ()
+
+
+def test_numbers_may_be_written_as_numbers() -> None:
+    patient = {"family": "Doe", "policy_number": 9911111111111112, "snils": 11223344595}
+    (report,) = read_pdf(written({**LEAST, "report_number": 17, "patient": patient}))
+    assert report.identifiers == (Identifier(value="17"),)
+    assert dict(numbers_of(report.subject.identifiers).good) == {
+        "enp": "9911111111111112",
+        "snils": "11223344595",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ({"issued_at": "2026-11-20 10:00:00+0300"}, "2026-11-20T10:00:00+03:00"),
+        ({"issued_at": "2026-11-20T10:00:00.5+03"}, "2026-11-20T10:00:00.5+03:00"),
+        ({"issued_at": " 2026-11-20 "}, "2026-11-20"),
+    ],
+)
+def test_times_are_read_as_in_fhir(sent: dict[str, str], read: str) -> None:
+    assert read_pdf(written({**LEAST, **sent}))[0].issued_at == read
+
+
+@pytest.mark.parametrize("sex", ["F", "female", "Female ", "Ж", "ж"])
+def test_a_sex_may_be_its_letter(sex: str) -> None:
+    (report,) = read_pdf(written({**LEAST, "status": "Final", "patient": {"family": "Doe", "sex": sex}}))
+    assert (report.status, report.subject.sex) == ("final", "female")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["data:application/pdf;base64,", " data:;name=a.pdf;BASE64,", "data:x/y;a=b;c;base64,\n"]
+)
+def test_the_pdf_may_be_a_data_url(prefix: str) -> None:
+    raw = written(pdf=prefix + base64.encodebytes(PDF).decode())
+    (attachment,) = read_pdf(raw)[0].attachments
+    assert attachment.size_bytes == len(PDF)
+    assert bytes_of(attachment, raw) == PDF
+
+
+@pytest.mark.parametrize(
+    "prefix", ["data:application/pdf,", "data:base64,", "base64,", "data:application/pdf;base64"]
+)
+def test_other_beginnings_are_no_base64(prefix: str) -> None:
+    assert refusal(written(pdf=prefix + base64.b64encode(PDF).decode())) == ("content-not-pdf", "pdf")
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -105,14 +176,16 @@ def test_base64_may_be_broken_into_lines() -> None:
         ({"issued_at": "20.11.2026"}, "header.issued_at"),
         ({"issued_at": "2026-02-30"}, "header.issued_at"),
         ({"issued_at": 2026}, "header.issued_at"),
-        ({"collected_at": ""}, "header.collected_at"),
-        ({"report_number": 17}, "header.report_number"),
+        ({"issued_at": ""}, "header.issued_at"),
+        ({"report_number": 1.5}, "header.report_number"),
+        ({"report_number": True}, "header.report_number"),
         ({"patient": None}, "header.patient"),
         ({"patient": {}}, "header.patient"),
         ({"patient": {"given": ["Anna"], "sex": "female"}}, "header.patient"),
         ({"patient": {**PATIENT, "given": "Anna"}}, "header.patient.given"),
         ({"patient": {**PATIENT, "given": ["A"] * 11}}, "header.patient.given"),
-        ({"patient": {**PATIENT, "given": ["A", None]}}, "header.patient.given[1]"),
+        ({"patient": {**PATIENT, "given": ["A", 5]}}, "header.patient.given[1]"),
+        ({"patient": {"family": "", "snils": None, "policy_number": " "}}, "header.patient"),
         ({"patient": {**PATIENT, "birth_date": "1980-02-29T10:00:00Z"}}, "header.patient.birth_date"),
         ({"patient": {**PATIENT, "middle": "Petrovna"}}, "header.patient"),
         ({"code": {"display": "x"}}, "header.code.code"),
@@ -126,7 +199,7 @@ def test_a_header_that_does_not_fit_is_refused_in_its_place(change: dict[str, An
 
 def test_a_value_outside_of_its_value_set_is_told_from_other_faults() -> None:
     assert refusal(written({**HEADER, "status": "done"})) == ("value-not-allowed", "header.status")
-    strange = {**HEADER, "patient": {**PATIENT, "sex": "f"}}
+    strange = {**HEADER, "patient": {**PATIENT, "sex": "x"}}
     assert refusal(written(strange)) == ("value-not-allowed", "header.patient.sex")
 
 
