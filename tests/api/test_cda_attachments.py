@@ -89,7 +89,7 @@ DEFLATED = zlib.compress(PDF * 9)[2:-4]  # without what zlib puts around it
     ("compression", "content"),
     [
         ("DF", DEFLATED),
-        ("GZ", gzip.compress(PDF * 9)),
+        ("GZ", gzip.compress(PDF * 9, mtime=0)),
         ("ZL", zlib.compress(PDF * 9)),
         ("df", zlib.compress(PDF * 9)),  # a library whose Deflater writes zlib
         ("DF", PDF * 9),  # a template that calls every file packed
