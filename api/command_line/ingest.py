@@ -39,7 +39,7 @@ def ingest(
     file is a submission. What was interrupted goes on with the same command. Exit 1 if something was not kept.
     """
     settings, files = Settings(), files_in(paths)
-    summary, started = Counter[str](), time.monotonic()
+    summary, reasons, started = Counter[str](), Counter[tuple[str, str]](), time.monotonic()
     with node(settings) as opened:
         submitter = Submitter(opened, _sender(settings, handle), jobs)
         try:
@@ -48,11 +48,15 @@ def ingest(
                     line = _line(sent.name, answer)
                     print(json.dumps(line, ensure_ascii=False) if as_json_lines else _told(line))
                     summary[answer.outcome] += 1
+                    if answer.problem is not None:
+                        reasons[answer.outcome, answer.problem.code] += 1
         except DATABASE_AWAY:
             err.print("The database does not answer. The same command goes on where this one stopped.")
             summary["rejected"] += 1
         finally:
             err.print(_summary(summary, time.monotonic() - started), highlight=False)
+            for outcome in sorted({outcome for outcome, _ in reasons}):
+                err.print(_of_them(reasons, outcome), highlight=False, soft_wrap=True)
         Follower(opened.ledger, PROJECTIONS).catch_up()
     if summary["rejected"] or summary["unreadable"]:
         sys.exit(_NOT_KEPT)
@@ -103,6 +107,12 @@ def _told(line: dict[str, Any]) -> str:
 def _summary(summary: Counter[str], seconds: float) -> str:
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(summary.items())) or "nothing"
     return f"{counts}; {summary.total() / max(seconds, 0.001):,.0f} a second"
+
+
+def _of_them(reasons: Counter[tuple[str, str]], outcome: str) -> str:
+    """Which troubles, the commonest first: in a folder of thousands nobody counts lines."""
+    counted = [f"{count:,} {code}" for (of, code), count in reasons.most_common() if of == outcome]
+    return f"  {outcome}: {', '.join(counted)}"
 
 
 @contextmanager

@@ -144,3 +144,19 @@ def test_what_is_not_kept_makes_the_exit_code_1_and_the_others_go_on(portal: Por
     assert run.returncode == 1
     assert [line["outcome"] for line in lines_of(run.stdout)] == ["rejected"]
     assert "1 rejected" in run.stderr
+
+
+def test_the_summary_says_which_troubles_there_were(
+    portal: Portal, laboratory: Laboratory, tmp_path: Path
+) -> None:
+    folder = files_of(tmp_path / "sent", 0)
+    for name, content in (("1", b"{}"), ("2", b"[]"), ("3", b"\xff"), ("4", bundle("1"))):
+        (folder / f"{name}.json").write_bytes(content)
+    run = letopis(portal.opened, "ingest", folder, "--lab", laboratory.sender.handle, "--json")
+    assert run.returncode == 0, run.stderr
+    counts, *troubles = run.stderr.splitlines()
+    assert counts.startswith("3 quarantined, 1 recorded;")
+    assert troubles == [
+        "  quarantined: 2 content-not-fhir, 1 content-not-json",
+        "  recorded: 1 patient-unknown",
+    ]
