@@ -170,7 +170,8 @@ def _line(found: matching.Proposed) -> dict[str, Any]:
 
 
 def _told(line: dict[str, Any]) -> str:
-    agree = ", ".join(line["agree"]) or "nothing said of the person"
+    # What a number proposes is proposed because the persons differ: who reads no more than this must see it.
+    agree = "the number, not the person" if line["by"] == "number" else ", ".join(line["agree"])
     where = f"{line['report']}  {line['laboratory']}  patient {line['patient']}"
     return f"{where}  same: {agree}; numbers: {line['numbers']}"
 

@@ -336,6 +336,7 @@ def test_a_slip_in_a_number_that_hits_another_person_is_held_and_a_person_decide
     (line,) = listed(portal)
     assert (line["by"], line["numbers"], line["agree"]) == ("number", "lead-to-patient", [])
     assert line["confirmable"]
+    assert "same: the number, not the person;" in letopis(portal.opened, "match", "list").stdout
     decided(portal, "confirm", report_id, anna)
     assert matched(portal) == [(report_id, anna, "person")]
 
