@@ -120,6 +120,18 @@ INTERPRETATIONS = {
     "OBX": "Interpretation qualifiers in separate OBX segments",
 }
 
+# What is sent in place of a code of table 0078.
+_FLAG_WORDS = {
+    "HIGH": "H",
+    "↑": "H",
+    "LOW": "L",
+    "↓": "L",
+    "NORMAL": "N",
+    "ABNORMAL": "A",
+    "POSITIVE": "POS",
+    "NEGATIVE": "NEG",
+}
+
 # Table 0396.
 _SYSTEMS = {
     "LN": "http://loinc.org",
@@ -161,8 +173,9 @@ def system_of(name: str | None) -> str | None:
 
 def interpretation_of(code: str, system: str | None, display: str | None) -> Coding:
     """A flag: of table 0078 if it is in it, unless the sender names a system of their own."""
-    is_of_table = code in INTERPRETATIONS and (system is None or system.upper() in {"HL70078", "0078"})
-    if is_of_table:
-        words = display if display and display != code else INTERPRETATIONS[code]
-        return Coding(system=INTERPRETATION_SYSTEM, code=code, display=words)
+    if system is None or system.upper() in {"HL70078", "0078"}:
+        known = _FLAG_WORDS.get(code.upper(), code.upper())
+        if known in INTERPRETATIONS:
+            words = display if display and display != code else INTERPRETATIONS[known]
+            return Coding(system=INTERPRETATION_SYSTEM, code=known, display=words)
     return Coding(system=system_of(system), code=code, display=display)

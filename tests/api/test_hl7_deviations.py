@@ -4,6 +4,7 @@ import pytest
 
 from api.content import ContentError
 from api.hl7.reading import read_hl7
+from api.hl7.tables import INTERPRETATION_SYSTEM, INTERPRETATIONS
 from api.hl7.times import date_time, time_of_day
 from domain.report_content import ObservationStatus, ReportStatus, Specimen, ValueKind
 from domain.values import Coding, Concept, Quantity
@@ -321,3 +322,28 @@ def test_the_kind_of_a_message_may_be_its_structure(kind: str) -> None:
 )
 def test_a_time_of_day_may_have_colons(sent: str, text: str | None) -> None:
     assert time_of_day(sent) == text
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ("High", "H"),
+        ("LOW", "L"),
+        ("Normal", "N"),
+        ("abnormal^^L", "abnormal"),
+        ("Abnormal", "A"),
+        ("h", "H"),
+        ("hh^^HL70078", "HH"),
+        ("↑", "H"),
+        ("↓", "L"),
+        ("Н", "Н"),
+        ("*", "*"),
+        ("h^^99LAB", "h"),
+    ],
+)
+def test_a_flag_may_be_a_word_an_arrow_or_a_small_letter(sent: str, code: str) -> None:
+    """Else it is no flag to the patient's page, and the range is not looked at either. A Russian Н is low in one
+    laboratory and the look of a Latin H in another."""
+    (flag,) = observation(f"NM|1^A^L||5|||{sent}").interpretation
+    assert flag.codings[0].code == code
+    assert (flag.codings[0].system == INTERPRETATION_SYSTEM) == (code in INTERPRETATIONS)
