@@ -170,6 +170,25 @@ def test_curl_shows_the_answer(outputs: list[tuple[str, str]]) -> None:
     assert body["reports"][0]["held"] is None
 
 
+def test_messages_are_signed_with_openssl_and_posted_with_curl(outputs: list[tuple[str, str]]) -> None:
+    said = said_by(outputs, "sh send.sh")
+    acknowledgement, outcome = said.split("\n{", 1)
+    assert "\nMSA|AA|" in acknowledgement
+    # The page has sent this file in an envelope before.
+    assert '"OperationOutcome"' in outcome and '"code":"duplicate"' in outcome
+
+
+def test_a_changed_message_under_the_same_signature_is_refused(
+    live: Live, outputs: list[tuple[str, str]]
+) -> None:
+    """The script is the reader's to change: what it signs is what is sent."""
+    assert outputs
+    script = live.folder / "changed.sh"
+    script.write_text((live.folder / "send.sh").read_text().replace('--data-binary "@$file"', "-d changed"))
+    done = live.run("sh", str(script), "sandbox/examples/fhir.json", "application/fhir+json", "order-19")
+    assert "digest-mismatch" in done.stdout, done.stdout
+
+
 def test_a_message_by_mllp_is_stored(outputs: list[tuple[str, str]]) -> None:
     assert "\nMSA|AA|" in said_by(outputs, "socket.create_connection")
 
@@ -205,6 +224,6 @@ def test_the_result_is_in_the_cabinet_of_the_patient(live: Live, outputs: list[t
         sleep(0.05)
 
 
-def test_curl_is_there() -> None:
+def test_curl_and_openssl_are_there() -> None:
     """Else the page could not be run: this says why."""
-    assert shutil.which("curl") is not None
+    assert shutil.which("curl") is not None and shutil.which("openssl") is not None
