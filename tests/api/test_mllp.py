@@ -176,6 +176,22 @@ def test_a_message_that_cannot_be_read_is_kept_and_the_answer_names_the_place(
     assert shown.stdout.encode() == no_order.replace(b"\r", b"\n")  # the pipe is read as text
 
 
+def test_an_analysers_result_waits_for_its_patient_and_its_control_is_kept_back(
+    portal: Portal, sender: Laboratory, port: int
+) -> None:
+    lines = message("1").replace(b"ORU^R01^ORU_R01", b"OUL^R22^OUL_R22").split(b"\r")
+    specimen = b"SPM|1|S1||SER^Serum^HL70487|||||||P^Patient^HL70369"
+    result = b"\r".join([lines[0], specimen, *lines[2:]])
+    control = result.replace(b"|P^Patient^", b"|Q^Control^").replace(b"|M1|", b"|M2|")
+    taken, refused = sent(port, result, control)
+    assert code_of(taken) == ("AA", "M1") and taken[0].split("|")[8] == "ACK^R22^ACK"
+    assert code_of(refused) == ("AE", "M2") and refused[-1].split("|")[2] == "SPM^1^11"
+    (received,) = portal.events(ReportReceived)
+    assert received.event.content.subject.identifiers == ()
+    (kept,) = portal.events(SubmissionQuarantined)
+    assert (kept.event.code, kept.event.field) == ("no-report-in-content", "SPM[1]-11")
+
+
 def test_an_unknown_sender_is_refused_and_that_it_came_is_recorded(portal: Portal, port: int) -> None:
     (answer,) = sent(port, message("1"))
     assert code_of(answer)[0] == "AR" and "laboratory-unknown" in answer[-1]
