@@ -238,3 +238,18 @@ def _mark(
     ledger: Ledger, laboratory_id: LaboratoryId, given: LaboratoryNumber, patient_id: PatientId
 ) -> Mark:
     return ledger.mark(LABORATORY_PATIENT_ID, laboratory_mark_text(laboratory_id, given.text), patient_id)
+
+
+def still_recognised(ledger: Ledger, report_id: UUID) -> list[PatientId]:
+    """From whom the report was taken although a number of the laboratory in it still leads to them: it would bring
+    the next report to them again."""
+    found, _ = load_report(ledger, report_id)
+    given = laboratory_numbers(found.current.subject.identifiers)
+    return [
+        patient_id
+        for patient_id in sorted(found.not_of)
+        if any(
+            (found.laboratory_id, number) in _patient(ledger, patient_id)[0].laboratory_numbers
+            for number in given
+        )
+    ]

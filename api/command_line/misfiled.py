@@ -6,11 +6,12 @@ from uuid import UUID
 
 import typer
 
-from api.command_line.console import opened_node, words_of
+from api.command_line.console import err, opened_node, words_of
 from api.laboratories import OPERATOR
 from api.node import Node
 from domain.report import ReportHasNoPatientError
 from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report, undo
+from ledger.proposals import still_recognised
 from projections import PROJECTIONS
 from projections.exposure import exposure_of
 from projections.follow import Follower
@@ -18,6 +19,10 @@ from projections.follow import Follower
 misfiled = typer.Typer(no_args_is_help=True, help="Reports that were given to the wrong patient.")
 _ID = typer.Argument(help="The report's id.")
 _JSON = typer.Option("--json", help="One JSON object.")
+_STILL = (
+    "A number of the laboratory in this report still leads to {patient_id}, and would bring them its next report:"
+    " letopis match unlink-id."
+)
 
 
 @misfiled.command()
@@ -47,6 +52,8 @@ def take_back(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _
             "given_to": str(now.patient_id) if now.patient_id else None,
         }
         _print(moved | _exposure(opened, report_id), as_json_object)
+        for patient_id in still_recognised(opened.ledger, successor_id):
+            err.print(_STILL.format(patient_id=patient_id), highlight=False, soft_wrap=True)
 
 
 def _whose(opened: Node, report_id: UUID) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from domain.staff import Role
 from ledger import misfiling
 from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report
 from ledger.onboarding import laboratory_of_id
+from ledger.proposals import still_recognised
 from ledger.store import Ledger
 from projections.audit import AUDIT
 from projections.delivery import DELIVERY
@@ -101,13 +102,16 @@ def _report(ledger: Ledger, report_id: UUID) -> dict[str, Any]:
         state, _ = load_report(ledger, report_id)
     except ReportMovedError as moved:
         return _moved(ledger, report_id, moved.successor_id)
+    laboratory = laboratory_of_id(ledger, state.laboratory_id)
     return {
         "id": str(report_id),
         "href": f"{SECTION}/{report_id}",
-        "laboratory": laboratory_of_id(ledger, state.laboratory_id).name,
+        "laboratory": laboratory.name,
+        "handle": laboratory.handle,
         "versions": len(state.versions),
         "patient_id": state.patient_id,
         "taken_from": sorted(map(str, state.not_of)),
+        "still_recognised": still_recognised(ledger, report_id),
         "successor": None,
     }
 
@@ -123,13 +127,15 @@ def _moved(ledger: Ledger, report_id: UUID, successor_id: UUID) -> dict[str, Any
         now = _report(ledger, successor_id)
     except ReportNotFoundError:
         # Nobody came for it in time, and it was destroyed.
-        now = {"laboratory": "", "patient_id": None, "successor": None}
+        now = {"laboratory": "", "handle": "", "patient_id": None, "successor": None, "still_recognised": []}
     return {
         "id": str(report_id),
         "href": f"{SECTION}/{report_id}",
         "laboratory": now["laboratory"],
+        "handle": now["handle"],
         "patient_id": None,
         "taken_from": taken,
+        "still_recognised": now["still_recognised"],
         "successor": {
             "id": str(successor_id),
             "href": f"{SECTION}/{successor_id}",

@@ -7,13 +7,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from domain.numbers import laboratory_numbers
 from domain.reading import ReadingPurpose, ReportRead
 from domain.report import ReportMatched, ReportReceived, ReportRekeyed, ReportUnmatched
-from domain.values import PatientId
+from domain.values import Identifier, PatientId
 from ledger import commands
 from ledger.codec import Circumstances, Erased
 from ledger.commands import by_patient
 from ledger.misfiling import ReportNotFoundError, load_report, undo
+from ledger.proposals import link_number, still_recognised, unlink_number
 from ledger.store import Write
 from projections import cabinet, signing, transparency
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled
@@ -103,6 +105,29 @@ def test_without_another_patient_it_waits_and_never_goes_back(portal: Portal, la
     assert state.patient_id is None and shown(portal, anna) == []
     assert [e.event.patient_id for e in portal.events(ReportUnmatched)] == [anna, anna]
     assert len(portal.events(ReportMatched)) == 1
+
+
+def test_a_number_that_would_bring_the_next_report_is_pointed_out(
+    portal: Portal, laboratory: Laboratory
+) -> None:
+    """The number that a mistaken confirmation linked stays linked: it is another decision."""
+    ledger = portal.opened.ledger
+    anna = settled(portal.opened, ANNA, laboratory.laboratory_id)
+    own = Identifier(system="urn:invitro:patients", value="P-17")
+    linked = bundle("1", BORIS, identifiers=((own.system, own.value),))
+    (number,) = laboratory_numbers((own,))
+    answer = portal.submit(laboratory.seal(linked)).json()
+    report_id = UUID(answer["reports"][0]["id"])
+    ledger.append(
+        Write(report_id, 1, (ReportMatched(patient_id=anna, matched_by="person"),)), circumstances=BY
+    )
+    link_number(ledger, laboratory.laboratory_id, anna, number, BY)
+    run = letopis(portal.opened, "misfiled", "undo", str(report_id), "--json")
+    successor = UUID(json.loads(run.stdout)["successor"])
+    assert f"still leads to {anna}" in run.stderr and "unlink-id" in run.stderr
+    assert still_recognised(ledger, successor) == [anna]
+    unlink_number(ledger, laboratory.laboratory_id, anna, number, BY)
+    assert still_recognised(ledger, successor) == []
 
 
 def test_a_report_that_is_nobodys_or_is_not_there_is_refused(portal: Portal, laboratory: Laboratory) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from api.laboratories import OPERATOR
 from api.staff import web as staff_web
+from domain.numbers import laboratory_numbers
 from domain.reading import ReportRead
 from domain.report import ReportMatched, ReportReceived, ReportRekeyed, ReportUnmatched
 from domain.staff import StaffMemberAdmitted
-from domain.values import PatientId
+from domain.values import Identifier, PatientId
 from ledger.misfiling import undo
+from ledger.proposals import link_number
 from ledger.staff import member_id_of
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, browser, bundle, code_of, settled, who
 from tests.api.staff_cast import Member
@@ -162,6 +164,25 @@ def test_without_another_patient_it_waits_and_the_page_says_so(
     missing = operator.post(f"{SECTION}/{uuid4()}/undo", sure="yes")
     assert (missing.status_code, code_of(missing)) == (404, "report-not-found")
     assert len(portal.events(ReportUnmatched)) == 2, "of the old number and of the new"
+
+
+def test_a_number_that_would_bring_the_next_report_is_pointed_out(
+    operator: Member, portal: Portal, laboratory: Laboratory
+) -> None:
+    ledger, handle = portal.opened.ledger, laboratory.sender.handle
+    boris = settled(portal.opened, BORIS, laboratory.laboratory_id)
+    own = Identifier(system="urn:invitro:patients", value="P-17")
+    link_number(ledger, laboratory.laboratory_id, boris, laboratory_numbers((own,))[0], OPERATOR)
+    content = bundle("1", BORIS, identifiers=((own.system, own.value),))
+    report_id = UUID(portal.submit(laboratory.seal(content)).json()["reports"][0]["id"])
+    portal.catch_up()
+    assert "ведёт к пациенту" not in text_of(operator.get(f"{SECTION}/{report_id}")), "nothing was taken"
+    undo(ledger, report_id, OPERATOR)
+    portal.catch_up()
+    page = operator.get(f"{SECTION}/{report_id}")
+    told = text_of(page)
+    assert "Номер из лаборатории по-прежнему ведёт к пациенту" in told
+    assert f"letopis match unlink-id {handle} --patient {boris}" in told and is_clean(page)
 
 
 def test_what_was_taken_before_says_where_it_goes_on(
