@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from api.channels.notice import Attachment
 from api.fhir.writing import fhir_document, fhir_json_document
+from api.file_kinds import ending_of, media_type_of
 from api.formats import CDA_TYPES, content_of, content_type_of
 from api.pages import Locale
-from api.pdf_content import PDF_CONTENT_TYPE
 from api.pdf_signing import Signatory, signatory_of
 from api.receipt_page import ReceiptPage
 from api.release import RELEASE
@@ -34,18 +34,6 @@ from ledger.store import Ledger
 
 # The file as it is attached; base64 makes a third more of it.
 DOCUMENT_BYTES_MAX = 10 * 1024 * 1024
-_ENDINGS = {
-    "application/pdf": "pdf",
-    "application/fhir+json": "json",
-    "application/fhir+xml": "xml",
-    PDF_CONTENT_TYPE: "json",
-    "application/hl7-v2": "hl7",
-    **dict.fromkeys(CDA_TYPES, "xml"),
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/tiff": "tif",
-    "text/plain": "txt",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +195,7 @@ def original_of(
     media_type, content = found
     suffix = f"-{number}" if number else ""
     document = replace(made, name=f"{made.name}{suffix}")
-    return document.file(_ENDINGS.get(media_type, "bin"), media_type, content)
+    return document.file(ending_of(media_type), media_type, content)
 
 
 def is_sent_alone(ledger: Ledger, sheet: ResultSheet) -> bool:
@@ -228,12 +216,7 @@ def _file_of(sheet: ResultSheet, original: _Original | None, number: int) -> tup
         return None
     attachment = sheet.content.attachments[number - 1]
     content = bytes_of(attachment, original.content)
-    return None if content is None else (_safe_type(attachment.content_type), content)
-
-
-def _safe_type(media_type: str | None) -> str:
-    """What browsers may be told: anything else is only bytes."""
-    return media_type if media_type in _ENDINGS else "application/octet-stream"
+    return None if content is None else (media_type_of(attachment.content_type, content), content)
 
 
 def release_of_form(ledger: Ledger, form: Medium) -> str:
