@@ -20,7 +20,7 @@ from domain.trend import Measurement
 from domain.values import PatientId
 from ledger.store import Ledger
 from projections.analytes import digest_of
-from projections.summary import FLAG_WORDS, flag_of, flag_word
+from projections.summary import flag_word, stated_word
 
 _VOID = frozenset({ObservationStatus.CANCELLED, ObservationStatus.ENTERED_IN_ERROR})
 _VOID_REPORTS = frozenset({ReportStatus.CANCELLED, ReportStatus.ENTERED_IN_ERROR})
@@ -124,7 +124,7 @@ def _former(code: SentCode, value: Value, before: Sequence[Mapping[SentCode, Val
 def _flag(observation: Observation, component: Component | None) -> str | None:
     if component is None:
         return flag_word(observation)
-    return FLAG_WORDS.get((flag_of(component.interpretation) or "").upper())
+    return stated_word(component.interpretation)
 
 
 def _time_of(content: ReportContent, observation: Observation) -> tuple[str | None, bool]:

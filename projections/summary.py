@@ -65,11 +65,16 @@ FLAG_WORDS = {
 }
 
 
+def stated_word(interpretation: Sequence[Concept]) -> str | None:
+    """What the laboratory's flag means to a reader. It may be said in another code system too, and before."""
+    codes = (coding.code.upper() for concept in interpretation for coding in concept.codings if coding.code)
+    return next((FLAG_WORDS[code] for code in codes if code in FLAG_WORDS), None)
+
+
 def flag_word(observation: Observation) -> str | None:
     """What the flag means to a reader: from the laboratory's interpretation, else from a plain range."""
-    given = flag_of(observation.interpretation)
-    if given is not None:
-        return FLAG_WORDS.get(given.upper())
+    if flag_of(observation.interpretation) is not None:
+        return stated_word(observation.interpretation)
     quantity = observation.value.quantity if observation.value else None
     if quantity is None or quantity.comparator or not observation.reference_ranges:
         return None

@@ -18,7 +18,7 @@ from domain.report_content import (
     ValueKind,
 )
 from domain.values import Coding, Concept, Quantity
-from projections.summary import FLAG_WORDS, flag_of, flag_word, title_of
+from projections.summary import flag_of, flag_word, stated_word, title_of
 
 
 class Words(NamedTuple):
@@ -92,7 +92,7 @@ def _rows(
             "notes": [],
             "method": None,
             "is_panel": False,
-            "flag": FLAG_WORDS.get((flag_of(component.interpretation) or "").upper()),
+            "flag": stated_word(component.interpretation),
         }
     for member in observation.members:
         yield from _rows(content, member, depth + 1, words, seen)

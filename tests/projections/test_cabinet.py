@@ -276,6 +276,8 @@ def flagged(code: str) -> tuple[Concept, ...]:
         (measured("5", low="4", high="6", interpretation=flagged("HH")), "critical-high"),
         (measured("5", interpretation=flagged("ll")), "critical-low"),
         (measured("5", low="4", high="6", interpretation=flagged("S")), None),
+        (measured("5", interpretation=(*flagged("166717003"), *flagged("H"))), "high"),
+        (measured("5", interpretation=(Concept(codings=(Coding(code="1"), Coding(code="L"))),)), "low"),
         (replace(measured("1", low="4"), value=BELOW_ONE), None),
         (replace(measured("1", low="4"), value=Value(kind=ValueKind.TEXT, text="обнаружено")), None),
     ],
