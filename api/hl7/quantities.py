@@ -17,15 +17,27 @@ _UNSIGNED = re.compile(r"\d{1,64}", re.ASCII)
 _BETWEEN = re.compile(rf"({_DECIMAL})\s{{0,9}}[-–—]\s{{0,9}}({_DECIMAL})", re.ASCII)
 _BEYOND = re.compile(rf"(<=?|>=?|≤|≥)\s{{0,9}}({_DECIMAL})", re.ASCII)
 COMPARATORS = frozenset({"<", "<=", ">", ">="})
+_OTHER_COMPARATORS = {"≤": "<=", "=<": "<=", "≥": ">=", "=>": ">="}
+# A power of ten, and of a length, in which the component separator means itself.
+_POWER = re.compile(r"((?:^|\D)10|(?:^|[/\s.*\d()])[cdmсд]?[mм])\^(?=-?\d{1,2}(?![\d*]))")
 
 
 def is_number(text: str | None) -> bool:
     return text is not None and _NUMBER.fullmatch(text) is not None
 
 
+def sent_unit(observation: Segment) -> Element:
+    """OBX-6, a CE. Many write 10^9/L in it and do not escape it."""
+    sent = observation.first(6)
+    escape = sent.delimiters.escape
+    if not escape or sent.delimiters.component != "^" or "^" not in sent.raw:
+        return sent
+    return replace(sent, raw=_POWER.sub(lambda found: f"{found[1]}{escape}S{escape}", sent.raw))
+
+
 def unit_of(observation: Segment) -> Quantity | None:
     """OBX-6 as an amount without a number."""
-    sent = observation.first(6)
+    sent = sent_unit(observation)
     code, name = sent.code(1), sent.text(2)
     if code is None and name is None:
         return None
@@ -53,15 +65,16 @@ def amount(number: str, unit: Quantity | None, comparator: str | None = None) ->
 
 def structured_numeric(sent: Element, unit: Quantity | None) -> tuple[Value, str | None]:
     """An SN: comparator, number, separator, number; with a note where the value does not say all of it."""
-    comparator, one, separator, other = (sent.code(place) for place in (1, 2, 3, 4))
+    written, one, separator, other = (sent.code(place) for place in (1, 2, 3, 4))
+    comparator = _OTHER_COMPARATORS.get(written or "", written)
     known = comparator if comparator in COMPARATORS else None
     note = f"OBX-5.1: {comparator}" if comparator not in COMPARATORS | {"=", None} else None
-    text = Value(
-        kind=ValueKind.TEXT, text="".join(part for part in (comparator, one, separator, other) if part)
-    )
+    text = Value(kind=ValueKind.TEXT, text="".join(part for part in (written, one, separator, other) if part))
     if not is_number(one) or one is None:
         return text, None
     if separator is None and other is None:
+        if comparator in {"-", "+"}:  # a sign
+            return text, None
         return Value(kind=ValueKind.QUANTITY, quantity=amount(one, unit, known)), note
     if not is_number(other) or other is None:
         return text, None

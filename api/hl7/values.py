@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.hl7.attachments import attachments_of, is_document
 from api.hl7.datatypes import concept
-from api.hl7.quantities import amount, is_number, is_ucum, structured_numeric
+from api.hl7.quantities import amount, is_number, is_ucum, sent_unit, structured_numeric
 from api.hl7.syntax import NULL, Element, Segment
 from api.hl7.times import date_time, time_of_day
 from domain.report_content import Attachment, Component, Value, ValueKind
@@ -157,7 +157,7 @@ _READERS: dict[str, Callable[[Element, Quantity | None], Value | None]] = {
 
 def _unit_notes(observation: Segment, unit: Quantity | None) -> tuple[str, ...]:
     """A unit's name where its code is printed and does not say it: a code of UCUM does."""
-    sent = observation.first(6)
+    sent = sent_unit(observation)
     code, name = sent.code(1), sent.code(2)
     if code is None or name is None or name.lower() == code.lower() or is_ucum(sent):
         return ()

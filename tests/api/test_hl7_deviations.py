@@ -347,3 +347,45 @@ def test_a_flag_may_be_a_word_an_arrow_or_a_small_letter(sent: str, code: str) -
     (flag,) = observation(f"NM|1^A^L||5|||{sent}").interpretation
     assert flag.codings[0].code == code
     assert (flag.codings[0].system == INTERPRETATION_SYSTEM) == (code in INTERPRETATIONS)
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit", "notes"),
+    [
+        ("10^9/L", "10^9/L", ()),
+        ("x10^3/uL", "x10^3/uL", ()),
+        ("х10^12/л", "х10^12/л", ()),
+        ("10^-3", "10^-3", ()),
+        ("10^3/mm^3", "10^3/mm^3", ()),
+        ("mL/min/1.73m^2", "mL/min/1.73m^2", ()),
+        ("кг/м^2", "кг/м^2", ()),
+        ("10^9/L^billion per litre^L", "10^9/L", ("OBX-6: 10^9/L (billion per litre)",)),
+        (r"10\S\9/L", "10^9/L", ()),
+        ("CD:10^10*9/L", "10*9/L", ()),
+        ("10^tenths", "10", ("OBX-6: 10 (tenths)",)),
+        ("110^9/L", "110", ("OBX-6: 110 (9/L)",)),
+        ("1^ML^METRIC", "1", ("OBX-6: 1 (ML)",)),
+    ],
+)
+def test_a_power_in_a_unit_is_no_separator(sent: str, unit: str, notes: tuple[str, ...]) -> None:
+    """Who writes 10^9/L and does not escape it had a patient with 6.5 10 leukocytes."""
+    found = observation(f"NM|1^A^L||6.5|{sent}|4.0-10.0 {unit}")
+    assert found.value and found.value.quantity
+    assert (found.value.quantity.unit, found.notes) == (unit, notes)
+    (limits,) = found.reference_ranges
+    assert [end.value if end else None for end in limits.ends] == ["4.0", "10.0"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "comparator"), [("≥", ">="), ("=>", ">="), ("≤", "<="), ("=<", "<="), (">=", ">="), ("=", None)]
+)
+def test_a_comparator_may_be_written_otherwise(sent: str, comparator: str | None) -> None:
+    found = observation(f"SN|1^A^L||{sent}^5|g/L")
+    assert found.value and found.value.quantity and found.value.quantity.comparator == comparator
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("sign", ["-", "+"])
+def test_a_sign_is_no_comparator_to_lose(sign: str) -> None:
+    found = observation(f"SN|1^A^L||{sign}^5|g/L")
+    assert found.value and (found.value.kind, found.value.text) == (ValueKind.TEXT, f"{sign}5")
