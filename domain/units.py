@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
+from domain.federal_units import federal_unit
 from domain.molar_masses import molar_mass_of
 from domain.ucum import UCUM, Unit, unit_of_code
 from domain.unit_names import ucum_of_name
@@ -21,7 +22,8 @@ _UCUM_SYSTEMS = frozenset({UCUM, "urn:oid:2.16.840.1.113883.6.8", "http://unitso
 
 
 def ucum_of(quantity: Quantity) -> str | None:
-    """The UCUM code of a quantity: the one that was sent, if it is well formed, else by the written unit.
+    """The UCUM code of a quantity: the one that was sent, if it is well formed, or that of its number in the federal
+    register, else by the written unit.
 
     If the two name different units, one of them is wrong, and nobody knows which: None. (U and [IU] are
     taken for each other so often that this is not held against either.)"""
@@ -31,7 +33,8 @@ def ucum_of(quantity: Quantity) -> str | None:
 # One laboratory writes one unit for years: a page of trends asks a thousand times for some twenty.
 @lru_cache(maxsize=4096)
 def _ucum_of(system: str | None, given: str | None, unit: str | None) -> str | None:
-    code = given if system in _UCUM_SYSTEMS else None
+    federal = federal_unit(system, given)
+    code = federal.ucum if federal else given if system in _UCUM_SYSTEMS else None
     sent = code if code is not None and unit_of_code(code) else None
     written = _written(unit)
     if sent is not None:

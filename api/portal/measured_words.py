@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from api.pages import Locale, decimal_text, phrase
+from domain.federal_units import printed_unit
 from domain.reference_ranges import is_usual
 from domain.report_content import ReferenceRange, Value
 from domain.ucum import UCUM
@@ -27,6 +28,7 @@ def unit_of(value: Value | None) -> str | None:
 def unit_text(value: Value | None, locale: Locale) -> str | None:
     """The unit for a reader; 1 is how UCUM writes that there is none."""
     quantity, unit = value.quantity if value else None, unit_of(value)
+    unit = (printed_unit(quantity) if quantity else None) or unit
     is_none = unit == "1" and quantity is not None and quantity.system in {None, UCUM}
     return None if is_none else unit_words(unit, locale)
 

@@ -95,6 +95,13 @@ def test_the_number_of_a_unit_in_a_register_is_not_read_as_digits_of_the_value()
     assert unit_text(measured(value="848"), "en") is None
 
 
+def test_a_number_of_the_federal_register_is_shown_as_its_unit() -> None:
+    register = "urn:oid:1.2.643.5.1.13.13.11.1358"
+    assert unit_text(measured(value="153", code="60", system=register), "ru") == "г/л"
+    assert unit_text(measured(value="153", code="60", system=register, unit="g/l"), "ru") == "g/l"
+    assert unit_text(measured(value="153", code="99999", system=register), "ru") == "ед. изм. с кодом 99999"
+
+
 UCUM = "http://unitsofmeasure.org"
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.federal_units import FEDERAL_UNITS
 from domain.molar_masses import MOLAR_MASSES, molar_mass_of
 from domain.ucum import UCUM, unit_of_code
 from domain.unit_names import ucum_of_name
@@ -87,6 +88,27 @@ def test_a_code_that_is_none_gives_way_to_the_written_unit() -> None:
     assert ucum_of(Quantity(system=UCUM, code="G/L")) is None
     assert ucum_of(Quantity(unit="[IU]/L")) == "[IU]/L"
     assert ucum_of(Quantity()) is None
+
+
+@pytest.mark.parametrize("system", ["1.2.643.5.1.13.13.11.1358", "urn:oid:1.2.643.5.1.13.13.11.1358"])
+def test_a_number_of_the_federal_register_is_a_unit(system: str) -> None:
+    assert ucum_of(Quantity(system=system, code="322")) == "10*9/L"
+    assert ucum_of(Quantity(unit="10^9 г/л", system=system, code="322")) == "10*9/L"
+    assert ucum_of(Quantity(unit="ммоль/л", system=system, code="60")) is None
+    assert ucum_of(Quantity(system=system, code="99999")) is None
+    assert ucum_of(Quantity(unit="ммоль/л", system=system, code="99999")) == "mmol/L"
+
+
+def test_a_number_of_no_register_is_no_unit() -> None:
+    """Regional exchanges have lists of their own."""
+    assert ucum_of(Quantity(code="60")) is None
+    assert ucum_of(Quantity(system="urn:oid:1.2.643.2.69.1.1.1.90", code="60")) is None
+
+
+def test_every_number_of_the_register_means_what_its_print_says() -> None:
+    for code, unit in FEDERAL_UNITS.items():
+        assert ucum_of(Quantity(system="1.2.643.5.1.13.13.11.1358", code=code)) == unit.ucum
+        assert ucum_of(Quantity(unit=unit.printed)) in {unit.ucum, None}
 
 
 def test_a_code_and_a_written_unit_that_disagree_are_both_not_believed() -> None:
