@@ -88,9 +88,9 @@ class Settings(BaseSettings):
     # client certificates of these authorities (PEM files). Without TLS: only in a network of your own.
     mllp_port: int | None = None
     mllp_host: str = "127.0.0.1"
-    mllp_certificate: Path | None = None
-    mllp_key: Path | None = None
-    mllp_client_authorities: Path | None = None
+    mllp_certificate: FilePath | None = None
+    mllp_key: FilePath | None = None
+    mllp_client_authorities: FilePath | None = None
 
     # What signs results' PDFs: one PEM file with an RSA key, its certificate and those behind it. Without it a key and a
     # self-signed certificate are made beside the other secrets.
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
                 raise ValueError(message) from None
         return value
 
-    @field_validator("smtp_authorities", "smpp_authorities")
+    @field_validator("smtp_authorities", "smpp_authorities", "mllp_client_authorities")
     @classmethod
     def _has_certificates(cls, value: Path | None) -> Path | None:
         if value is not None:
@@ -229,6 +229,20 @@ class Settings(BaseSettings):
                 )
             except ssl.SSLError:
                 raise ValueError("bounce_certificate and bounce_key are no pair in PEM") from None
+        return self
+
+    @model_validator(mode="after")
+    def _speaks_tls_by_mllp_or_not(self) -> Self:
+        """A certificate without its key would leave the listener in the clear."""
+        names = "LETOPIS_MLLP_CERTIFICATE and LETOPIS_MLLP_KEY"
+        certificate, key = self.mllp_certificate, self.mllp_key
+        if (certificate is None) != (key is None) or (self.mllp_client_authorities and certificate is None):
+            raise ValueError(f"TLS for HL7 v2 needs both {names}")
+        if certificate is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            except OSError:  # of ssl, too
+                raise ValueError(f"{names} are no pair in PEM") from None
         return self
 
     @model_validator(mode="after")

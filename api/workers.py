@@ -1,9 +1,12 @@
 """The workers that go on beside requests: views and checkpoints, notices, the clockwork, the MLLP listener."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event as Signal
 from threading import Thread
+
+import structlog
 
 from api import bounces
 from api.bounce_address import Place
@@ -24,6 +27,9 @@ from projections import PROJECTIONS
 from projections.follow import Follower
 
 PATIENCE_SECONDS = 10
+LISTEN_AGAIN_SECONDS = 5.0
+
+log = structlog.get_logger()
 
 
 @contextmanager
@@ -64,7 +70,7 @@ def _workers(node: Node, stop: Signal) -> list[Thread]:
     settings = node.settings
     if settings.mllp_port is not None:
         address = (settings.mllp_host, settings.mllp_port)
-        workers.append(Thread(target=_listen, args=(node, *address, stop), name="mllp", daemon=True))
+        workers.append(Thread(target=listen, args=(node, *address, stop), name="mllp", daemon=True))
     if settings.log_folder is not None:
         mirror = LogMirror(node.ledger, settings.log_folder)
         workers.append(Thread(target=mirror.run, args=(stop,), name="log-mirror", daemon=True))
@@ -75,7 +81,13 @@ def _workers(node: Node, stop: Signal) -> list[Thread]:
     return workers
 
 
-def _listen(node: Node, host: str, port: int, stop: Signal) -> None:
+def listen(node: Node, host: str, port: int, stop: Signal) -> None:
+    """For HL7 v2. A port that is taken, as by the process before this one, is tried again until it is free."""
     refusals = Refusals(node)
-    hl7_listener(node, refusals).run(host, port, stop)
+    while not stop.is_set():
+        try:
+            hl7_listener(node, refusals).run(host, port, stop)
+        except OSError as error:
+            log.error("mllp.not-listening", address=f"{host}:{port}", error=os.strerror(error.errno or 0))
+            stop.wait(LISTEN_AGAIN_SECONDS)
     refusals.summarise()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
+from time import monotonic, sleep
 
 import pytest
 from cryptography import x509
@@ -17,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from hl7.client import MLLPClient
+from structlog.testing import capture_logs
 
-from api import hl7_intake
+from api import hl7_intake, workers
 from api.client_certificates import address_of
 from api.laboratories import OPERATOR
 from api.mllp import END, START, Listener, Tls
@@ -116,6 +118,34 @@ def exchanged(connection: socket.socket, one: bytes) -> list[str]:
 def code_of(acknowledgement: list[str]) -> tuple[str, str]:
     (found,) = [line.split("|") for line in acknowledgement if line.startswith("MSA")]
     return found[1], found[2]
+
+
+def test_a_port_that_is_taken_is_tried_again(
+    portal: Portal, sender: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart, while the one before still goes: HL7 v2 was never listened for again, and all else went on."""
+    monkeypatch.setattr(workers, "LISTEN_AGAIN_SECONDS", 0.05)
+    stop = Signal()
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken, capture_logs() as logs:
+        port = taken.getsockname()[1]
+        thread = Thread(target=workers.listen, args=(portal.opened, "127.0.0.1", port, stop))
+        thread.start()
+        give_up = monotonic() + 10
+        while not any(one["event"] == "mllp.not-listening" for one in logs):
+            assert thread.is_alive() and monotonic() < give_up
+            sleep(0.01)
+    try:
+        while True:
+            try:
+                (answer,) = sent(port, message("1"))
+                break
+            except ConnectionRefusedError:
+                assert monotonic() < give_up
+                sleep(0.01)
+        assert code_of(answer) == ("AA", "M1")
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def test_a_report_that_is_acknowledged_is_in_the_cabinet(

@@ -41,6 +41,7 @@ def test_a_fault_names_its_variable(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("LETOPIS_MLLP_CLIENT_AUTHORITIES", "no certificates in PEM"),
         ("LETOPIS_DKIM_KEY", "a private key in PEM"),
         ("LETOPIS_SMTP_AUTHORITIES", "no certificates in PEM"),
         ("LETOPIS_SMPP_AUTHORITIES", "no certificates in PEM"),
@@ -66,6 +67,21 @@ def test_a_key_that_fits_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_what_concerns_several_is_said_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     said = faults(monkeypatch, LETOPIS_SMTP_USERNAME="relay", LETOPIS_SMTP_PASSWORD="secret")
     assert said == ["LETOPIS_SMTP_PASSWORD is never sent in the clear: set LETOPIS_SMTP_TLS"]
+
+
+def test_mllp_that_is_to_speak_tls_never_speaks_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key that was forgotten left patients' data in the clear, and nobody was told."""
+    path = tmp_path / PEM[0]
+    path.write_text(PEM[1])
+    whole = "LETOPIS_MLLP_CERTIFICATE and LETOPIS_MLLP_KEY"
+    for name in ("CERTIFICATE", "KEY"):
+        (fault,) = faults(monkeypatch, **{f"LETOPIS_MLLP_{name}": str(path)})
+        assert whole in fault, fault
+        monkeypatch.delenv(f"LETOPIS_MLLP_{name}")
+    both = {"LETOPIS_MLLP_CERTIFICATE": str(path), "LETOPIS_MLLP_KEY": str(path)}
+    assert faults(monkeypatch, **both) == [f"{whole} are no pair in PEM"]
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
