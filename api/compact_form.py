@@ -60,8 +60,11 @@ def read_header(
         header = json.loads(first, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
         raise EnvelopeError("envelope-malformed", f"{name}.header") from error
-    if not isinstance(header, dict) or header.keys() != members:
+    if not isinstance(header, dict) or header.keys() - members:
         raise EnvelopeError("envelope-malformed", f"{name}.header")
+    if missing := members - header.keys():
+        # Our own name for it, so nothing that was sent is repeated.
+        raise EnvelopeError("envelope-malformed", f"{name}.{min(missing)}")
     return header
 
 

@@ -5,10 +5,12 @@ from api.explanations.words import Explanation, say
 ENVELOPE: dict[str, Explanation] = {
     "envelope-malformed": say(
         400,
-        "Конверт не разобрать: это не JWS внутри JWE в компактной форме с разрешёнными алгоритмами.",
-        "The envelope can't be read: it is not a compact JWS in a JWE with the allowed algorithms.",
-        "Соберите конверт, как описано в документации: Ed25519 внутри ECDH-ES+A256KW и A256GCM.",
-        "Build the envelope as documented: Ed25519 inside ECDH-ES+A256KW and A256GCM.",
+        "Конверт не разобрать: это не JWS внутри JWE в компактной форме, какие здесь приняты.",
+        "The envelope can't be read: it is not a compact JWS in a JWE of the form that is taken here.",
+        "Сверьте названное место с документацией: в заголовках ровно те поля, за конвертом нет даже конца строки."
+        " Содержимое без конверта шлют на /v1/messages.",
+        "Compare the place that is named with the documentation: the headers have exactly its members, and nothing, not"
+        " even a line end, stands behind the envelope. Content without an envelope goes to /v1/messages.",
     ),
     "envelope-not-for-us": say(
         400,

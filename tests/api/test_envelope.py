@@ -227,6 +227,16 @@ def test_an_outer_header_without_a_type_is_malformed() -> None:
     assert refusal(lambda: unsealed(with_outer_header(header))) == "envelope-malformed"
 
 
+@pytest.mark.parametrize("missing", ["typ", "kid", "cty", "iss", "aud", "iat", "jti", "digest"])
+def test_what_a_header_lacks_is_named(missing: str) -> None:
+    """Of nine members one was missing, and which was left to guess."""
+    header = inner_header()
+    del header[missing]
+    with pytest.raises(EnvelopeError) as refused:
+        unsealed(signed_by_hand(header))
+    assert (refused.value.code, refused.value.field) == ("envelope-malformed", f"jws.{missing}")
+
+
 @pytest.mark.parametrize(
     "text",
     [b"[]", b"", b"\xff", b"[" * 3000, b'{"a": NaN', b"{" + b" " * 5000 + b"}", b"1" * 3000],
