@@ -1,10 +1,15 @@
-"""The HTTP server: as uvicorn's own, but that it ends the open streams before it waits for its connections."""
+"""The HTTP server: as uvicorn's own, but that it ends the open streams before it waits for its connections, and lets
+an idle connection be closed by its client."""
 
 from socket import socket
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+
+# Longer than a proxy or a laboratory's program keeps one (nginx: 60). Closed here first, a connection could end while the
+# next request is on its way, and a POST is sent again by nobody.
+KEEP_ALIVE_SECONDS: Final = 75
 
 
 class HttpServer(uvicorn.Server):
@@ -20,6 +25,7 @@ class HttpServer(uvicorn.Server):
                 # Not what happens to be installed: uvloop asks the kernel and not a Desk, and httptools bounds no headers.
                 loop="asyncio",
                 http="h11",
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 **({"log_level": "warning"} | settings),
             )
         )

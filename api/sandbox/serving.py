@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.demo_peers import AcceptedSms, MailPeer, SmsPeer
+from api.http_server import KEEP_ALIVE_SECONDS
 from api.laboratories import Sender
 from api.node import Node, node
 from api.sandbox import stage
@@ -101,6 +102,7 @@ def serve(
             log_level="warning",
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=5,
         )
         # It stops at the signal, and raises it again when it has stopped.

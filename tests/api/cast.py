@@ -356,7 +356,7 @@ def serving(opened: Node, listening: socket.socket, *, works: bool, grace_second
     server = HttpServer(app, log_level="error", timeout_graceful_shutdown=grace_seconds)
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    give_up = monotonic() + 30
+    give_up = monotonic() + 60
     while not server.started:
         assert thread.is_alive() and monotonic() < give_up, "the server does not start"
         sleep(0.01)

@@ -135,7 +135,9 @@ def push_peer() -> Iterator[PushPeer]:
     """The service, running."""
     peer = PushPeer()
     app = Starlette(routes=[Route("/push/{token}", peer.take, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="error", timeout_keep_alive=75, timeout_graceful_shutdown=1)
+    )
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     give_up = monotonic() + 30
