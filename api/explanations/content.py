@@ -98,8 +98,8 @@ CONTENT: dict[str, Explanation] = {
         422,
         "Сообщения такого вида не принимаются.",
         "Messages of this kind are not taken.",
-        "Отправьте ORU^R01. Отправление сохранено в карантине.",
-        "Send ORU^R01. The submission is kept in quarantine.",
+        "Отправьте результаты как ORU^R01 или OUL^R21–R24. Отправление сохранено в карантине.",
+        "Send results as ORU^R01 or OUL^R21 to R24. The submission is kept in quarantine.",
     ),
     "segment-order": say(
         422,
