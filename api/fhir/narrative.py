@@ -31,6 +31,8 @@ _RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼
 _TAG = re.compile(r"<(/?)((?:[\w.-]++:)?+[A-Za-z][A-Za-z0-9]*+)?+[^<>]*+(?:(?<=(/))>|>)")
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));")
 _SURROGATES = (0xD800, 0xDFFF)
+# Each text is looked for in all that is said already; where that would take seconds, it may be said twice.
+_COMPARED_MAX = 500_000_000
 _LAB_DOCUMENTS = frozenset(
     {
         ("http://loinc.org", "11502-2"),
@@ -93,32 +95,47 @@ def _without_comments(xhtml: str) -> str:
 def section_texts(sent: Mapping[str, Any], code: Concept | None, said: Iterable[str]) -> list[str]:
     """The sections of a laboratory report that are text alone: the laboratory's comments. Where no section names its
     entries, the texts may be the results once more. `sent` is the Composition, and none of it is a reason to refuse."""
-    try:
-        document = fhir.Composition.model_validate(sent)
-    except ValidationError:
-        return []
-    kinds = _codes(document.type)
-    is_lab = bool(kinds & _LAB_DOCUMENTS or kinds & _codes(code))
-    sections = list(_sections(document.section)) if is_lab else []
-    if not any(one.entry for one in sections):
+    kinds = _codes(_type_of(sent))
+    sections, are_linked = _told(sent.get("section"))
+    if not are_linked or not kinds & (_LAB_DOCUMENTS | _codes(code)):
         return []
     known = "\n".join(" ".join(text.split()) for text in said)
-    texts = ((one.title, plain_text(one.text)) for one in sections if not _has_entry(one))
+    if len(known) * len(sections) > _COMPARED_MAX:
+        known = ""
+    texts = ((one.get("title"), plain_text(_narrative_of(one))) for one in sections)
     return [
-        "\n".join(filter(None, (title, text)))
+        "\n".join(filter(None, (title if isinstance(title, str) else None, text)))
         for title, text in texts
         if text and " ".join(text.split()) not in known
     ]
 
 
-def _sections(sections: Iterable[fhir.Section]) -> Iterator[fhir.Section]:
-    for one in sections:
-        yield one
-        yield from _sections(one.section)
+def _told(sections: object) -> tuple[list[dict[str, Any]], bool]:
+    """The sections with no entry inside, in order, and whether any has one. They are looked at as they were sent: there may
+    be very many."""
+    found: list[dict[str, Any]] = []
+    are_linked = False
+    for one in sections if isinstance(sections, list) else ():
+        if isinstance(one, dict):
+            inner, has_entry = _told(one.get("section"))
+            has_entry = has_entry or bool(one.get("entry"))
+            found += inner if has_entry else [one, *inner]
+            are_linked = are_linked or has_entry
+    return found, are_linked
 
 
-def _has_entry(section: fhir.Section) -> bool:
-    return any(one.entry for one in _sections((section,)))
+def _narrative_of(section: Mapping[str, Any]) -> fhir.Narrative | None:
+    try:
+        return fhir.Section.model_validate({"text": section.get("text")}).text
+    except ValidationError:
+        return None
+
+
+def _type_of(document: Mapping[str, Any]) -> Concept | None:
+    try:
+        return fhir.Composition.model_validate({"type": document.get("type")}).type
+    except ValidationError:
+        return None
 
 
 def _codes(concept: Concept | None) -> set[tuple[str | None, str | None]]:

@@ -133,6 +133,17 @@ def test_a_section_that_repeats_what_the_report_says_is_no_note() -> None:
     assert only(document(*sections, conclusion="c. No sign\nof it.")).notes == ()
 
 
+def test_many_sections_and_a_long_conclusion_take_time_in_proportion() -> None:
+    sections = (section("", text=told(f"x{number}")) for number in range(20_000))
+    sent = document(
+        section("", entry=[{"reference": "Observation/o"}]), *sections, conclusion="y" * 2_000_000
+    )
+    started = time.process_time()
+    (found,) = read(sent)
+    assert time.process_time() - started < 3
+    assert len(found.notes) == 20_000
+
+
 def test_where_no_section_names_its_entries_the_texts_may_be_the_results() -> None:
     assert only(document(section("Blood", text=told("o 1")))).notes == ()
 
