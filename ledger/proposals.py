@@ -244,12 +244,12 @@ def still_recognised(ledger: Ledger, report_id: UUID) -> list[PatientId]:
     """From whom the report was taken although a number of the laboratory in it still leads to them: it would bring
     the next report to them again."""
     found, _ = load_report(ledger, report_id)
+    return [one for one in sorted(found.not_of) if linked_numbers(ledger, report_id, one)]
+
+
+def linked_numbers(ledger: Ledger, report_id: UUID, patient_id: PatientId) -> list[LaboratoryNumber]:
+    """The laboratory's own numbers in the report that lead to this patient."""
+    found, _ = load_report(ledger, report_id)
+    known, _ = _patient(ledger, patient_id)
     given = laboratory_numbers(found.current.subject.identifiers)
-    return [
-        patient_id
-        for patient_id in sorted(found.not_of)
-        if any(
-            (found.laboratory_id, number) in _patient(ledger, patient_id)[0].laboratory_numbers
-            for number in given
-        )
-    ]
+    return [number for number in given if (found.laboratory_id, number) in known.laboratory_numbers]

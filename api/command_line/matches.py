@@ -119,13 +119,25 @@ def link_id(
 def unlink_id(
     handle: Annotated[str, _HANDLE],
     patient_id: Annotated[UUID, _OF],
-    number: Annotated[str, _NUMBER],
+    number: Annotated[str | None, _NUMBER] = None,
     system: Annotated[str, _SYSTEM] = "",
+    report_id: Annotated[UUID | None, typer.Option("--report", help="Its numbers, instead.")] = None,
 ) -> None:
-    """The number recognises the patient no more; reports that it brought stay where they are."""
+    """The number recognises the patient no more; reports that it brought stay where they are. --report names the
+    numbers without showing them: after `letopis misfiled undo`."""
+    if (number is None) == (report_id is None):
+        raise typer.BadParameter("say --number, or --report of which it is")
     with _opened() as opened:
-        laboratory_id, given = _given(opened, handle, number, system)
-        proposals.unlink_number(opened.ledger, laboratory_id, PatientId(patient_id), given, OPERATOR)
+        if report_id is not None:
+            laboratory_id, _ = onboarding.load_laboratory(opened.ledger, handle)
+            numbers = proposals.linked_numbers(opened.ledger, report_id, PatientId(patient_id))
+        else:
+            laboratory_id, given = _given(opened, handle, number or "", system)
+            numbers = [given]
+        if not numbers:
+            raise LaboratoryPatientIdUnknownError
+        for one in numbers:
+            proposals.unlink_number(opened.ledger, laboratory_id, PatientId(patient_id), one, OPERATOR)
         print(f"{handle}: unlinked from {patient_id}")
 
 

@@ -11,6 +11,7 @@ from api.laboratories import OPERATOR
 from api.node import Node
 from domain.report import ReportHasNoPatientError
 from ledger.misfiling import ReportMovedError, ReportNotFoundError, load_report, undo
+from ledger.onboarding import laboratory_of_id
 from ledger.proposals import still_recognised
 from projections import PROJECTIONS
 from projections.exposure import exposure_of
@@ -21,7 +22,7 @@ _ID = typer.Argument(help="The report's id.")
 _JSON = typer.Option("--json", help="One JSON object.")
 _STILL = (
     "A number of the laboratory in this report still leads to {patient_id}, and would bring them its next report:"
-    " letopis match unlink-id."
+    " letopis match unlink-id {handle} --patient {patient_id} --report {report_id}"
 )
 
 
@@ -53,7 +54,9 @@ def take_back(report_id: Annotated[UUID, _ID], as_json_object: Annotated[bool, _
         }
         _print(moved | _exposure(opened, report_id), as_json_object)
         for patient_id in still_recognised(opened.ledger, successor_id):
-            err.print(_STILL.format(patient_id=patient_id), highlight=False, soft_wrap=True)
+            handle = laboratory_of_id(opened.ledger, now.laboratory_id).handle
+            told = _STILL.format(patient_id=patient_id, handle=handle, report_id=successor_id)
+            err.print(told, highlight=False, soft_wrap=True)
 
 
 def _whose(opened: Node, report_id: UUID) -> dict[str, Any]:

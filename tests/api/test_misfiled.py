@@ -15,7 +15,7 @@ from ledger import commands
 from ledger.codec import Circumstances, Erased
 from ledger.commands import by_patient
 from ledger.misfiling import ReportNotFoundError, load_report, undo
-from ledger.proposals import link_number, still_recognised, unlink_number
+from ledger.proposals import link_number, still_recognised
 from ledger.store import Write
 from projections import cabinet, signing, transparency
 from tests.api.cast import ANNA, BORIS, Laboratory, Portal, bundle, settled
@@ -126,8 +126,13 @@ def test_a_number_that_would_bring_the_next_report_is_pointed_out(
     successor = UUID(json.loads(run.stdout)["successor"])
     assert f"still leads to {anna}" in run.stderr and "unlink-id" in run.stderr
     assert still_recognised(ledger, successor) == [anna]
-    unlink_number(ledger, laboratory.laboratory_id, anna, number, BY)
+    # As it is said to be done, without the number being shown to anybody.
+    command = run.stderr.strip().split(": letopis ")[1].split()
+    assert letopis(portal.opened, *command).returncode == 0
     assert still_recognised(ledger, successor) == []
+    again = letopis(portal.opened, *command)
+    assert again.returncode == 1 and "laboratory-patient-id-unknown" in again.stderr
+    assert letopis(portal.opened, *command[:-2]).returncode == 2
 
 
 def test_a_report_that_is_nobodys_or_is_not_there_is_refused(portal: Portal, laboratory: Laboratory) -> None:

@@ -177,8 +177,10 @@ def test_a_number_that_would_bring_the_next_report_is_pointed_out(
     report_id = UUID(portal.submit(laboratory.seal(content)).json()["reports"][0]["id"])
     portal.catch_up()
     assert "ведёт к пациенту" not in text_of(operator.get(f"{SECTION}/{report_id}")), "nothing was taken"
-    undo(ledger, report_id, OPERATOR)
+    successor = undo(ledger, report_id, OPERATOR)
     portal.catch_up()
+    for shown_as in (report_id, successor):
+        assert f"--patient {boris} --report {successor}" in text_of(operator.get(f"{SECTION}/{shown_as}"))
     page = operator.get(f"{SECTION}/{report_id}")
     told = text_of(page)
     assert "Номер из лаборатории по-прежнему ведёт к пациенту" in told
