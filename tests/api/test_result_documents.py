@@ -24,6 +24,7 @@ from api.fhir.writing import fhir_document
 from api.fhir.xml import read_fhir_xml
 from api.formats import content_type_of, read
 from api.pages import Locale
+from api.result_article import result_article
 from api.result_documents import attachment_of, document_of
 from api.result_pdf import result_pdf
 from api.result_sheet import DocumentUnavailableError, ResultSheet, ShownVersion
@@ -97,6 +98,21 @@ def sheet(said: ReportContent, **given: object) -> ResultSheet:
         versions=(ShownVersion(number=1, status=said.status, received_at=AT),),
     )
     return replace(plain, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_empty"),
+    [
+        ({}, True),
+        ({"notes": ("Элементы воспаления не обнаружены.",)}, False),
+        ({"conclusion": "Норма."}, False),
+    ],
+)
+def test_the_page_of_a_result_of_words_alone_does_not_say_that_nothing_came(
+    given: dict[str, object], is_empty: bool
+) -> None:
+    page = result_article(sheet(content(**given)), "en", "Europe/Moscow")
+    assert ("has sent no values" in page) is is_empty
 
 
 def printed(one: ResultSheet, locale: Locale = "ru") -> bytes:
