@@ -13,7 +13,10 @@ from api.hl7.tables import CONTROLS
 from api.hl7.times import date_time
 from domain.report_content import Subject
 
-ORDERS_MAX = 1_000  # each repeats its patient: a short message must not become a long record
+# Each order repeats its patient and its specimens: a short message must not become a long record.
+ORDERS_MAX = 1_000
+REPEATED_CHARACTERS_MAX = 1 << 21  # of specimens, in all orders
+_SPECIMEN_CHARACTERS = 500  # of a record, for a specimen that says nothing
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
     observations: list[SentObservation] = field(default_factory=list)
     specimens: list[Segment] = field(default_factory=list)
+    repeated: int = 0  # characters of specimens
     note_target: list[str] | None = None
     is_in_order: bool = False
     has_result: bool = False  # since the last request
@@ -85,8 +89,16 @@ class _Reading:
         self.orders.append(order)
         self.common, self.is_in_order, self.has_result = None, True, False
         self.notes, self.observations, self.note_target = [], [], order.notes
-        if not self.is_specimen_first:  # else the next request of the specimen has the same list
+        if self.is_specimen_first:  # the next request of the specimen has the same list
+            self._repeat_specimens()
+        else:
             self.specimens = []
+
+    def _repeat_specimens(self) -> None:
+        for specimen in self.specimens:
+            self.repeated += _SPECIMEN_CHARACTERS + sum(map(len, specimen.fields))
+            if self.repeated > REPEATED_CHARACTERS_MAX:
+                raise ContentError("content-too-complex", specimen.place)
 
     def observation(self, segment: Segment) -> None:
         if self.common and self.orders and self.orders[-1].subject is self.subject:

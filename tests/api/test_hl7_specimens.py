@@ -165,3 +165,14 @@ def test_the_controls_of_a_batch_are_named_in_their_message() -> None:
     with pytest.raises(ContentError) as refused:
         read_hl7(admission + control)
     assert (refused.value.code, refused.value.field) == ("no-report-in-content", "MSH[2]/SPM[1]-11")
+
+
+@pytest.mark.parametrize("specimens", [("SPM|1",) * 5, (f"SPM|1|S1||SER^{'x' * 20_000}",)])
+def test_a_short_message_does_not_become_a_long_record(specimens: tuple[str, ...]) -> None:
+    """Half a megabyte of specimens, each said again with each request, took minutes."""
+    code, place = refusal("R22", PATIENT, *specimens, *[SODIUM] * 999)
+    assert code == "content-too-complex" and (place or "").startswith("SPM[")
+
+
+def test_a_specimen_may_have_as_many_requests_as_a_message_has() -> None:
+    assert len(read("R22", PATIENT, SERUM, URINE, *[SODIUM] * 999)) == 999
