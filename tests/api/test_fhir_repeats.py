@@ -45,9 +45,46 @@ def test_of_several_versions_the_newest_counts(versions: tuple[str, ...], order:
     assert values(found) == ["2"]
 
 
-def test_of_versions_that_are_no_numbers_the_last_counts() -> None:
-    (found,) = reports(entry(said("old"), versionId="b"), entry(said("new"), versionId="a"))
-    assert values(found) == ["new"]
+@pytest.mark.parametrize("second", ["a", "2"])
+def test_of_versions_that_are_no_numbers_nobody_knows_the_newer(second: str) -> None:
+    (found,) = reports(entry(said("1"), versionId="b"), entry(said("2"), versionId=second))
+    assert values(found) == ["1", "2"]
+
+
+def test_the_newest_version_twice_is_two_where_it_differs() -> None:
+    sent = (entry(said(text), versionId=version) for text, version in ("01", "12", "22"))
+    (found,) = reports(*sent)
+    assert values(found) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"code": {"text": "Na"}}, {"code": {"text": "K"}}),
+        ({"effectiveDateTime": "2024-05-01"}, {"effectiveDateTime": "2024-05-02"}),
+        ({"specimen": {"display": "blood"}}, {"specimen": {"display": "urine"}}),
+    ],
+)
+def test_two_results_of_one_address_are_no_versions_of_one(one: Json, other: Json) -> None:
+    (found,) = reports(
+        entry({**said("1"), **one}, versionId="1"), entry({**said("2"), **other}, versionId="2")
+    )
+    assert values(found) == ["1", "2"]
+
+
+@pytest.mark.parametrize("is_contained", [True, False])
+def test_nor_are_those_of_two_patients(*, is_contained: bool) -> None:
+    """A sender may number the results of each patient anew."""
+    sent = []
+    for name, version in (("a", "1"), ("b", "2")):
+        patient = {"resourceType": "Patient", "id": name, "name": [{"family": name}]}
+        refers: Json = {"subject": {"reference": f"Patient/{name}"}}
+        if is_contained:
+            refers = {"subject": {"reference": "#p"}, "contained": [{**patient, "id": "p"}]}
+        else:
+            sent.append(entry(patient, f"https://a.example/Patient/{name}"))
+        sent.append(entry({**said(name), **refers}, versionId=version))
+    assert [(one.subject.family, values(one)) for one in reports(*sent)] == [("a", ["a"]), ("b", ["b"])]
 
 
 def test_of_a_report_in_two_versions_the_newest_has_the_results() -> None:
