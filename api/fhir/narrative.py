@@ -27,8 +27,12 @@ _SEPARATORS = {
 _HIDDEN = frozenset({"script", "style", "head", "title"})
 # 10 to the ninth is not 109.
 _RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
-# Nothing is tried twice: a tag that never ends costs its length, and no more.
-_TAG = re.compile(r"<(/?)((?:[\w.-]++:)?+[A-Za-z][A-Za-z0-9]*+)?+[^<>]*+(?:(?<=(/))>|>)")
+# A sign without a name behind it is no tag: "< 5" in a JSON that forgot to write &lt;. Nothing is tried twice, and no quoted
+# text goes on behind the next sign: what never ends costs its length, and no more.
+_TAG = re.compile(
+    r"""<(?:(/?)((?:[^\W\d][\w.-]*+:)?+[A-Za-z][A-Za-z0-9]*+)|[!?])"""
+    r"""(?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+(?:(?<=(/))>|>)"""
+)
 _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));")
 _SURROGATES = (0xD800, 0xDFFF)
 # Each text is looked for in all that is said already; where that would take seconds, it may be said twice.
