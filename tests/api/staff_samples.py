@@ -120,6 +120,7 @@ SUCCESSOR = {
 FOUND: dict[str, Any] = {
     "id": REPORT_ID, "href": f"/staff/misfiled/{REPORT_ID}", "laboratory": "Лаборатория «Северный ветер»",
     "versions": 2, "patient_id": PATIENT_ID, "taken_from": [], "successor": None,
+    "handle": "north-wind", "still_recognised": [],
 }  # fmt: skip
 MOVED = FOUND | {"patient_id": None, "taken_from": [PATIENT_ID], "successor": SUCCESSOR}
 WENT: dict[str, Any] = INSIDE | {
@@ -139,6 +140,8 @@ MISFILED_SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "readings": [], "notices": [], "errors": error("undo-not-confirmed", "sure")}),
     "misfiled_report-waits": ("misfiled_report.html", WENT | {
         "report": FOUND | {"patient_id": None, "taken_from": [PATIENT_ID]}}),
+    "misfiled_report-moved-recognised": ("misfiled_report.html", WENT | {
+        "report": MOVED | {"still_recognised": [PATIENT_ID]}}),
     "misfiled_report-moved": ("misfiled_report.html", WENT | {
         "report": MOVED, "notice": {"kind": "success", "text_id": "staff.notice.taken"}}),
     **{
