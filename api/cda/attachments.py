@@ -20,10 +20,23 @@ _COMPRESSIONS = frozenset({"DF", "GZ", "ZL"})  # deflate, gzip, zlib (HL7 V3 dat
 _COMPRESSED_WINDOWS = (47, -15)  # what begins as zlib or gzip does; deflate without a beginning
 _PDF, _PDF_BEGINS = "application/pdf", b"%PDF-"
 _FILES_BEGIN = (_PDF_BEGINS, b"\x89PNG\r\n", b"\xff\xd8\xff")
+_PIECE_BYTES = 1 << 16
 # Of an ED, but no part of its file.
 _BESIDE_THE_FILE = frozenset({"reference", "thumbnail"})
 _PREFIX = re.compile(r"(?<=/)\w+:")
 _STEP = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<place>\d{1,9})\])?")
+
+
+class Unpacked:
+    """How much is unpacked of one document: all together no more than a document may be, what turns out broken too."""
+
+    def __init__(self) -> None:
+        self._left = SIZE_LIMIT_BYTES
+
+    def count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ContentError("content-too-complex", None)
 
 
 def path_of(element: Element) -> str:
@@ -41,7 +54,7 @@ def _is_compressed(sent: Element) -> bool:
     return (attribute(sent, "compression") or "").upper() in _COMPRESSIONS
 
 
-def attachment(sent: Element, title: str | None) -> Attachment | None:
+def attachment(sent: Element, title: str | None, unpacked: Unpacked) -> Attachment | None:
     """An ED with bytes or text in it, or a reference to where they are; nothing if it has neither. `size_bytes` stays
     empty if what should be base64 is not, or was not packed as it says."""
     kind, text = attribute(sent, "mediaType"), _text_in(sent)
@@ -49,7 +62,7 @@ def attachment(sent: Element, title: str | None) -> Attachment | None:
         address = attribute(child(sent, "reference"), "value")
         title = ": ".join(filter(None, (title, address)))
         return Attachment(content_type=kind, title=title) if address else None
-    content = _content(sent, text)
+    content = _content(sent, text, unpacked)
     if content is not None and content.startswith(_PDF_BEGINS):
         kind = _PDF
     elif not is_binary(sent) and _marked_up(sent):
@@ -71,28 +84,37 @@ def _marked_up(sent: Element) -> list[Element]:
     return [one for one in sent if local_name(one) not in _BESIDE_THE_FILE]
 
 
-def _content(sent: Element, text: str) -> bytes | None:
+def _content(sent: Element, text: str, unpacked: Unpacked) -> bytes | None:
     if not is_binary(sent):
         return text.encode()
     try:
         content = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return _unpacked(content) if _is_compressed(sent) else content
+    return _unpack(content, unpacked) if _is_compressed(sent) else content
 
 
-def _unpacked(packed: bytes) -> bytes | None:
+def _unpack(packed: bytes, unpacked: Unpacked) -> bytes | None:
     """The file as it was before; programs call one what is another of the three, or packed what is not."""
     if packed.startswith(_FILES_BEGIN):
         return packed
     for window in _COMPRESSED_WINDOWS:
-        unpacking = zlib.decompressobj(window)
         with contextlib.suppress(zlib.error):
-            content = unpacking.decompress(packed, SIZE_LIMIT_BYTES + 1)
-            check_sizes(len(content))
-            if unpacking.eof:
-                return content
+            return _inflate(packed, window, unpacked)
     return None
+
+
+def _inflate(packed: bytes, window: int, unpacked: Unpacked) -> bytes | None:
+    """In pieces, so that each is counted before the next one; None if the end is missing."""
+    unpacking, pieces = zlib.decompressobj(window), list[bytes]()
+    while not unpacking.eof:
+        piece = unpacking.decompress(packed, _PIECE_BYTES)
+        if not piece and not unpacking.eof:
+            return None
+        unpacked.count(len(piece))
+        pieces.append(piece)
+        packed = unpacking.unconsumed_tail
+    return b"".join(pieces)
 
 
 def file_at(document: Element, source: str) -> bytes | None:
@@ -101,7 +123,7 @@ def file_at(document: Element, source: str) -> bytes | None:
     for step in source.split("/")[2:]:  # the first is the document itself
         sent = None if sent is None else _inside(sent, step)
     text = _text_in(sent) if sent is not None and local_name(sent) in {"text", "value"} else None
-    return None if sent is None or text is None else _content(sent, text)
+    return None if sent is None or text is None else _content(sent, text, Unpacked())
 
 
 def _inside(whole: Element, step: str) -> Element | None:
@@ -118,10 +140,10 @@ def _inside(whole: Element, step: str) -> Element | None:
     return None
 
 
-def non_xml_body(document: Element) -> tuple[Attachment, ...]:
+def non_xml_body(document: Element, unpacked: Unpacked) -> tuple[Attachment, ...]:
     """The whole document as a file. It is all there is, so it must be whole."""
     sent = child(document, "component", "nonXMLBody", "text")
-    found = attachment(sent, own_text(child(document, "title"))) if sent is not None else None
+    found = attachment(sent, own_text(child(document, "title")), unpacked) if sent is not None else None
     if sent is None or found is None:
         return ()
     if found.source and found.size_bytes is None:
@@ -131,10 +153,4 @@ def non_xml_body(document: Element) -> tuple[Attachment, ...]:
 
 def check_count(count: int) -> None:
     if count > ATTACHMENTS_LIMIT:
-        raise ContentError("content-too-complex", None)
-
-
-def check_sizes(size: int) -> None:
-    """Unpacked, the files of a document are no larger together than a document may be."""
-    if size > SIZE_LIMIT_BYTES:
         raise ContentError("content-too-complex", None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from api.cda.attachments import attachment, check_count, check_sizes, is_binary
+from api.cda.attachments import Unpacked, attachment, check_count, is_binary
 from api.cda.codes import concept, label_of, source_id
 from api.cda.elements import Element, Narrative, child, children, local_name, own_text, shown_text
 from api.cda.header import status_of
@@ -48,6 +48,7 @@ class Draft:
     """A report being put together."""
 
     narrative: Narrative
+    unpacked: Unpacked
     observations: list[Observation] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     collected: list[Element] = field(default_factory=list)  # what specimens are described or named in
@@ -221,14 +222,13 @@ class Draft:
         is_medium = local_name(element) == "observationMedia"
         for sent in children(element, "value"):
             if is_medium or is_binary(sent):
-                self._add(attachment(sent, around.title))
+                self._add(attachment(sent, around.title, self.unpacked))
 
     def _add(self, found: Attachment | None) -> None:
         if found is None:
             return
         check_count(len(self.attachments))
         self.attachments.append(found)
-        check_sizes(sum(one.size_bytes or 0 for one in self.attachments))
         self.narrative.repeat(found.title)
         if found.source and found.size_bytes is None:
             self.notes[f"attachment is not base64: {found.source}"] = None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from api.cda.attachments import non_xml_body
+from api.cda.attachments import Unpacked, non_xml_body
 from api.cda.codes import concept, identifier, source_id
 from api.cda.elements import Element, Narrative, child, children, local_name
 from api.cda.header import Header, header_of, names_of, observed_status, report_status
@@ -51,11 +51,11 @@ def read_cda(raw: bytes) -> tuple[ReportContent, ...]:
 def _reports_of(root: Element) -> Iterator[ReportContent]:
     is_document = local_name(root) == _DOCUMENT
     header = header_of(root if is_document else etree.Element(_DOCUMENT))
-    narrative = Narrative(root)
+    narrative, unpacked = Narrative(root), Unpacked()
     is_lab = is_document and is_lab_document(root)
     parts = list(result_parts(root, is_lab=is_lab))
-    whole, notes = Draft(narrative), list[str]()
-    whole.attachments += non_xml_body(root) if is_document else ()
+    whole, notes = Draft(narrative, unpacked), list[str]()
+    whole.attachments += non_xml_body(root, unpacked) if is_document else ()
     is_summary = not is_lab and (header.is_summary or not is_document)
     if not is_summary:
         for part in parts:
@@ -64,7 +64,7 @@ def _reports_of(root: Element) -> Iterator[ReportContent]:
     if whole.observations or whole.attachments or is_told:
         yield _of_document(root, header, whole, notes)
     if is_summary:
-        yield from _of_summary(header, narrative, parts)
+        yield from _of_summary(header, narrative, unpacked, parts)
 
 
 def _of_document(document: Element, header: Header, draft: Draft, notes: Iterable[str]) -> ReportContent:
@@ -91,14 +91,16 @@ def _of_document(document: Element, header: Header, draft: Draft, notes: Iterabl
     )
 
 
-def _of_summary(header: Header, narrative: Narrative, parts: list[Element]) -> Iterator[ReportContent]:
+def _of_summary(
+    header: Header, narrative: Narrative, unpacked: Unpacked, parts: list[Element]
+) -> Iterator[ReportContent]:
     """A report for each result organizer, and one for the results that stand in none."""
-    loose = _Group(None, Draft(narrative), [])
+    loose = _Group(None, Draft(narrative, unpacked), [])
     groups: list[_Group] = []
     for element, around in (one for part in parts for one in _outermost(part, Surroundings(), narrative)):
         if local_name(element) == "organizer":
             narrative.count_measured()
-            group = _Group(element, Draft(narrative), [])
+            group = _Group(element, Draft(narrative, unpacked), [])
             group.draft.place_contents(element, around, group.notes)
             groups.append(group)
         else:

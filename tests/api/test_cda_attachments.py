@@ -11,7 +11,7 @@ from api.cda.reading import read_cda
 from api.report_attachments import bytes_of
 from api.xml_content import SIZE_LIMIT_BYTES
 from domain.report_content import Attachment
-from tests.api.test_cda import document, entry, refusal
+from tests.api.test_cda import SUMMARY, document, entry, refusal, section
 
 PDF = b"%PDF-1.4 whole"
 RESULT = '<value xsi:type="INT" value="1"/>'
@@ -109,10 +109,34 @@ def test_a_file_that_is_not_packed_as_it_says_is_refused(content: bytes) -> None
 def test_files_that_unpack_to_more_than_a_document_may_be_are_refused() -> None:
     bomb = zlib.compress(bytes(SIZE_LIMIT_BYTES + 1))
     assert refusal(body(packed(bomb, "ZL"))).code == "content-too-complex"
-    half = packed(zlib.compress(bytes(SIZE_LIMIT_BYTES // 2 + 1)), "ZL", "image/png").replace("text", "value")
-    media = f"<component><observationMedia>{half}</observationMedia></component>"
+    media = medium(zlib.compress(bytes(SIZE_LIMIT_BYTES // 2 + 1)))
     assert len(read_cda(document(entry(RESULT), media).encode())[0].attachments) == 1
     assert refusal(document(entry(RESULT), media, media)).code == "content-too-complex"
+
+
+def medium(content: bytes) -> str:
+    file = packed(content, "ZL", "image/png").replace("text", "value")
+    return f"<component><observationMedia>{file}</observationMedia></component>"
+
+
+@pytest.mark.parametrize("end", [b"", b"broken"])
+def test_what_is_unpacked_in_vain_counts_too(end: bytes) -> None:
+    """Two hundred files of which each breaks off at its end were seconds of work."""
+    half = medium(zlib.compress(bytes(SIZE_LIMIT_BYTES // 2 + 100_000))[:-6] + end)
+    assert read_cda(document(entry(RESULT), half).encode())[0].attachments[0].size_bytes is None
+    assert refusal(document(entry(RESULT), half, half)).code == "content-too-complex"
+
+
+def test_the_files_of_all_reports_of_a_document_count_together() -> None:
+    """A summary with a file in each of its panels, so many reports, was read for as many seconds as it liked."""
+    panel = (
+        '<organizer><code code="A"/>'
+        + medium(zlib.compress(bytes(SIZE_LIMIT_BYTES // 2 + 1)))
+        + f"<component><observation><code code='1'/>{RESULT}</observation></component></organizer>"
+    )
+    one, two = (SUMMARY.format(section("30954-2", panel * count)) for count in (1, 2))
+    assert len(read_cda(one.encode())[0].attachments) == 1
+    assert refusal(two).code == "content-too-complex"
 
 
 def test_a_thumbnail_is_no_part_of_the_picture() -> None:
