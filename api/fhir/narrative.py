@@ -123,7 +123,7 @@ def _told(sections: object) -> tuple[list[dict[str, Any]], bool]:
         if isinstance(one, dict):
             inner, has_entry = _told(one.get("section"))
             has_entry = has_entry or bool(one.get("entry"))
-            found += inner if has_entry else [one, *inner]
+            found += inner if has_entry or not one.get("text") else [one, *inner]
             are_linked = are_linked or has_entry
     return found, are_linked
 
