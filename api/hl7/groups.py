@@ -166,13 +166,18 @@ def orders_of(message: Message, *, by_specimen: bool = False) -> list[Order]:
 
 def control_of(order: Order) -> str | None:
     """Where the message says that the specimen is none of a patient's: its result tells how good the analyser
-    is, or is of several people's blood together."""
-    for specimen in order.specimens:
-        role = specimen.first(11)
-        code, system = role.code(1), role.code(3)
-        if code and code.upper() in CONTROLS and (system is None or system.upper() in {"HL70369", "0369"}):
-            return f"{specimen.place}-11"
-    return None
+    is, or is of several people's blood together. Of a control and of a patient no result is: either may be meant."""
+    controls = [f"{one.place}-11" for one in order.specimens if _is_control(one)]
+    if 0 < len(controls) < len(order.specimens):
+        raise ContentError("patients-mixed", controls[0])
+    return controls[0] if controls else None
+
+
+def _is_control(specimen: Segment) -> bool:
+    role = specimen.first(11)
+    code, system = role.code(1), role.code(3)
+    is_of_table = system is None or system.upper() in {"HL70369", "0369"}
+    return code is not None and code.upper() in CONTROLS and is_of_table
 
 
 def _first(message: Message, *names: str) -> str | None:

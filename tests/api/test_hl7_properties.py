@@ -27,6 +27,7 @@ CODES = {
     "content-too-complex",
     "message-type-unsupported",
     "no-report-in-content",
+    "patients-mixed",
     "segment-order",
 }
 

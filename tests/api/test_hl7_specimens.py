@@ -159,6 +159,16 @@ def test_any_other_specimen_is_the_patients(role: str) -> None:
     assert len(read("R22", PATIENT, f"SPM|1|S1||SER|||||||{role}", SODIUM, result("140"))) == 1
 
 
+@pytest.mark.parametrize("trigger", ["R22", "R24"])
+def test_a_result_of_a_control_and_of_a_patient_is_refused(trigger: str) -> None:
+    """It was left out as a control's: a patient's result was lost without a word where others were in the message."""
+    specimens = ("SPM|1|QC1||SER|||||||Q", SERUM)
+    order = (*specimens, SODIUM, result("140")) if trigger == "R22" else (SODIUM, result("140"), *specimens)
+    group = (URINE, PROTEIN, result("1")) if trigger == "R22" else (PROTEIN, result("1"), URINE)
+    for segments, place in (((PATIENT, *order, *group), 1), ((PATIENT, *group, *order), 2)):
+        assert refusal(trigger, *segments) == ("patients-mixed", f"SPM[{place}]-11")
+
+
 def test_the_controls_of_a_batch_are_named_in_their_message() -> None:
     admission = content(PATIENT, header=HEADER.replace("ORU^R01^ORU_R01", "ADT^A01"))
     control = content("SPM|1|QC1||SER|||||||Q", SODIUM, result("9"), header=header("R22"))
