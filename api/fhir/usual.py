@@ -125,6 +125,8 @@ _LEFT_OUT = {
     "text",
 }
 _USUAL = frozenset(_READ | _LEFT_OUT | _READ_VALUE.keys())
+# Where in an amount or a concept an extension may say why it is absent, which is for the models to read.
+_TELL_WHY = frozenset({"extension", "_value"})
 
 
 def usual_observation(
@@ -139,8 +141,8 @@ def usual_observation(
     try:
         named = {**sent, _SOURCE: sent.get("id") or full_url}
         for name in values_sent:  # read alone: what else stands around a value would cost more than the value
-            named[_VALUE] = _READ_VALUE[name]({name: sent[name]})
-            if _is_absent(named[_VALUE]):  # an extension may say why
+            value = named[_VALUE] = _READ_VALUE[name]({name: sent[name]})
+            if _is_absent(value) or (value.text is None and not _TELL_WHY.isdisjoint(sent[name])):
                 return None
         if "note" in sent:
             named[_NOTES] = tuple(note.text for note in _read_notes(sent["note"]) if note.text)

@@ -27,6 +27,11 @@ GRAMS = {
     "code": "g/L",
 }
 CONCEPT = {"coding": [{"system": "s", "code": "c", "display": "d"}, {"code": "e"}], "text": "t"}
+ABSENT = {
+    "extension": [
+        {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}
+    ]
+}
 LINK = {"reference": "Patient/p", "display": "A", "identifier": {"value": "1"}}
 USUAL: Json = {
     "resourceType": "Observation",
@@ -71,6 +76,7 @@ NAMES = (
         "is_final_as_sent",
         "isFinalAsSent",
     ),
+    *("extension", "modifierExtension", "_value", "_code", "related", "derivedFrom"),
     *("age", "low", "high", "type", "text", "appliesTo", "applies_to", "coding", "codings", "unit", "actor"),
 )
 PARTS: st.SearchStrategy[Any] = st.sampled_from(
@@ -94,6 +100,7 @@ PARTS: st.SearchStrategy[Any] = st.sampled_from(
             [None],
             [{}],
         ),
+        *(ABSENT, ABSENT["extension"], {"value": "", **ABSENT}, "Final", " <", "2024-05-01 10:00:00+03"),
         *(GRAMS, CONCEPT, LINK, [GRAMS], [CONCEPT], [LINK], {"text": ""}, [{"text": "n"}, {"text": None}]),
         *({"start": "2024", "end": None}, [{"age": {"low": GRAMS}, "text": "a"}], [{"valueString": "a"}]),
         *([{"text": ""}], [{"low": None, "age": None}], [{"valueQuantity": GRAMS, "valueString": "a"}]),
@@ -164,6 +171,24 @@ def test_both_ways_read_the_same_and_refuse_the_same(drawn: st.DataObject) -> No
     found = outcome(sent, **entry)
     with read_by_the_models_alone():
         assert found == outcome(sent, **entry)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"valueQuantity": {**GRAMS, **ABSENT}},
+        {"valueQuantity": {**GRAMS, "_value": ABSENT}},
+        {"valueCodeableConcept": {**CONCEPT, **ABSENT}},
+    ],
+)
+def test_both_ways_tell_the_reason_beside_a_value(value: Json) -> None:
+    sent = {name: part for name, part in USUAL.items() if name != "valueQuantity"} | value
+    (report,) = outcome(sent)
+    assert isinstance(report, ReportContent)
+    assert report.observations[0].value
+    assert report.observations[0].data_absent_reason
+    with read_by_the_models_alone():
+        assert outcome(sent) == (report,)
 
 
 def of_number(number: str) -> object:
@@ -245,6 +270,11 @@ def test_what_laboratories_send_is_usual(elements: Json) -> None:
         {"valueQuantity": {"value": "5,4"}},
         {"valueQuantity": None, "valueString": ""},
         {"id": 0},
+        {"valueQuantity": {**GRAMS, **ABSENT}},
+        {"valueQuantity": {**GRAMS, "_value": ABSENT}},
+        {"valueQuantity": {"value": ""}},
+        {"valueQuantity": None, "valueCodeableConcept": {**CONCEPT, **ABSENT}},
+        {"modifierExtension": []},
     ],
 )
 def test_all_that_the_shorter_way_has_no_words_for_is_left_to_the_models(elements: Json) -> None:
