@@ -101,9 +101,9 @@ def _referenced(sent: Element) -> Attachment:
 
 def _data(sent: Element) -> tuple[Element, str]:
     """The data and their encoding. A PDF in base64 is known by how it begins, for some senders leave components
-    out, so that it stands in another place."""
+    out, so that it stands in another place, or call it text."""
     data, encoding = sent.part(5), (sent.code(4) or "").upper()
-    if encoding in {"BASE64", "HEX", "A"}:
+    if encoding in {"BASE64", "HEX"} or (encoding == "A" and not data.raw.startswith(_PDF)):
         return data, encoding
     places = (place for place, raw in enumerate(sent.parts(), 1) if raw.startswith(_PDF))
     return next(((sent.part(place), "BASE64") for place in places), (data, encoding))

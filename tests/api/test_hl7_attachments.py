@@ -33,6 +33,7 @@ def files(raw: bytes, found: ReportContent) -> list[bytes | None]:
         f"ED|1^A^L||^TEXT^PDF^BASE64^{LINES}",
         f"ED|1^A^L||^AP^^Base64^{SENT}",
         f"ED|1^A^L||PDF^^^Base64^{SENT}",
+        f"ED|1^A^L||^application^pdf^A^{SENT}",
         f"ED|1^A^L||^^^^{SENT}",
         f"ED|1^A^L||^application/pdf^Base64^{SENT}",
         f"ED|1^A^L||{SENT}",
