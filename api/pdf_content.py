@@ -1,5 +1,6 @@
 """A report that is only a PDF, with a small JSON header that says who, what and when."""
 
+import base64
 import contextlib
 import re
 from typing import Annotated, Self
@@ -21,7 +22,7 @@ from api.fhir.older import AnyCase, Listed
 from api.fhir.primitives import SentDate, SentDateTime
 from api.fhir.resources import Sex
 from api.json_content import parse_json
-from api.packed_text import packed, unpacked
+from api.packed_text import packed
 from domain.report_content import Attachment, ReportContent, ReportStatus, Subject
 from domain.values import Coding, Concept, Identifier
 
@@ -65,6 +66,10 @@ def _is_nothing(member: object) -> bool:
 
 def _said(names: object) -> object:
     return [name for name in names if not _is_nothing(name)] if isinstance(names, list) else names
+
+
+def _stated(status: object) -> object:
+    return ReportStatus.FINAL if status is None else status
 
 
 class Part(BaseModel):
@@ -115,9 +120,7 @@ class Header(Form):
     title: Text
     patient: Patient
     issued_at: SentDateTime
-    status: Annotated[ReportStatus, BeforeValidator(lambda value: value or ReportStatus.FINAL), AnyCase] = (
-        ReportStatus.FINAL
-    )
+    status: Annotated[ReportStatus, BeforeValidator(_stated), AnyCase] = ReportStatus.FINAL
     report_number: Number | None = None
     collected_at: SentDateTime | None = None
     performer: Text | None = None
@@ -158,7 +161,7 @@ def _decoded(text: str) -> bytes:
         raise ContentError("pdf-too-large", "pdf")
     decoded = None
     with contextlib.suppress(ValueError):
-        decoded = unpacked(text)
+        decoded = base64.b64decode(text, validate=True)
     if decoded is None:
         raise ContentError("content-not-pdf", "pdf")
     return decoded

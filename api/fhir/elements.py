@@ -116,7 +116,8 @@ def modifiers(
 ) -> tuple[str, ...]:
     """A modifier may turn what is said into its contrary (FHIR R4, extensibility), and none is known here: who reads
     the result is told of it."""
-    return tuple(f"modifier not understood: {one.url}" for each in sent for one in each.modifier_extension)
+    urls = (one.url for each in sent for one in each.modifier_extension)
+    return tuple(f"modifier not understood: {url if isinstance(url, str) else '?'}" for url in urls)
 
 
 def _ranges(sent: fhir.Observation) -> Iterator[fhir.ReferenceRange]:

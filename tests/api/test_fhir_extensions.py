@@ -104,6 +104,12 @@ def test_a_modifier_of_a_report_or_its_patient_is_noted_on_the_report() -> None:
     assert read_fhir_xml(write_xml(content)) == (found,)
 
 
+@pytest.mark.parametrize("url", [{}, {"url": None}, {"url": {"text": "a"}}, {"url": 5}])
+def test_a_modifier_without_an_address_is_noted_too(url: Json) -> None:
+    (found,) = read(observation("o", modifierExtension=[url]))
+    assert found.observations[0].notes == ("modifier not understood: ?",)
+
+
 @pytest.mark.parametrize("sent", [5, "x", [5], None])
 def test_a_malformed_modifier_refuses_no_result(sent: object) -> None:
     (found,) = read(observation("o", modifierExtension=sent))

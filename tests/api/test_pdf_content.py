@@ -159,7 +159,11 @@ def test_the_pdf_may_be_a_data_url(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["data:application/pdf,", "data:base64,", "base64,", "data:application/pdf;base64"]
+    "prefix",
+    [
+        *("data:application/pdf,", "data:base64,", "base64,", "data:application/pdf;base64"),
+        "data:;base64,data:application/pdf;base64,",
+    ],
 )
 def test_other_beginnings_are_no_base64(prefix: str) -> None:
     assert refusal(written(pdf=prefix + base64.b64encode(PDF).decode())) == ("content-not-pdf", "pdf")
@@ -179,6 +183,9 @@ def test_other_beginnings_are_no_base64(prefix: str) -> None:
         ({"issued_at": ""}, "header.issued_at"),
         ({"report_number": 1.5}, "header.report_number"),
         ({"report_number": True}, "header.report_number"),
+        ({"status": False}, "header.status"),
+        ({"status": 0}, "header.status"),
+        ({"status": []}, "header.status"),
         ({"patient": None}, "header.patient"),
         ({"patient": {}}, "header.patient"),
         ({"patient": {"given": ["Anna"], "sex": "female"}}, "header.patient"),
