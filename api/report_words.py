@@ -39,7 +39,7 @@ NULL_FLAVORS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 REPORT_FAMILIES: dict[str, tuple[str, ...]] = {
-    "absent": ABSENT_REASONS,
+    "absent": (*ABSENT_REASONS, "attached"),
     "change.aspect": tuple(Aspect),
     "change.fact": tuple(Fact),
     "unit": ("code",),

@@ -4,6 +4,7 @@ stay in the message, where `source` points, until somebody opens one."""
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from api.hl7.batch import messages_of
 from api.hl7.syntax import NULL, Element, Segment
@@ -46,13 +47,15 @@ def is_document(observation: Segment, kind: str) -> bool:
     return b"%%EOF" in base64.b64decode(_base64(sent)[-_END_CHARACTERS:])
 
 
-def attachments_of(observation: Segment, kind: str) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
-    """The documents of OBX-5, and a note for each that cannot be opened."""
+def attachments_of(
+    observation: Segment, kind: str, name: str | None
+) -> tuple[tuple[Attachment, ...], tuple[str, ...]]:
+    """The documents of OBX-5, called as the observation is, and a note for each that cannot be opened."""
     found: list[Attachment] = []
     notes: list[str] = []
     for place, sent in _sent(observation):
         attachment = _referenced(sent) if kind == "RP" else _encapsulated(sent, place)
-        found.append(attachment)
+        found.append(replace(attachment, title=name or attachment.title))
         pointer = sent.text(1) if kind == "RP" else "no file can be read here"
         if attachment.source is None and pointer:
             notes.append(f"OBX-5: {pointer}")

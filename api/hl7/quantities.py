@@ -11,19 +11,24 @@ from domain.ucum import UCUM
 from domain.units import ucum_of
 from domain.values import Quantity
 
-_DECIMAL = r"[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})"
-_NUMBER = re.compile(_DECIMAL, re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,64}(?:\.\d{0,64})?|\.\d{1,64})", re.ASCII)
+# As much of the world writes one; before three digits somebody else's comma may part the thousands.
+_WITH_COMMA = re.compile(r"[+-]?(?:0,\d{1,64}|\d{1,64},(?:\d{1,2}|\d{4,64}))", re.ASCII)
+_LIKE_NUMBER = r"[+-]?[\d.,]{1,129}"
 _UNSIGNED = re.compile(r"\d{1,64}", re.ASCII)
-_BETWEEN = re.compile(rf"({_DECIMAL})\s{{0,9}}[-–—]\s{{0,9}}({_DECIMAL})", re.ASCII)
-_BEYOND = re.compile(rf"(<=?|>=?|≤|≥)\s{{0,9}}({_DECIMAL})", re.ASCII)
+_BETWEEN = re.compile(rf"({_LIKE_NUMBER})\s{{0,9}}[-–—]\s{{0,9}}({_LIKE_NUMBER})", re.ASCII)
+_BEYOND = re.compile(rf"(<=?|>=?|≤|≥)\s{{0,9}}({_LIKE_NUMBER})", re.ASCII)
 COMPARATORS = frozenset({"<", "<=", ">", ">="})
 _OTHER_COMPARATORS = {"≤": "<=", "=<": "<=", "≥": ">=", "=>": ">="}
 # A power of ten, and of a length, in which the component separator means itself.
 _POWER = re.compile(r"((?:^|\D)10|(?:^|[/\s.*\d()])[cdmсд]?[mм])\^(?=-?\d{1,2}(?![\d*]))")
 
 
-def is_number(text: str | None) -> bool:
-    return text is not None and _NUMBER.fullmatch(text) is not None
+def number_of(text: str | None) -> str | None:
+    """The text if it is a number, with a point where it has a comma; None of what is no number for certain."""
+    if text is None or _NUMBER.fullmatch(text):
+        return text
+    return text.replace(",", ".") if _WITH_COMMA.fullmatch(text) else None
 
 
 def sent_unit(observation: Segment) -> Element:
@@ -70,13 +75,13 @@ def structured_numeric(sent: Element, unit: Quantity | None) -> tuple[Value, str
     known = comparator if comparator in COMPARATORS else None
     note = f"OBX-5.1: {comparator}" if comparator not in COMPARATORS | {"=", None} else None
     text = Value(kind=ValueKind.TEXT, text="".join(part for part in (written, one, separator, other) if part))
-    if not is_number(one) or one is None:
+    if (one := number_of(one)) is None:
         return text, None
     if separator is None and other is None:
         if comparator in {"-", "+"}:  # a sign
             return text, None
         return Value(kind=ValueKind.QUANTITY, quantity=amount(one, unit, known)), note
-    if not is_number(other) or other is None:
+    if (other := number_of(other)) is None:
         return text, None
     if separator == "." and one.lstrip("+-").isdigit() and _UNSIGNED.fullmatch(other):
         return Value(kind=ValueKind.QUANTITY, quantity=amount(f"{one}.{other}", unit, known)), note
@@ -111,10 +116,11 @@ def _range(text: str | None, unit: Quantity | None) -> ReferenceRange | None:
         # After a blank only, for units may begin or end with digits as numbers do.
         plain = plain.removesuffix(ending).rstrip()
     if found := _BETWEEN.fullmatch(plain):
-        if Decimal(found[1]) <= Decimal(found[2]):
-            return ReferenceRange(low=amount(found[1], unit), high=amount(found[2], unit), text=text)
-    elif found := _BEYOND.fullmatch(plain):
-        end = amount(found[2], unit)
+        low, high = number_of(found[1]), number_of(found[2])
+        if low and high and Decimal(low) <= Decimal(high):
+            return ReferenceRange(low=amount(low, unit), high=amount(high, unit), text=text)
+    elif (found := _BEYOND.fullmatch(plain)) and (number := number_of(found[2])):
+        end = amount(number, unit)
         if found[1] in {"<", "<=", "≤"}:
             return ReferenceRange(high=end, text=text)
         return ReferenceRange(low=end, text=text)

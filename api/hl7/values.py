@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.hl7.attachments import attachments_of, is_document
 from api.hl7.datatypes import concept
-from api.hl7.quantities import amount, is_number, is_ucum, sent_unit, structured_numeric
+from api.hl7.quantities import amount, is_ucum, number_of, sent_unit, structured_numeric
 from api.hl7.syntax import NULL, Element, Segment
 from api.hl7.times import date_time, time_of_day
 from domain.report_content import Attachment, Component, Value, ValueKind
@@ -38,7 +38,7 @@ def measured(observation: Segment, code: Concept, unit: Quantity | None) -> Meas
     if _is_null(observation):
         return _UNKNOWN
     if is_document(observation, kind):
-        attachments, notes = attachments_of(observation, kind)
+        attachments, notes = attachments_of(observation, kind, _name(code))
         return Measured(attachments=attachments, notes=notes)
     sent = tuple(one for one in observation.repetitions(5) if one.raw != NULL)
     notes = _unit_notes(observation, unit)
@@ -54,6 +54,10 @@ def measured(observation: Segment, code: Concept, unit: Quantity | None) -> Meas
         return _several(values, sent, code, (*notes, *_lost_unit(values[0][0], unit)))
     only = values[0][0] if values else None
     return Measured(value=only, notes=(*notes, *_lost_unit(only, unit)))
+
+
+def _name(code: Concept) -> str | None:
+    return code.text or next((coding.display for coding in code.codings if coding.display), None)
 
 
 def _is_null(observation: Segment) -> bool:
@@ -88,9 +92,8 @@ def _text(observation: Segment, unit: Quantity | None) -> Value | None:
 
 def _measured_number(text: str, unit: Quantity | None) -> Value | None:
     """A number with a unit is a number, whatever the sender calls it: text, a code, nothing."""
-    if unit is None or not is_number(text.strip()):
-        return None
-    return Value(kind=ValueKind.QUANTITY, quantity=amount(text.strip(), unit))
+    number = number_of(text.strip()) if unit else None
+    return Value(kind=ValueKind.QUANTITY, quantity=amount(number, unit)) if number else None
 
 
 def _value(sent: Element, kind: str, unit: Quantity | None) -> tuple[Value | None, str | None]:
@@ -115,15 +118,14 @@ def _as_text(sent: Element) -> Value:
 
 
 def _number(sent: Element, unit: Quantity | None) -> Value | None:
-    number = sent.code()
-    if number is None or not is_number(number):
-        return None
-    return Value(kind=ValueKind.QUANTITY, quantity=amount(number, unit))
+    number = number_of(sent.code())
+    return Value(kind=ValueKind.QUANTITY, quantity=amount(number, unit)) if number else None
 
 
 def _numeric_range(sent: Element, unit: Quantity | None) -> Value | None:
-    low, high = sent.code(1), sent.code(2)
-    if not all(end is None or is_number(end) for end in (low, high)) or (low, high) == (None, None):
+    sent_ends = [end for place in (1, 2) if (end := sent.code(place))]
+    low, high = (number_of(sent.code(place)) for place in (1, 2))
+    if not sent_ends or len(sent_ends) != len([end for end in (low, high) if end]):
         return None
     ends = (amount(end, unit) if end else None for end in (low, high))
     return Value(kind=ValueKind.RANGE, low=next(ends), high=next(ends))

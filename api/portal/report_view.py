@@ -79,7 +79,10 @@ def _rows(
     seen.add(place)
     observation = content.observations[place]
     is_panel = bool(observation.members) or (observation.value is None and bool(observation.components))
-    yield _row(observation, depth, words) | {
+    row = _row(observation, depth, words)
+    if observation.value is None and row["name"] in _files(content):
+        row["absent_reason"] = phrase("absent.attached", locale=words.locale)
+    yield row | {
         "status": observation.status.value,
         "notes": list(observation.notes),
         "method": title_of(observation.method),
@@ -96,6 +99,11 @@ def _rows(
         }
     for member in observation.members:
         yield from _rows(content, member, depth + 1, words, seen)
+
+
+def _files(content: ReportContent) -> set[str | None]:
+    """The names of the files that came along, and can be opened."""
+    return {one.title for one in content.attachments if one.source}
 
 
 def _row(observation: Observation | Component, depth: int, words: Words) -> dict[str, Any]:

@@ -163,10 +163,10 @@ def _stands_as_time(time: str, source: str, digits: str) -> bool:
 
 
 def _stands(number: str, source: str, *, may_be_in_parts: bool) -> bool:
-    """The number as a whole, with all its digits; or, as an SN of HL7 sends it, with its point apart."""
+    """The number as a whole, with all its digits; or, as HL7 v2 is sent, with a comma, or, an SN, with its point apart."""
     whole = re.escape(number)
     if may_be_in_parts:
-        whole = whole.replace(r"\.", r"(?:\.|\W\.\W)")
+        whole = whole.replace(r"\.", r"(?:[.,]|\W\.\W)")
     before = r"(?<![\d.])" if number[0].isdigit() else ""
     return re.search(rf"{before}{whole}(?![\d])", source) is not None
 

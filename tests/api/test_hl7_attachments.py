@@ -87,7 +87,7 @@ def test_what_is_no_file_has_no_link_and_a_note(value: str) -> None:
 
 def test_a_pointer_is_a_note_and_no_file() -> None:
     raw, found = read("OBX|1|RP|1^A^L||https://lab.example/1&x^LIS^AP^PDF")
-    assert found.attachments == (Attachment(content_type="application/pdf", title="LIS"),)
+    assert found.attachments == (Attachment(content_type="application/pdf", title="A"),)
     assert found.observations[0].notes == ("OBX-5: https://lab.example/1&x",)
     assert files(raw, found) == [None]
 

@@ -18,6 +18,10 @@ def quantity(value: str, comparator: str | None = None) -> Quantity:
 
 VALUES = [
     ("NM", "72.50", Value(kind=ValueKind.QUANTITY, quantity=quantity("72.50"))),
+    ("NM", "7,9", Value(kind=ValueKind.QUANTITY, quantity=quantity("7.9"))),
+    ("NM", "-0,125", Value(kind=ValueKind.QUANTITY, quantity=quantity("-0.125"))),
+    ("SN", "<^0,05", Value(kind=ValueKind.QUANTITY, quantity=quantity("0.05", "<"))),
+    ("NR", "1,5^10", Value(kind=ValueKind.RANGE, low=quantity("1.5"), high=quantity("10"))),
     ("NM", "-0.1", Value(kind=ValueKind.QUANTITY, quantity=quantity("-0.1"))),
     ("NM", " +5 ", Value(kind=ValueKind.QUANTITY, quantity=quantity("+5"))),
     ("SN", "^182", Value(kind=ValueKind.QUANTITY, quantity=quantity("182"))),
@@ -66,7 +70,17 @@ def test_a_value_is_read_by_its_type(kind: str, sent: str, value: Value | None) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "sent"), [("NM", "1,5"), ("NM", "<5"), ("NM", "1e9"), ("NM", "٣"), ("DT", "soon"), ("TM", "9")]
+    ("kind", "sent"),
+    [
+        ("NM", "1,500"),
+        ("NM", "1,2,3"),
+        ("NM", ",5"),
+        ("NM", "<5"),
+        ("NM", "1e9"),
+        ("NM", "٣"),
+        ("DT", "soon"),
+        ("TM", "9"),
+    ],
 )
 def test_what_is_not_of_its_type_is_text_with_a_note(kind: str, sent: str) -> None:
     found = observation(f"{kind}|1^A^L||{sent}")
@@ -121,7 +135,7 @@ def test_a_unit_that_a_value_cannot_hold_is_a_note() -> None:
     [
         ("3.5-5.1", "3.5", "5.1"), ("0.0 - 5.6", "0.0", "5.6"), ("-2--1", "-2", "-1"), ("3.5–5.1", "3.5", "5.1"),
         ("<5", None, "5"), ("<= 5", None, "5"), (">=10", "10", None), ("3.5-5.1 g/l", "3.5", "5.1"),
-        ("3,5 - 5,1", None, None), ("5-3", None, None), ("4.3 to 6.2", None, None), ("70_105", None, None),
+        ("3,5 - 5,1", "3.5", "5.1"), ("<0,125", None, "0.125"), ("4,000-10,000", None, None), ("5-3", None, None), ("4.3 to 6.2", None, None), ("70_105", None, None),
         ("<10 = Negative", None, None), ("negative", None, None),
     ],
 )  # fmt: skip
@@ -161,19 +175,24 @@ def test_a_method_and_both_codes_are_kept() -> None:
     ("kind", "sent", "attachment"),
     [
         ("ED", "LIS^AP^PDF^Base64^JVBERi0xLjc=", Attachment(
-            content_type="application/pdf", title="AP/PDF", size_bytes=8, source="OBX[1]-5")),
+            content_type="application/pdf", title="A", size_bytes=8, source="OBX[1]-5")),
         ("ED", "^application^pdf^Hex^25504446", Attachment(
-            content_type="application/pdf", title="application/pdf", size_bytes=4, source="OBX[1]-5")),
+            content_type="application/pdf", title="A", size_bytes=4, source="OBX[1]-5")),
         ("ED", "^TEXT^PLAIN^A^текст", Attachment(
-            content_type="text/plain", title="TEXT/PLAIN", size_bytes=10, source="OBX[1]-5")),
-        ("ED", "^IM^JPEG^Base64^AAA", Attachment(content_type="image/jpeg", title="IM/JPEG")),
-        ("RP", "https://lab.example/1^LIS^AP^PDF", Attachment(content_type="application/pdf", title="LIS")),
+            content_type="text/plain", title="A", size_bytes=10, source="OBX[1]-5")),
+        ("ED", "^IM^JPEG^Base64^AAA", Attachment(content_type="image/jpeg", title="A")),
+        ("RP", "https://lab.example/1^LIS^AP^PDF", Attachment(content_type="application/pdf", title="A")),
     ],
 )  # fmt: skip
 def test_a_document_is_an_attachment(kind: str, sent: str, attachment: Attachment) -> None:
     found = report(f"OBX|1|{kind}|1^A^L||{sent}||||||F")
     assert found.attachments == (attachment,)
     assert found.observations[0].value is None
+
+
+def test_a_document_of_an_observation_without_a_name_is_called_by_its_kind() -> None:
+    (found,) = report("OBX|1|ED|1||LIS^AP^PDF^Base64^JVBERi0xLjc=||||||F").attachments
+    assert found.title == "AP/PDF"
 
 
 @pytest.mark.parametrize(

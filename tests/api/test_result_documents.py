@@ -115,6 +115,14 @@ def test_the_page_of_a_result_of_words_alone_does_not_say_that_nothing_came(
     assert ("has sent no values" in page) is is_empty
 
 
+def test_a_row_whose_value_is_a_file_says_where_it_is() -> None:
+    row = Observation(code=Concept(text="Бланк"), status=ObservationStatus.FINAL)
+    came = AttachedFile(content_type="application/pdf", title="Бланк", source="OBX[1]-5")
+    for file, words in ((came, "In the attached file"), (replace(came, source=None), "No result")):
+        page = result_article(sheet(content(row, attachments=(file,))), "en", "Europe/Moscow")
+        assert words in page
+
+
 def printed(one: ResultSheet, locale: Locale = "ru") -> bytes:
     return result_pdf(one, locale=locale, time_zone="Europe/Moscow")
 
