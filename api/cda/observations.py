@@ -228,7 +228,8 @@ class Draft:
         if found is None:
             return
         check_count(len(self.attachments))
-        self.attachments.append(found)
-        self.narrative.repeat(found.title)
         if found.source and found.size_bytes is None:
             self.notes[f"attachment is not base64: {found.source}"] = None
+            found = replace(found, source=None)  # the patient gets no link to what cannot be opened
+        self.attachments.append(found)
+        self.narrative.repeat(found.title)

@@ -119,6 +119,15 @@ def medium(content: bytes) -> str:
     return f"<component><observationMedia>{file}</observationMedia></component>"
 
 
+def test_what_is_no_file_has_no_link_and_a_note() -> None:
+    """The link on the patient's page answered document-gone."""
+    (report,) = read_cda(document(entry(RESULT), medium(b"not packed")).encode())
+    (attachment,) = report.attachments
+    assert (attachment.source, attachment.size_bytes) == (None, None)
+    (note,) = report.notes
+    assert note.startswith("attachment is not base64: /ClinicalDocument/component")
+
+
 @pytest.mark.parametrize("end", [b"", b"broken"])
 def test_what_is_unpacked_in_vain_counts_too(end: bytes) -> None:
     """Two hundred files of which each breaks off at its end were seconds of work."""
