@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
 
+from domain.federal_units import printed_unit
 from domain.reference_ranges import only_range
 from domain.report_content import ReferenceRange, Value, ValueKind
 from domain.units import DIGITS_MAX, converted, ucum_of
@@ -194,7 +195,7 @@ def _last(units: Sequence[str], unit: str) -> int:
 def _written(target: str, measurements: Sequence[Measurement]) -> str | None:
     """As it is written most often, for patients do not read UCUM."""
     written = Counter(
-        one.quantity.unit or one.quantity.code
+        printed_unit(one.quantity) or one.quantity.code
         for one in measurements
         if one.quantity is not None and unit_key(one.quantity) == target
     )

@@ -73,6 +73,16 @@ def test_of_two_units_as_frequent_the_one_that_was_used_last_is_taken() -> None:
     assert found.unit == "ммоль/л"
 
 
+def test_a_unit_that_is_a_number_of_the_federal_register_is_written_as_it_is_printed() -> None:
+    quantity = Quantity(value="153", system="urn:oid:1.2.643.5.1.13.13.11.1358", code="60")
+    numbered = [
+        measurement(Value(kind=ValueKind.QUANTITY, quantity=quantity), at)
+        for at in ("2026-01-01", "2026-02-01")
+    ]
+    found = trend(*numbered, measurement(amount("15.1", "г/дл")))
+    assert (found.unit, len(found.points)) == ("г/л", 3)
+
+
 def test_mass_does_not_become_amount_where_it_is_not_certain_what_is_measured() -> None:
     found = trend(
         measurement(amount("5.1"), "2025-01-01"),
