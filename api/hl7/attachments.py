@@ -42,9 +42,10 @@ def is_document(observation: Segment, kind: str) -> bool:
     if kind in {"ED", "RP"}:
         return True
     sent = observation.whole(5)
-    if not sent.raw.startswith(_PDF) or _size(sent, "BASE64") is None:
+    if not sent.raw.startswith(_PDF):
         return False
-    return b"%%EOF" in base64.b64decode(_base64(sent)[-_END_CHARACTERS:])
+    text = _base64(sent)
+    return _is_whole(text) and b"%%EOF" in base64.b64decode(text[-_END_CHARACTERS:])
 
 
 def attachments_of(
@@ -133,8 +134,7 @@ def _size(data: Element, encoding: str) -> int | None:
     """How many bytes the data are, where they are what the encoding says."""
     if encoding == "BASE64":
         text = _base64(data)
-        is_whole = len(text) % 4 == 0 and _BASE64.fullmatch(text) is not None
-        return len(text) // 4 * 3 - text.count("=") if is_whole else None
+        return len(text) // 4 * 3 - text.count("=") if _is_whole(text) else None
     text = data.text() or ""
     if encoding == "HEX":
         return len(text) // 2 if _HEX.fullmatch(text) else None
@@ -154,3 +154,7 @@ def _decoded(sent: Element) -> bytes | None:
 def _base64(data: Element) -> str:
     """Long data are sent in lines, and the breaks between them as an escape."""
     return data.raw if data.raw.isalnum() else (data.text() or "").translate(_BLANKS)
+
+
+def _is_whole(text: str) -> bool:
+    return len(text) % 4 == 0 and _BASE64.fullmatch(text) is not None
