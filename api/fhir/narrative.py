@@ -37,6 +37,8 @@ _ENTITY = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-
 _SURROGATES = (0xD800, 0xDFFF)
 # Each text is looked for in all that is said already; where that would take seconds, it may be said twice.
 _COMPARED_MAX = 500_000_000
+# Fewer words answer their title («Haemolysis»: «no»), and stand in many a text by chance.
+_REPEATED_WORDS_MIN = 3
 _LAB_DOCUMENTS = frozenset(
     {
         ("http://loinc.org", "11502-2"),
@@ -110,8 +112,12 @@ def section_texts(sent: Mapping[str, Any], code: Concept | None, said: Iterable[
     return [
         "\n".join(filter(None, (title if isinstance(title, str) else None, text)))
         for title, text in texts
-        if text and " ".join(text.split()) not in known
+        if text and not _is_repeated(text.split(), known)
     ]
+
+
+def _is_repeated(words: list[str], known: str) -> bool:
+    return len(words) >= _REPEATED_WORDS_MIN and " ".join(words) in known
 
 
 def _told(sections: object) -> tuple[list[dict[str, Any]], bool]:

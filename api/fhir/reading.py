@@ -77,7 +77,8 @@ def _reports_of_bundle(content: dict[str, Any], place: Place) -> tuple[ReportCon
 
 def _with_sections(report: ReportContent, sent: Iterable[Sent]) -> ReportContent:
     document = next((one.content for one in sent if one.content.get("resourceType") == "Composition"), {})
-    said = (report.conclusion or "", *report.notes)
+    of_results = (note for one in report.observations for note in one.notes)
+    said = (report.conclusion or "", *report.notes, *of_results)
     return replace(report, notes=(*report.notes, *section_texts(document, report.code, said)))
 
 

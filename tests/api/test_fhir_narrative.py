@@ -142,8 +142,27 @@ def test_a_section_that_repeats_what_the_report_says_is_no_note() -> None:
     assert only(document(*sections, conclusion="c. No sign\nof it.")).notes == ()
 
 
+def test_nor_is_one_that_repeats_the_note_of_a_result() -> None:
+    sections = (
+        section("Blood", entry=[{"reference": "Observation/o"}]),
+        section("Comment", text=told("<p>Slight haemolysis seen</p>")),
+    )
+    noted = observation("o", valueString="1", note=[{"text": "Slight haemolysis  seen."}])
+    composition = {"resourceType": "Composition", "type": LAB, "section": list(sections)}
+    found = only(bundle(composition, report("Observation/o"), noted, kind="document"))
+    assert (found.notes, found.observations[0].notes) == ((), ("Slight haemolysis  seen.",))
+
+
+def test_a_short_answer_to_its_title_is_none_that_is_told_elsewhere() -> None:
+    sections = (
+        section("Blood", entry=[{"reference": "Observation/o"}]),
+        section("Haemolysis", text=told("not seen")),
+    )
+    assert only(document(*sections, conclusion="Blasts were not seen.")).notes == ("Haemolysis\nnot seen",)
+
+
 def test_many_sections_and_a_long_conclusion_take_time_in_proportion() -> None:
-    sections = (section("", text=told(f"x{number}")) for number in range(20_000))
+    sections = (section("", text=told(f"no {number} seen")) for number in range(20_000))
     sent = document(
         section("", entry=[{"reference": "Observation/o"}]), *sections, conclusion="y" * 2_000_000
     )
