@@ -68,7 +68,12 @@ def shown_observations(
     members = {place for observation in content.observations for place in observation.members}
     roots = [place for place in range(len(content.observations)) if place not in members]
     seen: set[int] = set()
-    return [row for place in roots for row in _rows(content, place, 0, Words(locale, code_map), seen)]
+    rows = [row for place in roots for row in _rows(content, place, 0, Words(locale, code_map), seen)]
+    files = {one.title for one in content.attachments if one.source}
+    for row in rows:
+        if row["value"] is None and not row["is_panel"] and row["name"] in files:
+            row["absent_reason"] = row["absent_reason"] or phrase("absent.attached", locale=locale)
+    return rows
 
 
 def _rows(
@@ -79,10 +84,7 @@ def _rows(
     seen.add(place)
     observation = content.observations[place]
     is_panel = bool(observation.members) or (observation.value is None and bool(observation.components))
-    row = _row(observation, depth, words)
-    if observation.value is None and row["name"] in _files(content):
-        row["absent_reason"] = phrase("absent.attached", locale=words.locale)
-    yield row | {
+    yield _row(observation, depth, words) | {
         "status": observation.status.value,
         "notes": list(observation.notes),
         "method": title_of(observation.method),
@@ -99,11 +101,6 @@ def _rows(
         }
     for member in observation.members:
         yield from _rows(content, member, depth + 1, words, seen)
-
-
-def _files(content: ReportContent) -> set[str | None]:
-    """The names of the files that came along, and can be opened."""
-    return {one.title for one in content.attachments if one.source}
 
 
 def _row(observation: Observation | Component, depth: int, words: Words) -> dict[str, Any]:

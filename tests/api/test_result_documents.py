@@ -121,6 +121,11 @@ def test_a_row_whose_value_is_a_file_says_where_it_is() -> None:
     for file, words in ((came, "In the attached file"), (replace(came, source=None), "No result")):
         page = result_article(sheet(content(row, attachments=(file,))), "en", "Europe/Moscow")
         assert words in page
+    not_done = Concept(codings=(Coding(system="NullFlavor", code="NAV"),))
+    page = result_article(
+        sheet(content(replace(row, data_absent_reason=not_done), attachments=(came,))), "en", "Europe/Moscow"
+    )
+    assert "In the attached file" not in page  # the laboratory said why there is none
 
 
 def printed(one: ResultSheet, locale: Locale = "ru") -> bytes:
