@@ -166,7 +166,7 @@ def orders_of(message: Message, *, by_specimen: bool = False) -> list[Order]:
 
 def control_of(order: Order) -> str | None:
     """Where the message says that the specimen is none of a patient's: its result tells how good the analyser
-    is, or is of several people's blood together. Of a control and of a patient no result is: either may be meant."""
+    is. Of a control and of a patient no result is: either may be meant."""
     controls = [f"{one.place}-11" for one in order.specimens if _is_control(one)]
     if 0 < len(controls) < len(order.specimens):
         raise ContentError("patients-mixed", controls[0])

@@ -66,9 +66,9 @@ SEXES = {
     "U": "unknown",
 }
 
-# Table 0369, SPM-11, but for P (a patient's) and G (one of several parts): blind sample, calibrators (C, V),
-# electronic and other controls (E, Q, R), tests of skill (F, O), a pool of several people's specimens (L).
-CONTROLS = frozenset("BCEFLOQRV")
+# Table 0369, SPM-11, but for P (a patient's), G (one of several parts) and L (pooled: whom the message names gets the
+# result of the pool): blind sample, calibrators (C, V), electronic and other controls (E, Q, R), tests of skill (F, O).
+CONTROLS = frozenset("BCEFOQRV")
 
 INTERPRETATION_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 # Table 0078, OBX-8, which FHIR continues.

@@ -142,9 +142,7 @@ def test_other_messages_with_results_are_refused(kind: str) -> None:
     assert (refused.value.code, refused.value.field) == ("message-type-unsupported", "MSH-9")
 
 
-@pytest.mark.parametrize(
-    "role", ["B", "C", "E", "F", "L", "O", "Q", "R", "V", "q^^HL70369", "Q^Control^0369"]
-)
+@pytest.mark.parametrize("role", ["B", "C", "E", "F", "O", "Q", "R", "V", "q^^HL70369", "Q^Control^0369"])
 @pytest.mark.parametrize("trigger", ["R22", "R24"])
 def test_a_result_of_a_control_is_no_patients(role: str, trigger: str) -> None:
     control = f"SPM|1|QC1||SER|||||||{role}"
@@ -154,7 +152,7 @@ def test_a_result_of_a_control_is_no_patients(role: str, trigger: str) -> None:
     assert refusal(trigger, *group) == ("no-report-in-content", "SPM[1]-11")
 
 
-@pytest.mark.parametrize("role", ["P", "G", "", '""', "Routine", "Q^Quick^99LAB", "P^Patient^HL70369"])
+@pytest.mark.parametrize("role", ["P", "G", "L", "", '""', "Routine", "Q^Quick^99LAB", "P^Patient^HL70369"])
 def test_any_other_specimen_is_the_patients(role: str) -> None:
     assert len(read("R22", PATIENT, f"SPM|1|S1||SER|||||||{role}", SODIUM, result("140"))) == 1
 
