@@ -327,10 +327,24 @@ def test_a_doctor_turns_the_pages_of_what_they_were_given(
 # In a browser.
 
 
+def with_a_flag_behind_another_code(portal: Portal, laboratory: Laboratory) -> UUID:
+    codes = [{"system": "http://snomed.info/sct", "code": "281302008"}, {"code": "H"}]
+    urea = {
+        "resourceType": "Observation",
+        "id": "urea",
+        "status": "final",
+        "code": {"text": "Мочевина"},
+        "valueString": "9.1",
+        "interpretation": [{"coding": [code]} for code in codes],
+    }
+    results = [{"reference": name} for name in ("Observation/creatinine", "#urea")]
+    return arrives(portal, laboratory, contained=[urea], result=results)
+
+
 def test_a_stranger_opens_the_link_in_a_browser_and_sees_the_values(
-    chromium: Browser, portal: Portal, anna: Person, report: UUID
+    chromium: Browser, portal: Portal, laboratory: Laboratory, anna: Person
 ) -> None:
-    made = sent(portal, anna, report)
+    made = sent(portal, anna, with_a_flag_behind_another_code(portal, laboratory))
     passcode = passcode_on(made)
     found = re.search(r"data-copy>([^<]+)</textarea>", made.text)
     assert found is not None
@@ -358,6 +372,7 @@ def test_a_stranger_opens_the_link_in_a_browser_and_sees_the_values(
         expect(sheet).to_contain_text("Креатинин")
         expect(sheet).to_contain_text("72,50")
         expect(sheet).to_contain_text("44,00–80,0")
+        expect(sheet.get_by_role("row").filter(has_text="Мочевина")).to_contain_text("Выше")
         expect(sheet).to_contain_text("Соколова Анна")
         is_accessible(visitor)
         pictured(page, "view-reports")

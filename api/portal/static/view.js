@@ -113,8 +113,10 @@
 
   // What the laboratory said of the value; where it said nothing, what follows from its own range.
   const flagOf = (one) => {
-    const code = first(first(one.interpretation)?.coding)?.code;
-    if (code) return words.querySelector(`[data-flag-code="${CSS.escape(code.toUpperCase())}"]`)?.textContent;
+    const codings = (one.interpretation ?? []).flatMap((concept) => concept.coding ?? []);
+    const codes = codings.flatMap(({ code }) => code ? [code.toUpperCase()] : []);
+    const flags = codes.map((code) => words.querySelector(`[data-flag-code="${CSS.escape(code)}"]`)?.textContent);
+    if (codes.length) return flags.find(Boolean); // it may be said in another code system too, and before
     const range = first(one.referenceRange);
     const { value, comparator } = one.valueQuantity ?? {};
     if (value === undefined || comparator || !(range?.low?.value || range?.high?.value)) return undefined;
