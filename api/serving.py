@@ -168,6 +168,7 @@ def _end(processes: list[BaseProcess]) -> None:
         process.join(max(0.0, deadline - time.monotonic()))
         if process.exitcode is None:
             process.kill()
+            process.join()  # who waits for this process may then count on it
 
 
 # In the processes.

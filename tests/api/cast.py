@@ -272,6 +272,14 @@ class Portal:
         return Person(self, person, browser(self.opened.settings.public_url))
 
 
+def answered(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """Asked again while the machine is too busy to answer, as the page says."""
+    give_up = monotonic() + 60
+    while (answer := ask()).status_code == 503:
+        assert monotonic() < give_up, answer.text
+    return answer
+
+
 def browser(url: str) -> httpx2.Client:
     """A client that names its origin in every request and keeps cookies, but follows nothing unasked."""
     return httpx2.Client(base_url=url, headers={"Origin": url}, timeout=60, verify=AUTHORITIES)
