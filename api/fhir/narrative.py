@@ -2,7 +2,8 @@
 a document that programs are told nothing of.
 
 Anybody may have written the XHTML: no tag, attribute or address of it comes out. It is cut at its tags and never built
-into a tree, for JSON carries much that is no XML.
+into a tree, for JSON carries much that is no XML. Not by `html.parser`: for a megabyte of open comments it takes minutes,
+and of other malformed input it makes an AssertionError (Python 3.11.7).
 """
 
 import re
