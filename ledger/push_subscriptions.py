@@ -7,7 +7,7 @@ from domain.push_subscription import PushAddressStated, PushEnd, PushEvent, Push
 from domain.values import PatientId
 from ledger.codec import Circumstances
 from ledger.commands import decide_again
-from ledger.insertion import MovedMark
+from ledger.insertion import MovedMark, StreamConflictError
 from ledger.recorder import Mark
 from ledger.store import Ledger, Position, Write
 
@@ -93,11 +93,14 @@ def end_subscription(
 
 
 def _taking_over(ledger: Ledger, owner: PatientId, endpoint: str) -> tuple[Write, ...]:
-    """What an append adds after which the browser is not this owner's."""
+    """What an append adds after which the browser is not this owner's. StreamConflictError if somebody took it from them
+    since it was looked up: then it is theirs from whom it must be taken."""
     stream_id = push_stream(ledger, owner)
     known, version = ledger.load(stream_id, push_subscription.evolve)
     theirs = known.at(endpoint) if known is not None else None
     if theirs is None:
+        if ledger.find(_KIND, endpoint) != owner:
+            raise StreamConflictError(_KIND)
         return ()  # what they had there was erased
     events = push_subscription.end(
         known, patient_id=owner, subscription_id=theirs.subscription_id, reason=PushEnd.TAKEN_OVER

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from threading import Barrier, Thread
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+import pytest
 
 from domain.patient import PatientRegistered
 from domain.push_subscription import (
@@ -108,6 +110,23 @@ def test_a_cabinet_whose_contacts_were_erased_has_no_browsers_and_can_have_new_o
     assert endpoints(ledger, ANNA) == []
     turned_on(ledger, BORIS)
     assert endpoints(ledger, BORIS) == [BROWSER.endpoint]
+
+
+def test_a_browser_that_somebody_takes_between_two_looks_is_taken_from_them(
+    open_ledger: Callable[..., Ledger], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, look, other = PatientId(uuid4()), Ledger.find, open_ledger()
+    turned_on(ledger, first)
+
+    def look_and_be_slow(mine: Ledger, kind: str, text: str) -> UUID | None:
+        owner = look(mine, kind, text)
+        if mine is ledger and owner == first:
+            turned_on(other, ANNA)
+        return owner
+
+    monkeypatch.setattr(Ledger, "find", look_and_be_slow)
+    turned_on(ledger, BORIS)
+    assert endpoints(ledger, ANNA) == [] and endpoints(ledger, BORIS) == [BROWSER.endpoint]
 
 
 def test_two_people_who_take_one_browser_at_once_do_not_both_have_it(
