@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api.file_beginnings import media_type_by_beginning
 from api.formats import CDA_TYPES
 from api.pdf_content import PDF_CONTENT_TYPE
 
@@ -26,15 +27,12 @@ _ENDINGS = {
     "text/csv": "csv",
     "text/plain": "txt",
 }
-# Senders leave the type out or name another one; these begin as nothing else does.
-_BEGINNINGS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 def media_type_of(stated: str | None, content: bytes) -> str:
     """By what the file begins with, else as the laboratory called it; UNKNOWN where that is no type we give."""
-    for beginning, media_type in _BEGINNINGS.items():
-        if content.startswith(beginning):
-            return media_type
+    if known := media_type_by_beginning(content):
+        return known  # senders leave the type out or name another one
     plain = (stated or "").partition(";")[0].strip().lower()
     return plain if plain in _ENDINGS else UNKNOWN
 

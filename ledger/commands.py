@@ -1,6 +1,7 @@
 """What patients, laboratories and staff can ask for: load, decide, append."""
 
 from collections.abc import Callable, Iterable, Sequence
+from types import UnionType
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ from domain.patient import Patient, PatientRegistered, ProfileStated
 from domain.policy import Policy, single_policy
 from domain.reading import ReadingEvent
 from domain.values import PatientId
-from ledger.codec import Circumstances
+from ledger.codec import Circumstances, Erased
 from ledger.recorder import Mark, StreamConflictError
 from ledger.store import Ledger, Position, Write
 
@@ -24,6 +25,13 @@ class PatientNotFoundError(Exception):
 
 class LaboratoryNotFoundError(Exception):
     """No laboratory is registered under this handle."""
+
+
+def is_of_another(ledger: Ledger, stream_id: UUID, first: type | UnionType) -> bool:
+    """Whether the stream begins with another event than these, so that the id was mistaken for one of theirs. An erased
+    one may have been any."""
+    found = next(ledger.read(stream_id), None)
+    return found is not None and not isinstance(found.event, first | Erased)
 
 
 def decide_again(act: Callable[[], S]) -> S:

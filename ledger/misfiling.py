@@ -20,8 +20,8 @@ from domain.report import (
 )
 from domain.values import OrganisationId
 from ledger.announcing import announcement_of, withdrawal_notices
-from ledger.codec import Circumstances, Erased
-from ledger.commands import decide_again
+from ledger.codec import Circumstances
+from ledger.commands import decide_again, is_of_another
 from ledger.filing import successor_of
 from ledger.insertion import Erasure
 from ledger.matching import match_of
@@ -83,8 +83,7 @@ def _undo(ledger: Ledger, report_id: UUID, by: Circumstances) -> UUID:
 def load_report(ledger: Ledger, report_id: UUID) -> tuple[Report, int]:
     """The report and its stream's version. ReportMovedError if it goes on under another id; ReportNotFoundError too
     if the id is of something else."""
-    first = next(ledger.read(report_id), None)
-    if first is not None and not isinstance(first.event, ReportReceived | Erased):
+    if is_of_another(ledger, report_id, ReportReceived):
         raise ReportNotFoundError
     try:
         state, version = ledger.load(report_id, report.evolve)

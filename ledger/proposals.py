@@ -12,8 +12,8 @@ from domain.reading import ProposalRead, ReadingPurpose
 from domain.report import Report
 from domain.report_content import Subject
 from domain.values import LaboratoryId, OrganisationId, PatientId
-from ledger.codec import Circumstances, Erased
-from ledger.commands import PatientNotFoundError, decide_again
+from ledger.codec import Circumstances
+from ledger.commands import PatientNotFoundError, decide_again, is_of_another
 from ledger.matching import (
     barrier_of,
     is_contradicted,
@@ -225,8 +225,7 @@ def unlink_number(
 
 def _patient(ledger: Ledger, patient_id: PatientId) -> tuple[Patient, int]:
     """PatientNotFoundError too if the id is of something else: of a report, of the laboratory."""
-    first = next(ledger.read(patient_id), None)
-    if first is not None and not isinstance(first.event, PatientRegistered | Erased):
+    if is_of_another(ledger, patient_id, PatientRegistered):
         raise PatientNotFoundError
     known, version = ledger.load(patient_id, patient.evolve)
     if known is None:
@@ -244,12 +243,16 @@ def still_recognised(ledger: Ledger, report_id: UUID) -> list[PatientId]:
     """From whom the report was taken although a number of the laboratory in it still leads to them: it would bring
     the next report to them again."""
     found, _ = load_report(ledger, report_id)
-    return [one for one in sorted(found.not_of) if linked_numbers(ledger, report_id, one)]
+    return [one for one in sorted(found.not_of) if _linked(ledger, found, one)]
 
 
 def linked_numbers(ledger: Ledger, report_id: UUID, patient_id: PatientId) -> list[LaboratoryNumber]:
     """The laboratory's own numbers in the report that lead to this patient."""
     found, _ = load_report(ledger, report_id)
+    return _linked(ledger, found, patient_id)
+
+
+def _linked(ledger: Ledger, found: Report, patient_id: PatientId) -> list[LaboratoryNumber]:
     known, _ = _patient(ledger, patient_id)
     given = laboratory_numbers(found.current.subject.identifiers)
     return [number for number in given if (found.laboratory_id, number) in known.laboratory_numbers]

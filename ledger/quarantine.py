@@ -18,8 +18,8 @@ from domain.submission import (
 )
 from domain.values import OrganisationId
 from ledger import intake
-from ledger.codec import Circumstances, Erased
-from ledger.commands import decide_again
+from ledger.codec import Circumstances
+from ledger.commands import decide_again, is_of_another
 from ledger.filing import Source
 from ledger.intake import Accepted, Problem
 from ledger.onboarding import laboratory_of_id
@@ -98,7 +98,6 @@ def release(ledger: Ledger, submission_id: UUID, reason: ReleaseReason, by: Circ
 
 def _load(ledger: Ledger, submission_id: UUID) -> tuple[Submission | None, int]:
     """NotInQuarantineError too if the id is of something else: of its report, of the laboratory."""
-    first = next(ledger.read(submission_id), None)
-    if first is not None and not isinstance(first.event, SubmissionEvent | Erased):
+    if is_of_another(ledger, submission_id, SubmissionEvent):
         raise NotInQuarantineError
     return ledger.load(submission_id, submission.evolve)

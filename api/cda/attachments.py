@@ -10,6 +10,7 @@ from collections import Counter
 from api.cda.elements import Element, attribute, child, children, inner_text, local_name, own_text, shown_text
 from api.cda.refusal import ContentNotCdaError
 from api.content import ContentError
+from api.file_beginnings import media_type_by_beginning
 from api.xml_content import SIZE_LIMIT_BYTES
 from domain.report_content import Attachment
 
@@ -18,8 +19,7 @@ ATTACHMENTS_LIMIT = 200
 _BINARY_TYPES = re.compile(r"(?:application|audio|image|video)/(?!.*(?:xml|json|rtf)\b)", re.IGNORECASE)
 _COMPRESSIONS = frozenset({"DF", "GZ", "ZL"})  # deflate, gzip, zlib (HL7 V3 datatypes R1, ED.compression)
 _COMPRESSED_WINDOWS = (47, -15)  # what begins as zlib or gzip does; deflate without a beginning
-_PDF, _PDF_BEGINS = "application/pdf", b"%PDF-"
-_FILES_BEGIN = (_PDF_BEGINS, b"\x89PNG\r\n", b"\xff\xd8\xff")
+_PDF = "application/pdf"
 _PIECE_BYTES = 1 << 16
 # Of an ED, but no part of its file.
 _BESIDE_THE_FILE = frozenset({"reference", "thumbnail"})
@@ -63,7 +63,7 @@ def attachment(sent: Element, title: str | None, unpacked: Unpacked) -> Attachme
         title = ": ".join(filter(None, (title, address)))
         return Attachment(content_type=kind, title=title) if address else None
     content = _content(sent, text, unpacked)
-    if content is not None and content.startswith(_PDF_BEGINS):
+    if content is not None and media_type_by_beginning(content) == _PDF:
         kind = _PDF
     elif not is_binary(sent) and _marked_up(sent):
         kind = "text/plain"
@@ -96,7 +96,7 @@ def _content(sent: Element, text: str, unpacked: Unpacked) -> bytes | None:
 
 def _unpack(packed: bytes, unpacked: Unpacked) -> bytes | None:
     """The file as it was before; programs call one what is another of the three, or packed what is not."""
-    if packed.startswith(_FILES_BEGIN):
+    if media_type_by_beginning(packed):
         return packed
     for window in _COMPRESSED_WINDOWS:
         with contextlib.suppress(zlib.error):

@@ -6,6 +6,7 @@ from functools import cache
 from lxml import etree
 
 from api.content import ContentError
+from api.raised_signs import RAISED
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for the class
 
@@ -25,8 +26,6 @@ _APART = {
     **dict.fromkeys(("td", "th"), _CELL),
     "footnote": " ",
 }
-# 10 to the ninth is not 109, and a number with the mark of a footnote is none of more digits.
-_RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
 
 
 def local_name(element: Element) -> str:
@@ -103,7 +102,8 @@ def _pieces(block: Element) -> Iterator[str]:
             yield _APART.get(name, "")
         if event == "start":
             text = element.text or ""
-            yield text.translate(_RAISED) if name == "sup" else text
+            # A number with the mark of a footnote is none of more digits.
+            yield text.translate(RAISED) if name == "sup" else text
         elif element is not block:
             yield element.tail or ""
 

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.fhir import resources as fhir
+from api.raised_signs import RAISED
 from domain.values import Coding, Concept
 
 # Separators that no narrative has.
@@ -26,8 +27,6 @@ _SEPARATORS = {
     **dict.fromkeys(("td", "th"), _CELL),
 }
 _HIDDEN = frozenset({"script", "style", "head", "title"})
-# 10 to the ninth is not 109.
-_RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
 # A sign without a name behind it is no tag: "< 5" in a JSON that forgot to write &lt;. Nothing is tried twice, and no quoted
 # text goes on behind the next sign: what never ends costs its length, and no more.
 _TAG = re.compile(
@@ -75,7 +74,7 @@ def _pieces(xhtml: str) -> Iterator[str]:
         if text and not any(within[one] for one in _HIDDEN):
             is_apart = is_apart and text.isspace()
             said = _unescaped(text)
-            said = said.translate(_RAISED) if within["sup"] else said
+            said = said.translate(RAISED) if within["sup"] else said
             yield said.replace("\n", _LINE) if within["pre"] else said
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from api.fhir.absent import URL as DATA_ABSENT_URL
 from domain.report_content import Component, Observation, ReferenceRange, Value, ValueKind
 from domain.values import Concept, Identifier, Quantity
 
@@ -19,7 +20,6 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MINUTES = re.compile(r"(T\d\d:\d\d)(Z|[+-]\d\d:\d\d)$", re.ASCII)
 _IS_DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _SPARE_ZEROS = re.compile(r"^(-?)\+?0+(?=\d)", re.ASCII)
-_DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _OWN = "urn:letopis:fhir:extension"
 _INTEGER_MAX = 1 << 31
 
@@ -73,7 +73,7 @@ def concept(one: Concept | None) -> dict[str, Any] | None:
 
 
 def required_concept(one: Concept | None) -> dict[str, Any]:
-    return concept(one) or {"extension": [{"url": _DATA_ABSENT, "valueCode": "unknown"}]}
+    return concept(one) or {"extension": [{"url": DATA_ABSENT_URL, "valueCode": "unknown"}]}
 
 
 def concepts(several: Iterable[Concept]) -> list[dict[str, Any]]:

@@ -123,12 +123,12 @@ def _number(sent: Element, unit: Quantity | None) -> Value | None:
 
 
 def _numeric_range(sent: Element, unit: Quantity | None) -> Value | None:
-    sent_ends = [end for place in (1, 2) if (end := sent.code(place))]
-    low, high = (number_of(sent.code(place)) for place in (1, 2))
-    if not sent_ends or len(sent_ends) != len([end for end in (low, high) if end]):
+    are_sent = [bool(sent.code(place)) for place in (1, 2)]
+    ends = [number_of(sent.code(place)) for place in (1, 2)]
+    if not any(are_sent) or are_sent != list(map(bool, ends)):
         return None
-    ends = (amount(end, unit) if end else None for end in (low, high))
-    return Value(kind=ValueKind.RANGE, low=next(ends), high=next(ends))
+    low, high = (amount(end, unit) if end else None for end in ends)
+    return Value(kind=ValueKind.RANGE, low=low, high=high)
 
 
 def _moment(sent: Element, _: Quantity | None) -> Value | None:
